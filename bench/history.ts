@@ -1,0 +1,56 @@
+import { sql } from 'drizzle-orm'
+import type { BenchDatabase } from './database.ts'
+
+const ROWS_PER_BATCH = 200
+
+/**
+ * Closed batches that tie out: of a hundred rows one is a refund and four are declined, and every other batch holds a
+ * voided sale. The rows have the width of real ones.
+ */
+export async function createHistory({ db, addAccount }: BenchDatabase, countRows: number): Promise<number> {
+  const accountId = await addAccount()
+  const rowTime = sql`timestamptz '2026-02-01Z' + n * interval '15 seconds'`
+  await db.execute(sql`
+    insert into helcim.card_terminals (account_id, terminal_id, currency, status, raw, content_hash, observed_at, first_seen_at)
+    values (${accountId}, 1, 'CAD', 'active', '{}', ${NO_HASH}, now(), now())`)
+  await db.execute(sql`
+    insert into helcim.card_transactions (account_id, transaction_id, created_at, created_at_text, created_on,
+      card_batch_id, status, outcome, type, amount_minor, currency, user_name, card_brand, card_number_masked,
+      card_holder_name, approval_code, customer_code, invoice_number, raw, content_hash, observed_at, first_seen_at)
+    select ${accountId}, 30000000 + n, ${rowTime}, to_char(${rowTime}, 'YYYY-MM-DD HH24:MI:SS'), (${rowTime})::date,
+      4000000 + n / ${ROWS_PER_BATCH}::int, case outcome when 'approved' then 'APPROVED' else 'DECLINED' end, outcome, type,
+      1 + sale * 7919 % 50000, 'CAD', 'Helcim System', 'MC', '385200******' || 1000 + sale % 9000,
+      'Cardholder ' || sale % 5000, 'T' || sale, 'CST' || sale % 5000, 'INV' || sale,
+      json_build_object('transactionId', 30000000 + n, 'filler', repeat('x', 350)), ${NO_HASH}, now(), now()
+    from (
+      select n, case when is_reverse then n - 1 else n end as sale,
+        case when is_reverse then 'reverse' when n % 100 = 50 then 'refund' else 'purchase' end as type,
+        case when n % 25 = 7 then 'declined' else 'approved' end as outcome
+      from (select n::bigint, n % 400 = 100 as is_reverse from generate_series(0, ${countRows}::int - 1) n) numbered
+    ) typed`)
+  await db.execute(sql`
+    insert into helcim.card_batches (account_id, card_batch_id, terminal_id, batch_number, is_closed, is_strictly_open,
+      created_at, created_at_text, updated_at, updated_at_text, closed_at, closed_at_text, net_minor, sales_minor,
+      refunds_minor, reversed_minor, refunds_reversed_minor, count_total, count_approved, count_declined, raw,
+      content_hash, observed_at, first_seen_at)
+    select ${accountId}, card_batch_id, 1, row_number() over (order by card_batch_id), true, false, opened_at,
+      opened_at::text, closed_at, closed_at::text, closed_at, closed_at::text, sales - refunds - reversed, sales,
+      refunds, reversed, 0, total, approved, total - approved, '{}', ${NO_HASH}, closed_at, closed_at
+    from (
+      select card_batch_id, min(created_at) as opened_at, max(created_at) as closed_at, count(*) as total,
+        count(*) filter (where outcome = 'approved') as approved,
+        ${sumOf('purchase')} as sales, ${sumOf('refund')} as refunds, ${sumOf('reverse')} as reversed
+      from helcim.card_transactions where account_id = ${accountId} group by card_batch_id
+    ) summed`)
+  await db.execute(sql`
+    insert into recon.batch_checks
+      (account_id, card_batch_id, statistics_since, statistics_until, rows_read_from, rows_read_until)
+    select account_id, card_batch_id, closed_at, closed_at + interval '1 day', closed_at + interval '1 hour',
+      closed_at + interval '2 hours' from helcim.card_batches where account_id = ${accountId}`)
+  return accountId
+}
+
+const NO_HASH = sql`'00000000-0000-0000-0000-000000000000'::uuid`
+
+const sumOf = (type: string) =>
+  sql`coalesce(sum(amount_minor) filter (where outcome = 'approved' and type = ${type}), 0)`

@@ -1,0 +1,1 @@
+ALTER TABLE "recon"."accounts" ADD COLUMN "zone" text DEFAULT 'America/Edmonton' NOT NULL;

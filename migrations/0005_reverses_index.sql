@@ -1,0 +1,1 @@
+CREATE INDEX "card_transactions_reverses" ON "helcim"."card_transactions" USING btree ("account_id","transaction_id") WHERE type = 'reverse' and outcome = 'approved';

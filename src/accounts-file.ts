@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import {
+  type Config,
+  parseCron,
+  parsedBy,
+  parseHistoryDays,
+  parseLimits,
+  parseToken,
+  parseZone,
+  requireToken,
+} from './config.ts'
+import type { CallLimits } from './domain/call-budget.ts'
+import { UsageError } from './domain/operating-error.ts'
+import type { Secret } from './domain/secret.ts'
+import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
+
+/** One merchant: everything that is not the same for all merchants of a process. */
+export interface AccountSettings {
+  /** Stands in the database, metrics and logs. */
+  readonly name: string
+  readonly token: Secret
+  /** Without a trailing slash. */
+  readonly baseUrl: string
+  readonly limits: CallLimits
+  /** In which its schedules and business dates are meant. */
+  readonly zone: string
+  readonly historyDays: number
+  readonly syncCron: string
+  readonly reconcileCron: string
+}
+
+/** The one account of a process that has no accounts file. */
+export const ACCOUNT_NAME = 'default'
+
+/**
+ * The accounts of a process: those of `TIEOUT_ACCOUNTS_FILE`, or one named `default` with `HELCIM_API_TOKEN`. What an
+ * account leaves out is as the environment says.
+ * @throws UsageError that lists every problem on a line of its own, and no token
+ */
+export function readAccounts(config: Config): readonly AccountSettings[] {
+  if (config.accountsFile === null) return [accountOfEnvironment(config)]
+  const entries = parseFile(config)
+  return entries.map(({ tokenFile: _, ...entry }) => entry)
+}
+
+/** Changes whenever anything of an account does, and shows nothing of it: two readings can be compared. */
+export const accountFingerprint = ({ token, ...rest }: AccountSettings): string =>
+  createHash('sha256')
+    .update(JSON.stringify([rest, token.reveal()]))
+    .digest('hex')
+
+const accountOfEnvironment = (config: Config): AccountSettings => ({
+  name: ACCOUNT_NAME,
+  token: requireToken(config),
+  baseUrl: config.helcim.baseUrl,
+  limits: config.helcim.limits,
+  zone: config.zone,
+  historyDays: config.historyDays,
+  syncCron: config.syncCron,
+  reconcileCron: config.reconcileCron,
+})
+
+/** @param folder of the accounts file: paths in it are relative to it */
+const entriesWith = (config: Config, folder: string) =>
+  z
+    .strictObject({
+      accounts: z
+        .array(
+          z.strictObject({
+            name: parsedBy(parseName),
+            tokenFile: parsedBy((text) => ({ path: text, token: readToken(resolve(folder, text)) })),
+            baseUrl: parsedBy((text) => checkBaseUrl(text).href.replace(/\/$/, '')).prefault(config.helcim.baseUrl),
+            limits: z.string().optional(),
+            zone: parsedBy(parseZone).prefault(config.zone),
+            historyDays: z
+              .number('set it to a number')
+              .transform((days, context) => parsedNumber(days, context))
+              .default(config.historyDays),
+            syncCron: parsedBy(parseCron).prefault(config.syncCron),
+            reconcileCron: parsedBy(parseCron).prefault(config.reconcileCron),
+          }),
+          'set it to a list of accounts',
+        )
+        .min(1, 'name at least one account'),
+    })
+    .transform(({ accounts }, context) =>
+      accounts.map(({ limits, tokenFile, ...account }, index) => {
+        const isLocal = isLoopback(new URL(account.baseUrl))
+        if (config.clock !== null && !isLocal) {
+          const message = 'TIEOUT_CLOCK is set, and a simulated clock is for a Helcim on this machine only; remove it'
+          context.addIssue({ code: 'custom', message, path: ['accounts', index, 'baseUrl'] })
+        }
+        try {
+          const allowed = limits === undefined ? config.helcim.limits : parseLimits(limits, isLocal)
+          return { ...account, tokenFile: tokenFile.path, token: tokenFile.token, limits: allowed }
+        } catch (error) {
+          context.addIssue({ code: 'custom', message: wordsOf(error), path: ['accounts', index, 'limits'] })
+          return z.NEVER
+        }
+      }),
+    )
+
+function parsedNumber(days: number, context: z.RefinementCtx): number {
+  try {
+    return parseHistoryDays(String(days))
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: wordsOf(error) })
+    return z.NEVER
+  }
+}
+
+type Entry = z.output<ReturnType<typeof entriesWith>>[number]
+
+function parseFile(config: Config): Entry[] {
+  const path = config.accountsFile ?? ''
+  const parsed = entriesWith(config, dirname(path)).safeParse(readJson(path))
+  const problems = parsed.success
+    ? doubles(parsed.data)
+    : parsed.error.issues.map((issue) => `${placeOf(issue.path)}: ${wordsOfIssue(issue)}`)
+  if (!parsed.success || problems.length > 0) {
+    throw new UsageError(problems.map((problem) => `TIEOUT_ACCOUNTS_FILE: ${path}: ${problem}`).join('\n'))
+  }
+  return parsed.data
+}
+
+function readJson(path: string): unknown {
+  const fail = (words: string) => new UsageError(`TIEOUT_ACCOUNTS_FILE: ${path} ${words}`)
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw fail(`cannot be read${codeOf(error)}; set it to a file that this user may read`)
+  }
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw fail('is no JSON; see docs/operations.md, "Several merchants"')
+  }
+}
+
+/** Two entries of one merchant would spend its limits twice over. */
+function doubles(entries: readonly Entry[]): string[] {
+  const seen = new Map<string, string>()
+  return entries.flatMap((entry) => {
+    const keys = [`name "${entry.name}"`, `token of "${entry.tokenFile}"`]
+    const secrets = [entry.name, entry.token.reveal()]
+    const found = secrets.findIndex((secret, index) => seen.has(`${index} ${secret}`))
+    for (const [index, secret] of secrets.entries()) seen.set(`${index} ${secret}`, entry.name)
+    return found === -1 ? [] : [`the ${keys[found]} stands there twice; each account needs its own`]
+  })
+}
+
+function parseName(text: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) return text
+  throw new Error('set it to letters, digits, ".", "_" and "-", at most 63 of them')
+}
+
+function readToken(path: string): Secret {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
+  } catch (error) {
+    throw new Error(`"${path}" cannot be read${codeOf(error)}; set it to a file that this user may read`)
+  }
+  if (text === '') throw new Error(`"${path}" is empty; write the API token into it`)
+  return parseToken(text)
+}
+
+/** `accounts[2].zone`, as one would write it. */
+const placeOf = (path: readonly PropertyKey[]): string =>
+  path
+    .map((part) => (typeof part === 'number' ? `[${part}]` : String(part)))
+    .join('.')
+    .replaceAll('.[', '[') || 'the file'
+
+const wordsOfIssue = (issue: z.core.$ZodIssue): string =>
+  issue.code === 'unrecognized_keys'
+    ? `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')}; a token belongs into a file of its own, see "tokenFile"`
+    : issue.message
+
+const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '')
+
+const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,128 @@
+import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
+import type { AlertChannel } from '../alerts/channel.ts'
+import { tokenFingerprint } from '../config.ts'
+import type { Enqueue, Services } from '../context.ts'
+import { ensureAccount } from '../db/accounts.ts'
+import { beginChannels } from '../db/alerts.ts'
+import { createCallBudget } from '../db/call-budget.ts'
+import type { Db } from '../db/client.ts'
+import { listRunningPulls } from '../db/pulls.ts'
+import { type Clock, toInstant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
+import { createHelcimClient } from '../helcim/client.ts'
+import { FIXED_CRONS } from '../jobs/due.ts'
+import { createSchedule } from '../jobs/schedule/schedule.ts'
+import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
+import type { Logger } from '../log.ts'
+import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
+import { type EndedCall, observePermits } from './observed-permits.ts'
+
+/** What the accounts of a process share. */
+export interface Shared {
+  readonly db: Db
+  readonly clock: Clock
+  readonly log: Logger
+  readonly alertChannels: readonly AlertChannel[]
+  /** Channels on which news are told, also those that another process serves. */
+  readonly channelNames: readonly string[]
+  readonly enqueue: Enqueue
+  /** Hears of each call to Helcim when it is over. */
+  readonly onCallEnd: (call: EndedCall) => void
+}
+
+/** One account at work in this process. */
+export interface AccountWork {
+  readonly settings: AccountSettings
+  /** Tells settings apart, see `accountFingerprint`. */
+  readonly fingerprint: string
+  readonly services: Services
+  /** Starts its schedule. */
+  schedule(): Promise<void>
+  /** Asks for the batch list and for every day of the history that was never read completely. */
+  askForMissing(cause: string): Promise<void>
+  /** Puts running pulls back into a queue that may have lost them; a page that waits is not doubled. */
+  repair(): Promise<void>
+  /** From here on nothing comes due. */
+  stopPlanning(): Promise<void>
+  /** And no call is made. */
+  close(): Promise<void>
+}
+
+/** The rarest work comes due daily: looking further back would find only what is superseded. */
+const FIRST_DUE_MS_MAX = 86_400_000
+
+/**
+ * Takes an account up: its row, its budget, its client, its schedule.
+ * @param boundTo what its data belongs to; its base URL unless said
+ * @throws UsageError when the database holds an account of this name that is another's
+ */
+export async function openAccount(
+  shared: Shared,
+  settings: AccountSettings,
+  boundTo = settings.baseUrl,
+): Promise<AccountWork> {
+  const { db, clock, enqueue } = shared
+  const fingerprint = tokenFingerprint(settings.token)
+  const log = shared.log.child({ account: settings.name })
+  const account = await ensureAccount(db, {
+    name: settings.name,
+    baseUrl: boundTo,
+    tokenFingerprint: fingerprint,
+    today: helcimDate(clock.now()),
+    historyDays: settings.historyDays,
+    zone: settings.zone,
+    now: clock.now(),
+  })
+  const { accountId, historyFrom } = account
+  // Before anything is judged: what happens from here on is told.
+  await beginChannels(db, { accountId, channels: shared.channelNames, now: clock.now() })
+  const budget = createCallBudget({ db, accountId, holder: `tieout-${process.pid}`, limits: settings.limits, clock })
+  const permits = observePermits(budget, shared.onCallEnd)
+  const helcim = createHelcimClient({ baseUrl: settings.baseUrl, token: settings.token, permits, log })
+  const { syncCron, reconcileCron, zone } = settings
+  const schedule = createSchedule({
+    db,
+    clock,
+    entries: [
+      { accountId, kind: 'poll', cron: syncCron, zone },
+      { accountId, kind: 'full', cron: reconcileCron, zone },
+      ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
+    ],
+    enqueue: enqueue.due,
+    log,
+    // What came due before a kind was ever planned is not lost with a process that was away just then.
+    startsAt: toInstant(Math.max(account.createdAt, clock.now() - FIRST_DUE_MS_MAX)),
+  })
+  return {
+    settings,
+    fingerprint: accountFingerprint(settings),
+    services: {
+      db,
+      account: { ...account, tokenFingerprint: fingerprint },
+      helcim,
+      clock,
+      settings: DEFAULT_CHECK_SETTINGS,
+      alertChannels: shared.alertChannels,
+    },
+    schedule: () => schedule.start(),
+    async askForMissing(cause) {
+      const ask = { accountId, cause, now: clock.now() }
+      const pulls = await db.transaction(async (tx) => [
+        ...(await askForHistory(tx, ask, historyFrom)),
+        ...(await askForBatches(tx, ask)),
+      ])
+      // Pulls that a former process left running are taken up as well.
+      const left = await listRunningPulls(db, accountId)
+      for (const pull of [...pulls.filter((one) => one.state === 'running'), ...left]) await enqueue.pullPage(pull)
+    },
+    async repair() {
+      for (const pull of await listRunningPulls(db, accountId)) await enqueue.pullPage(pull)
+      await enqueue.alert({ accountId })
+    },
+    stopPlanning: () => schedule.stop(),
+    async close() {
+      await schedule.stop()
+      await helcim.close()
+    },
+  }
+}

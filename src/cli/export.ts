@@ -1,0 +1,123 @@
+import { resolve } from 'node:path'
+import cliProgress from 'cli-progress'
+import type { Command } from 'commander'
+import type { Config } from '../config.ts'
+import { UsageError } from '../domain/operating-error.ts'
+import { parsePeriod } from '../exports/period.ts'
+import { EXPORT_FORMATS, type ExportFormat } from '../exports/queries.ts'
+import { REPORT_NAMES, type Report, type ReportName } from '../exports/report.ts'
+import { REPORTS, reportOf } from '../exports/reports.ts'
+import { verifyExports } from '../exports/verify.ts'
+import { type WrittenFile, writeExports } from '../exports/write.ts'
+import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
+import { paint, say } from './paint.ts'
+
+interface ExportOptions extends AccountOption {
+  readonly period?: string
+  readonly from?: string
+  readonly to?: string
+  readonly out: string
+  readonly format: string
+  readonly requireComplete?: boolean
+  readonly json?: boolean
+}
+
+/** Adds `export` and `export verify` to the program. */
+export function addExportCommands(
+  program: Command,
+  surroundings: { config: () => Config; interruptible: () => AbortSignal; exitWith: (code: number) => void },
+): void {
+  const { config, interruptible, exitWith } = surroundings
+  program
+    .command('export <name>')
+    .description(`writes a report, each file with its control file: ${REPORT_NAMES.join(', ')}; all of them: all`)
+    // Options after `verify` are its own.
+    .enablePositionalOptions()
+    .option(...ACCOUNT_FLAG)
+    .option('--period <month>', 'a whole month, like 2026-10')
+    .option('--from <date>', 'first day, in the account’s zone')
+    .option('--to <date>', 'last day, inclusive')
+    .option('--out <folder>', 'where the files go; made if it is not there', 'exports')
+    .option('--format <format>', EXPORT_FORMATS.join(' or '), 'csv')
+    .option('--require-complete', 'exits 1 when the period is not proved complete; the files are written all the same')
+    .option('--json', 'prints the control files as a JSON array')
+    .action(async (name, options) => exitWith(await runExport(config(), name, options, interruptible())))
+    .command('verify <folder>')
+    .description('reads exported files back: rows, sums and hash of each, and one against the other')
+    .option('--json', 'prints JSON')
+    .action(async (folder, options) => exitWith(await runVerify(folder, options)))
+}
+
+/** Writes files. @returns 0, or 1 when the period has to be complete and is not */
+function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
+  const reports = reportsOf(name)
+  const format = formatOf(options.format)
+  const period = parsePeriod(options)
+  return withAccount(config, options, async ({ pool }, { accountId }) => {
+    const progress = showProgress()
+    const request = { accountId, period, reports, format, directory: options.out }
+    const files = await writeExports(pool, request, { signal, onProgress: progress.update }).finally(progress.stop)
+    if (options.json) say(JSON.stringify(files.map(toJson), null, 2))
+    else for (const file of files) showFile(file)
+    // Beside the list, so that it is also seen where that goes into a file.
+    for (const { control } of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
+    return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0
+  })
+}
+
+/** Reads files back. @returns 1 when anything does not agree */
+async function runVerify(folder: string, { json }: { json?: boolean }): Promise<number> {
+  const { files, differences, countCompared } = await verifyExports(folder)
+  if (json) {
+    say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, differences }, null, 2))
+    return differences.length === 0 ? 0 : 1
+  }
+  for (const difference of differences) say(`  ${paint('red', '✗')} ${difference}`)
+  if (differences.length > 0) return 1
+  const rows = files.reduce((total, control) => total + control.rows, 0)
+  say(`  ${paint('green', '✓')} ${files.length} files with ${count(rows)} rows agree with their control files`)
+  if (countCompared > 0) say(`  ${paint('green', '✓')} ${countCompared} comparisons between them agree`)
+  for (const control of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
+  return 0
+}
+
+function reportsOf(name: string): readonly Report[] {
+  if (name === 'all') return REPORTS
+  if (REPORT_NAMES.includes(name as ReportName)) return [reportOf(name as ReportName)]
+  throw new UsageError(`there is no report "${name}"; choose from ${REPORT_NAMES.join(', ')}, or all`)
+}
+
+function formatOf(text: string): ExportFormat {
+  const format = EXPORT_FORMATS.find((one) => one === text)
+  if (format) return format
+  throw new UsageError(`--format: "${text}" is none of ${EXPORT_FORMATS.join(', ')}`)
+}
+
+function showFile({ path, control: { rows, sums, period, zone } }: WrittenFile): void {
+  const days = period.from === period.to ? period.from : `${period.from} to ${period.to}`
+  say(`  ${paint('bold', path)}  ${count(rows)} ${rows === 1 ? 'row' : 'rows'}, ${days} (${zone})`)
+  for (const [currency, amounts] of Object.entries(sums)) {
+    const parts = Object.entries(amounts).map(([column, amount]) => `${column} ${amount}`)
+    say(`    ${currency}  ${parts.join(' · ')}`)
+  }
+}
+
+const warningsOf = ({ file, missing }: WrittenFile['control']): string[] =>
+  missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
+
+const toJson = ({ path, control }: WrittenFile) => ({ path: resolve(path), ...control })
+
+const count = (value: number): string => value.toLocaleString('en-CA')
+
+/** How much of the file there is; how much there will be nobody knows before its end. */
+function showProgress() {
+  const bar = new cliProgress.SingleBar({ format: '  {file}  {megabytes} MB', hideCursor: true, clearOnComplete: true })
+  const isTerminal = process.stdout.isTTY === true
+  if (isTerminal) bar.start(1, 0, { file: '', megabytes: '0' })
+  return {
+    update(file: string, countBytes: number) {
+      if (isTerminal) bar.update(0, { file, megabytes: count(Math.round(countBytes / 1e6)) })
+    },
+    stop: () => bar.stop(),
+  }
+}

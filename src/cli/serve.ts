@@ -1,0 +1,147 @@
+import { sql } from 'drizzle-orm'
+import type { AccountSettings } from '../accounts-file.ts'
+import type { Config } from '../config.ts'
+import type { Services } from '../context.ts'
+import { openDatabase, readTransaction } from '../db/client.ts'
+import { listProofs, loadFigures } from '../db/figures.ts'
+import { isSchemaCurrent } from '../db/migrate.ts'
+import { addDays, plannedInstants } from '../domain/calendar.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
+import type { AccountFacts } from '../http/account-metrics.ts'
+import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshness.ts'
+import { type CallFacts, createMetrics } from '../http/metrics.ts'
+import { startHttpServer } from '../http/server.ts'
+import { FIXED_CRONS } from '../jobs/due.ts'
+import { TERMINALS_EVERY_MS } from '../jobs/sync/ask-for-lists.ts'
+import type { Logger } from '../log.ts'
+import type { AccountWork } from './account-work.ts'
+import type { Runtime } from './runtime.ts'
+import { versionOfPackage } from './version.ts'
+
+/**
+ * Connections of its own: looking must neither wait behind the jobs nor take theirs. One for each check of `/readyz`
+ * that asks the database, one for `/metrics`.
+ */
+const CONNECTIONS = 4
+const CONNECT_MS_MAX = 2_000
+const STATEMENT_MS_MAX = 5_000
+
+export interface Pages {
+  /** Where they are, e.g. `http://127.0.0.1:8701`. */
+  readonly address: string
+  readonly countCall: (call: CallFacts) => void
+  close(): Promise<void>
+}
+
+/**
+ * Opens health checks and metrics.
+ * @returns null where they are switched off
+ * @throws UsageError that names the variable when it cannot listen there
+ */
+export async function servePages(
+  config: Config,
+  runtime: Runtime,
+  options: { log: Logger; deadReason: () => string | null },
+): Promise<Pages | null> {
+  const { host, port, password } = config.http
+  if (port === null) return null
+  const { log, deadReason } = options
+  const { clock } = runtime
+  const database = openDatabase(runtime.database.url, {
+    maxConnections: CONNECTIONS,
+    connectMsMax: CONNECT_MS_MAX,
+    statementMsMax: STATEMENT_MS_MAX,
+    onError: (error) => log.debug({ err: error }, 'http.connection_lost'),
+  })
+  const windows = { minuteMs: clock.realMs(60_000), hourMs: clock.realMs(3_600_000) }
+
+  async function loadAccount({ services, settings }: AccountWork): Promise<AccountFacts> {
+    const now = clock.now()
+    const { accountId, historyFrom } = services.account
+    const history = { from: historyFrom, to: addDays(helcimDate(now), -1) }
+    const figures = await readTransaction(database, (tx) => loadFigures(tx, { accountId, windows, history, now }))
+    const rule = ruleOf(services, settings)
+    const freshness = figures.resources.map((proof) => freshnessOf(proof, now, rule))
+    return { account: settings.name, figures, limits: settings.limits, freshness, now }
+  }
+  async function listFreshnessOf({ services, settings }: AccountWork): Promise<Freshness[]> {
+    const proofs = await listProofs(database.db, services.account.accountId)
+    const rule = ruleOf(services, settings)
+    const isOneOfSeveral = runtime.accounts().length > 1
+    return proofs.map((proof) => {
+      const freshness = freshnessOf(proof, clock.now(), rule)
+      return isOneOfSeveral ? { ...freshness, resource: `${settings.name}: ${freshness.resource}` } : freshness
+    })
+  }
+  const metrics = createMetrics({
+    async loadAccounts() {
+      const all: AccountFacts[] = []
+      for (const work of runtime.accounts()) all.push(await loadAccount(work))
+      return all
+    },
+    countJobs: () => runtime.queue.counts(),
+    process: {
+      build: {
+        version: versionOfPackage(),
+        node: process.versions.node,
+        database: runtime.database.isEmbedded ? 'embedded' : 'DATABASE_URL',
+        queue: config.redisUrl === null ? 'postgres' : 'redis',
+      },
+      tallyJobs: () => runtime.queue.tally(),
+      worker: () => runtime.queue.health(),
+    },
+  })
+  const probes = {
+    askDatabase: async () => void (await database.db.execute(sql`select 1`)),
+    async askQueue() {
+      await runtime.queue.counts()
+      // One that is full still answers.
+      if (!runtime.queue.health().isStoreReachable) throw new Error('the queue takes no jobs')
+    },
+    isSchemaCurrent: () => isSchemaCurrent(database.db),
+    async listFreshness() {
+      const all: Freshness[] = []
+      for (const work of runtime.accounts()) all.push(...(await listFreshnessOf(work)))
+      return all
+    },
+  }
+  try {
+    const server = await startHttpServer({ host, port, password, log, deadReason, probes, metrics })
+    return {
+      address: server.address,
+      countCall: metrics.countCall,
+      async close() {
+        await server.close()
+        await database.close()
+      },
+    }
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** A cron that is rarer than this counts as due all the time. */
+const SEARCH_MS_MAX = 400 * 86_400_000
+
+const ruleOf = ({ settings: { pullIncompleteMs } }: Services, account: AccountSettings): FreshnessRule => ({
+  dueAfter: dueAfterBy(account),
+  graceMs: pullIncompleteMs,
+})
+
+/** The rhythms by which `jobs/due.ts` asks for each resource. */
+function dueAfterBy({ syncCron, zone }: AccountSettings): FreshnessRule['dueAfter'] {
+  const next = (cron: string, after: Instant): Instant =>
+    plannedInstants({ cron, zone, after, until: toInstant(after + SEARCH_MS_MAX), limit: 1 })[0] ?? after
+  return (resource, at) => {
+    switch (resource) {
+      case 'card_transaction':
+        return next(FIXED_CRONS.recent, at)
+      case 'card_terminal':
+        return next(syncCron, toInstant(at + TERMINALS_EVERY_MS))
+      default:
+        return next(syncCron, at)
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import { sql } from 'drizzle-orm'
+import type { Services } from '../context.ts'
+import { listRunningPulls } from '../db/pulls.ts'
+import { asDatabaseTrouble } from '../db/trouble.ts'
+import { OperatingError, UsageError } from '../domain/operating-error.ts'
+import type { Runtime } from './runtime.ts'
+
+export interface PullProgress {
+  readonly daysCovered: number
+  readonly daysTotal: number
+  readonly rows: number
+  readonly calls: number
+}
+
+const LOOK_EVERY_MS = 100
+/** Between the end of one job and the start of the next the queue looks empty for a moment. */
+const QUIET_LOOKS = 4
+
+/** One account, and the queue that works for it. */
+type Quieting = Pick<Runtime, 'queue'> & { readonly services: Services }
+
+/** Longer than the minute after which a daemon puts work without a job back into the queue. */
+const STUCK_MS_MAX = 90_000
+
+const STUCK_WORDS =
+  'a reading or judgement failed for a reason that is no fault of Helcim’s, and stays undone: ' +
+  '"tieout start" tries it each minute, and its log says why (job.crashed)'
+
+/** A database or queue that is away this long while we look is not coming back by itself. */
+const AWAY_LOOKS_MAX = 600
+
+/**
+ * Resolves when nothing is being read or judged any more: no pull runs, no mark waits, the queue is empty. A database
+ * that is away for a moment is looked at again.
+ * @param stuckMsMax for how long something may be open with no job left that would do it
+ * @returns false when `signal` aborted first
+ * @throws UsageError with exit code 1 when it is open for longer
+ */
+export async function waitUntilQuiet(
+  runtime: Quieting,
+  options: { signal: AbortSignal; onProgress?: (progress: PullProgress) => void; stuckMsMax?: number },
+): Promise<boolean> {
+  const { signal, onProgress, stuckMsMax = STUCK_MS_MAX } = options
+  let quiet = 0
+  let stuck = 0
+  let away = 0
+  while (quiet < QUIET_LOOKS) {
+    if (signal.aborted) return false
+    if (stuck * LOOK_EVERY_MS >= stuckMsMax) throw new UsageError(STUCK_WORDS, { exitCode: 1 })
+    try {
+      const { isQuiet, isIdle, ...progress } = await look(runtime)
+      onProgress?.(progress)
+      quiet = isQuiet ? quiet + 1 : 0
+      stuck = isIdle && !isQuiet ? stuck + 1 : 0
+      away = 0
+    } catch (error) {
+      const trouble = asDatabaseTrouble(error)
+      const isPassing = trouble instanceof OperatingError && trouble.retry.kind === 'backoff'
+      away += 1
+      if (!isPassing || away > AWAY_LOOKS_MAX) throw trouble
+      quiet = 0
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+  return true
+}
+
+async function look({ services, queue }: Quieting): Promise<PullProgress & { isQuiet: boolean; isIdle: boolean }> {
+  const { db, account } = services
+  const running = await listRunningPulls(db, account.accountId)
+  const { waiting, active, delayed } = await queue.counts()
+  const { rows } = await db.execute<Record<string, string>>(sql`
+    select (select count(*) from recon.marks where account_id = ${account.accountId}) as marks,
+      (select count(*) from recon.covered_days where account_id = ${account.accountId}) as covered,
+      (select count(*) from helcim.card_transactions where account_id = ${account.accountId}) as transactions,
+      (select count(*) from recon.calls where account_id = ${account.accountId}) as calls`)
+  const [row = {}] = rows
+  const daysRunning = running.reduce(
+    (days, { window }) =>
+      days + (window.kind === 'days' ? (Date.parse(window.to) - Date.parse(window.from)) / 86_400_000 + 1 : 0),
+    0,
+  )
+  const daysCovered = Number(row.covered)
+  const isIdle = waiting + active + delayed === 0
+  return {
+    isQuiet: running.length === 0 && isIdle && Number(row.marks) === 0,
+    isIdle,
+    daysCovered,
+    daysTotal: daysCovered + daysRunning,
+    rows: Number(row.transactions),
+    calls: Number(row.calls),
+  }
+}

@@ -1,0 +1,158 @@
+import { type AccountSettings, readAccounts } from '../accounts-file.ts'
+import type { Config } from '../config.ts'
+import type { Services } from '../context.ts'
+import type { Tx } from '../db/client.ts'
+import { listPullsByCause, type Pull } from '../db/pulls.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
+import { UsageError } from '../domain/operating-error.ts'
+import { subjectText } from '../domain/pull.ts'
+import { askForBatches, askForDays, askForHistory, askForList } from '../jobs/sync/ask-for-lists.ts'
+import { RESOURCES } from '../jobs/sync/resources.ts'
+import { createLog } from '../log.ts'
+import type { AccountWork } from './account-work.ts'
+import { dateOf } from './date-option.ts'
+import type { AccountOption } from './judge.ts'
+import { paint, say, table } from './paint.ts'
+import { openRuntime } from './runtime.ts'
+import { waitUntilQuiet } from './settle-down.ts'
+
+export interface SyncOptions extends AccountOption {
+  readonly from?: string
+  readonly to?: string
+  readonly resource?: readonly string[]
+  readonly json?: boolean
+}
+
+/** Nobody puts lost jobs back here; between two jobs there is far less. */
+const STUCK_MS_MAX = 5_000
+
+/** Pulls once what is asked for, with the jobs and the budget of the daemon. @returns the exit code: 0 only if complete */
+export async function runSync(config: Config, options: SyncOptions, signal: AbortSignal): Promise<number> {
+  const accounts = accountsOf(config, options)
+  const resources = resourcesOf(options.resource)
+  const range = { from: dateOf('--from', options.from), to: dateOf('--to', options.to) }
+  const runtime = await openRuntime(config, { log: createLog({ level: 'silent', isPretty: false }) })
+  try {
+    const cause = `sync ${new Date(runtime.clock.now()).toISOString()} ${process.pid}`
+    const works: AccountWork[] = []
+    for (const account of accounts) works.push(await runtime.add(account))
+    for (const { services } of works) {
+      await services.db.transaction((tx) => ask(tx, services, cause, resources, range))
+    }
+    const dead = new AbortController()
+    runtime.work({ onDead: () => dead.abort() })
+    const ended = { signal: AbortSignal.any([signal, dead.signal]), stuckMsMax: STUCK_MS_MAX }
+    // Also those that a killed process left in no queue: what we asked for may be waiting for them.
+    for (const work of works) await work.repair()
+    let isQuiet = true
+    for (const { services } of works) {
+      isQuiet = (await waitUntilQuiet({ services, queue: runtime.queue }, ended)) && isQuiet
+    }
+    const read: Read[] = []
+    for (const { services, settings } of works) {
+      const pulls = await listPullsByCause(services.db, services.account.accountId, cause)
+      read.push(...pulls.map((pull) => ({ account: settings.name, pull })))
+    }
+    show(read, options.json === true)
+    if (!isQuiet) return 1
+    return read.every(({ pull }) => pull.state === 'complete' || pull.state === 'split') ? 0 : 1
+  } finally {
+    await runtime.close({ deadlineMs: 10_000 })
+  }
+}
+
+interface Read {
+  readonly account: string
+  readonly pull: Pull
+}
+
+function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
+  const all = readAccounts(config)
+  const accounts = name === undefined ? all : all.filter((account) => account.name === name)
+  if (accounts.length > 0) return accounts
+  throw new UsageError(`--account: there is no "${name}"; choose from ${all.map((one) => one.name).join(', ')}`)
+}
+
+async function ask(
+  tx: Tx,
+  { account, clock }: Services,
+  cause: string,
+  resources: readonly string[],
+  range: { from: BusinessDate | undefined; to: BusinessDate | undefined },
+): Promise<void> {
+  const now = clock.now()
+  const input = { accountId: account.accountId, cause, now }
+  const today = helcimDate(now)
+  const pulls: Pull[] = []
+  if (resources.includes('card_transaction')) {
+    if (range.from === undefined && range.to === undefined)
+      pulls.push(...(await askForHistory(tx, input, account.historyFrom)))
+    const from = range.from ?? (range.to === undefined ? today : account.historyFrom)
+    const to = range.to ?? today
+    if (from > to) throw new UsageError(`--from ${from} is after --to ${to}`)
+    const isCovered = pulls.some(({ window }) => window.kind === 'days' && window.from <= from && window.to >= to)
+    if (!isCovered) pulls.push(...(await askForDays(tx, input, { from, to, callClass: 'fresh' })))
+  }
+  if (resources.includes('card_terminal')) await askForList(tx, input, 'card_terminal')
+  if (resources.includes('card_batch')) await askForBatches(tx, input)
+}
+
+function show(read: readonly Read[], isJson: boolean): void {
+  if (isJson) {
+    const rows = read.map(({ account, pull }) => {
+      const { resource, window, state, countRows, countChanged, countCalls, failCode, failWords } = pull
+      const counts = { countRows, countChanged, countCalls, failCode, failWords }
+      return { account, resource, window: subjectText(window), state, ...counts }
+    })
+    say(JSON.stringify(rows, null, 2))
+    return
+  }
+  const names = new Set(read.map(({ account }) => account))
+  for (const name of names) {
+    const pulls = read.filter(({ account }) => account === name).map(({ pull }) => pull)
+    if (names.size > 1) say(paint('bold', `  account ${name}`))
+    const rows = pulls.map((pull) => [
+      pull.resource,
+      subjectText(pull.window),
+      pull.state,
+      String(pull.countRows),
+      String(pull.countChanged),
+      String(pull.countCalls),
+    ])
+    say(table(['resource', 'window', 'state', 'rows', 'changed', 'calls'], rows, [3, 4, 5]))
+    for (const line of reasonsOf(pulls)) say(paint('red', `  ${line}`))
+  }
+}
+
+/** Codes that end every pull of an account: the first few hear it from Helcim, the rest from us. */
+const ACCOUNT_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
+
+/** Why pulls failed, each reason once however many pulls it ended. */
+function reasonsOf(pulls: readonly Pull[]): string[] {
+  const failed = pulls.filter(({ failWords }) => failWords !== null)
+  const windows = new Map<string, string[]>()
+  for (const { resource, window, failCode, failWords } of failed) {
+    if (ACCOUNT_CODES.includes(failCode ?? '')) continue
+    const reason = `${resource}: ${failWords}`
+    windows.set(reason, [...(windows.get(reason) ?? []), subjectText(window)])
+  }
+  const ofWindows = Array.from(
+    windows,
+    ([reason, texts]) => `${reason} (${texts.length === 1 ? texts[0] : `${texts.length} windows`})`,
+  )
+  if (failed.some(({ failCode }) => failCode === 'HELCIM_UNAUTHORIZED'))
+    return ['HELCIM_API_TOKEN: Helcim does not accept the token; set a valid one', ...ofWindows]
+  const stopped = failed.find(({ failCode }) => failCode === 'ACCOUNT_STOPPED')
+  return stopped ? [stopped.failWords ?? '', ...ofWindows] : ofWindows
+}
+
+function resourcesOf(asked: readonly string[] | undefined): string[] {
+  const known = [...RESOURCES.keys()]
+  if (!asked || asked.length === 0) return known
+  const names = asked.map((name) => name.replaceAll('-', '_').replace(/(ch)es$|s$/, '$1'))
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw new UsageError(`--resource: there is no "${unknown}"; choose from ${known.join(', ')}`)
+  return names
+}

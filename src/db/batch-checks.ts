@@ -1,0 +1,175 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Instant } from '../domain/clock.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { BatchState } from './batch-facts.ts'
+import type { Tx } from './client.ts'
+import { arrayOf, timestamp } from './mirror/store-records.ts'
+
+/**
+ * Dates the statistics that a reading returned: unchanged ones now stood until this reading, changed ones stand since
+ * it. Batches already proved for good are left alone, so that an uneventful poll writes next to nothing.
+ * @param cardBatchIds the batches that the reading returned, already stored
+ */
+export async function dateStatistics(
+  tx: Tx,
+  input: { accountId: number; cardBatchIds: readonly HelcimId[]; readAt: Instant },
+): Promise<void> {
+  const readAt = timestamp(input.readAt)
+  await tx.execute(sql`
+    insert into recon.batch_checks as c (account_id, card_batch_id, statistics_since, statistics_until)
+    select b.account_id, b.card_batch_id, b.observed_at, ${readAt}
+    from helcim.card_batches b
+    left join recon.batch_checks known on known.account_id = b.account_id and known.card_batch_id = b.card_batch_id
+    where b.account_id = ${input.accountId} and b.card_batch_id = any(${arrayOf(input.cardBatchIds)}::bigint[])
+      and b.net_minor is not null
+      and (known.card_batch_id is null or not known.is_final or known.statistics_since is distinct from b.observed_at)
+    on conflict (account_id, card_batch_id) do update set
+      statistics_since = excluded.statistics_since,
+      statistics_until = greatest(c.statistics_until, excluded.statistics_until),
+      state = case when c.state = 'missing' then 'waiting' else c.state end,
+      is_final = c.is_final and c.statistics_since is not distinct from excluded.statistics_since`)
+}
+
+/** Notes a complete reading of a batch's rows. */
+export async function dateRows(
+  tx: Tx,
+  input: { accountId: number; cardBatchId: HelcimId; readFrom: Instant; readUntil: Instant },
+): Promise<void> {
+  await tx.execute(sql`
+    insert into recon.batch_checks as c (account_id, card_batch_id, rows_read_from, rows_read_until)
+    values (${input.accountId}, ${input.cardBatchId}, ${timestamp(input.readFrom)}, ${timestamp(input.readUntil)})
+    on conflict (account_id, card_batch_id) do update set
+      rows_read_from = excluded.rows_read_from, rows_read_until = excluded.rows_read_until
+      where c.rows_read_from is null or c.rows_read_from < excluded.rows_read_from`)
+}
+
+/** Helcim answered that there is no batch with this id. */
+export async function noteMissingBatch(tx: Tx, input: { accountId: number; cardBatchId: HelcimId }): Promise<void> {
+  await tx.execute(sql`
+    insert into recon.batch_checks as c (account_id, card_batch_id, state)
+    values (${input.accountId}, ${input.cardBatchId}, 'missing')
+    on conflict (account_id, card_batch_id) do update set state = 'missing', is_final = false`)
+}
+
+export interface JudgedBatch {
+  readonly cardBatchId: HelcimId
+  readonly state: BatchState
+  readonly isFinal: boolean
+  readonly finalFingerprint: string | null
+}
+
+/** Stores judgements; rows in which nothing changed are not written. */
+export async function storeJudgements(
+  tx: Tx,
+  input: { accountId: number; judged: readonly JudgedBatch[]; now: Instant },
+): Promise<void> {
+  if (input.judged.length === 0) return
+  const parameter = JSON.stringify(input.judged, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  await tx.execute(sql`
+    insert into recon.batch_checks as c (account_id, card_batch_id, state, is_final, final_fingerprint, checked_at)
+    select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", ${timestamp(input.now)}
+    from json_to_recordset(${parameter}::json)
+      as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text)
+    on conflict (account_id, card_batch_id) do update set
+      state = excluded.state, is_final = excluded.is_final, final_fingerprint = excluded.final_fingerprint,
+      checked_at = excluded.checked_at
+      where (c.state, c.is_final, c.final_fingerprint)
+        is distinct from (excluded.state, excluded.is_final, excluded.final_fingerprint)
+      -- Helcim may have answered that the batch is missing while this judgement, which did not know, was made.
+      and not (c.state = 'missing' and excluded.state = 'waiting')`)
+}
+
+/** Has batches looked at again by every run, as if they had not been proved. */
+export async function keepUnproved(tx: Tx, accountId: number, cardBatchIds: readonly HelcimId[]): Promise<void> {
+  if (cardBatchIds.length === 0) return
+  await tx.execute(sql`
+    update recon.batch_checks set is_final = false
+    where account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[]) and is_final`)
+}
+
+/** Takes the marks of card batches: they are judged in this transaction, or stay marked if it fails. */
+export async function takeMarkedBatches(tx: Tx, accountId: number): Promise<HelcimId[]> {
+  const { rows } = await tx.execute<{ subject_id: string }>(sql`
+    delete from recon.marks where account_id = ${accountId} and subject_kind = 'card_batch' returning subject_id`)
+  return rows.map((row) => BigInt(row.subject_id))
+}
+
+/** Batches that are open, or not yet proved for good: time alone can change what is to be said about them. */
+export async function listUnprovedBatches(tx: Tx, accountId: number): Promise<HelcimId[]> {
+  const { rows } = await tx.execute<{ card_batch_id: string }>(sql`
+    select card_batch_id from recon.batch_checks where account_id = ${accountId} and not is_final`)
+  return rows.map((row) => BigInt(row.card_batch_id))
+}
+
+export interface NumberGap {
+  readonly terminalId: bigint
+  readonly batchNumber: bigint
+  /** The batch that stands next above the hole. */
+  readonly aboveId: HelcimId
+  /** Asked for by its number, and not returned: the hole is Helcim's, not ours. */
+  readonly isConfirmed: boolean
+}
+
+/** At most so many missing numbers per hole are asked for one by one. */
+const GAP_MAX = 25
+
+/**
+ * Holes in the consecutive batch numbers of each terminal, from the first batch in scope on. Beside given batches it
+ * also looks wherever a number was ever asked for, so that all confirmed holes are found at the cost of what changed.
+ * @param besideIds the batches beside which to look, or null for everywhere
+ */
+export async function listNumberGaps(
+  tx: Tx,
+  input: { accountId: number; closedFrom: Instant; besideIds: readonly HelcimId[] | null },
+): Promise<NumberGap[]> {
+  const { accountId, closedFrom, besideIds } = input
+  const inScope = sql`account_id = ${accountId} and vanished_at is null
+    and (closed_at is null or closed_at >= ${timestamp(closedFrom)})`
+  const { rows } = await tx.execute<GapRow>(sql`
+    with numbered as (${besideIds === null ? numberedBatches(inScope) : numberedBeside(inScope, accountId, besideIds)})
+    select n.terminal_id, missing as batch_number, n.card_batch_id as above_id, exists (
+      select from recon.pulls p
+      where p.account_id = ${accountId} and p.resource = 'card_batch' and p.window_kind = 'batch_number'
+        and p.subject = n.terminal_id || ':' || missing and p.state = 'complete' and p.count_rows = 0) as is_confirmed
+    from numbered n, generate_series(n.before + 1, least(n.batch_number - 1, n.before + ${GAP_MAX})) as missing
+    order by 1, 2`)
+  return rows.map((row) => ({
+    terminalId: BigInt(row.terminal_id),
+    batchNumber: BigInt(row.batch_number),
+    aboveId: BigInt(row.above_id),
+    isConfirmed: row.is_confirmed,
+  }))
+}
+
+type GapRow = { terminal_id: string; batch_number: string; above_id: string; is_confirmed: boolean }
+
+/** Every batch in scope, with the number that stands before its own. */
+const numberedBatches = (inScope: SQL): SQL => sql`
+  select terminal_id, batch_number, card_batch_id,
+    lag(batch_number) over (partition by terminal_id order by batch_number, card_batch_id) as before
+  from helcim.card_batches where ${inScope}`
+
+/** The same for batches that stand beside a given one, or next after a number that was asked for. */
+const numberedBeside = (inScope: SQL, accountId: number, besideIds: readonly HelcimId[]): SQL => sql`
+  select place.terminal_id, above.batch_number, above.card_batch_id, below.batch_number as before
+  from (
+    select terminal_id, batch_number from helcim.card_batches
+    where account_id = ${accountId} and card_batch_id = any(${arrayOf(besideIds)}::bigint[])
+    union
+    select terminal_id, batch_number + 1 from helcim.card_batches
+    where account_id = ${accountId} and card_batch_id = any(${arrayOf(besideIds)}::bigint[])
+    union
+    select split_part(subject, ':', 1)::bigint, split_part(subject, ':', 2)::bigint from recon.pulls
+    where account_id = ${accountId} and resource = 'card_batch' and window_kind = 'batch_number'
+  ) place
+  cross join lateral (
+    select batch_number, card_batch_id from helcim.card_batches
+    where ${inScope} and terminal_id = place.terminal_id and batch_number >= place.batch_number
+    order by batch_number, card_batch_id limit 1
+  ) above
+  cross join lateral (
+    select batch_number from helcim.card_batches
+    where ${inScope} and terminal_id = place.terminal_id and batch_number < above.batch_number
+    order by batch_number desc limit 1
+  ) below
+  group by 1, 2, 3, 4`

@@ -1,0 +1,288 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { BatchRows, ReverseGroup, TypeCounts } from '../domain/batch-tie-out.ts'
+import type { BatchStatistics } from '../domain/card-batch.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { Tx } from './client.ts'
+import { arrayOf } from './mirror/store-records.ts'
+
+export type BatchState = 'waiting' | 'tied' | 'differs' | 'missing'
+
+/** All that is known about one card batch: what Helcim states, what its rows say, and how far both were read. */
+export interface BatchFacts {
+  readonly cardBatchId: HelcimId
+  /** null: transactions name the batch, but Helcim has not returned it (yet). */
+  readonly batch: {
+    readonly terminalId: HelcimId
+    readonly batchNumber: bigint
+    readonly isClosed: boolean
+    readonly createdAt: Instant | null
+    readonly closedAt: Instant | null
+    /** The terminal's; null when the terminal is not mirrored. */
+    readonly currency: string | null
+    readonly statistics: BatchStatistics | null
+    readonly isVanished: boolean
+  } | null
+  readonly rows: BatchRows
+  readonly currencies: readonly string[]
+  /** Number and sum of the rows of each type, outcome and currency, as one text; null without rows. */
+  readonly composition: string | null
+  /** Rows created after the batch closed. */
+  readonly countLate: number
+  readonly check: {
+    readonly state: BatchState
+    readonly isFinal: boolean
+    readonly statisticsSince: Instant | null
+    readonly statisticsUntil: Instant | null
+    readonly rowsReadFrom: Instant | null
+    readonly rowsReadUntil: Instant | null
+    readonly finalFingerprint: string | null
+  } | null
+}
+
+/**
+ * Sums up batches in one pass over the covering index. Rows that vanished at Helcim do not count.
+ * @param cardBatchIds the batches to look at, or null for all of the account
+ */
+export async function loadBatchFacts(
+  tx: Tx,
+  accountId: number,
+  cardBatchIds: readonly HelcimId[] | null,
+): Promise<BatchFacts[]> {
+  if (cardBatchIds?.length === 0) return []
+  if (cardBatchIds === null) await favourWorkers(tx)
+  const onlyThese = (column: SQL) =>
+    cardBatchIds === null ? sql`` : sql`and ${column} = any(${arrayOf(cardBatchIds)}::bigint[])`
+  const { rows } = await tx.execute<FactsRow>(sql`
+    with grouped as (
+      select card_batch_id, type, outcome, currency, count(*) as n, sum(amount_minor) as amount, max(created_at) as last_at
+      from helcim.card_transactions
+      where account_id = ${accountId} and card_batch_id is not null and vanished_at is null ${onlyThese(sql`card_batch_id`)}
+      group by card_batch_id, type, outcome, currency
+    ), summed as (
+      -- Few rows per batch are left: the figures are drawn from them in code, which is quicker than a dozen filtered sums.
+      select card_batch_id,
+        json_agg(json_build_array(type, outcome, currency, n, amount) order by type, outcome, currency)::text as composition,
+        string_agg(amount::text, ',' order by type, outcome, currency) as amounts, max(last_at) as last_at
+      from grouped group by card_batch_id
+    )
+    select coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id) as batch_id,
+      s.*, b.card_batch_id as known_id, b.terminal_id, b.batch_number, b.is_closed, b.created_at, b.closed_at,
+      b.net_minor, b.sales_minor, b.refunds_minor, b.reversed_minor, b.refunds_reversed_minor,
+      b.count_total, b.count_approved, b.count_declined, b.vanished_at, t.currency,
+      case when s.last_at > b.closed_at then (
+        select count(*) from helcim.card_transactions l
+        where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
+          and l.created_at > b.closed_at) else 0 end as count_late,
+      c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
+      c.rows_read_until, c.final_fingerprint
+    from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
+    full join summed s on s.card_batch_id = b.card_batch_id
+    full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
+      on c.card_batch_id = coalesce(b.card_batch_id, s.card_batch_id)
+    left join helcim.card_terminals t on t.account_id = ${accountId} and t.terminal_id = b.terminal_id
+    order by batch_id`)
+  const summed = rows.map((row) => ({ row, sums: sumUp(row) }))
+  const groups = await loadReverseGroups(
+    tx,
+    accountId,
+    summed
+      .filter(({ sums }) => sums.countReverses > 0 && sums.countOtherOriginals > 0)
+      .map(({ row }) => BigInt(row.batch_id)),
+  )
+  return summed.map(({ row, sums }) => toFacts(row, sums, groups.get(BigInt(row.batch_id))))
+}
+
+/**
+ * Has the workers of a parallel query cost nothing until the end of the transaction; outside of one it changes nothing.
+ * Postgres expects a group of every tenth row, as it does not know that types, outcomes and currencies are few in a
+ * batch, and would rather sum alone than fetch so many groups from workers.
+ */
+const favourWorkers = (tx: Tx) =>
+  tx.execute(sql`
+    select set_config('parallel_tuple_cost', '0', true), set_config('parallel_setup_cost', '0', true)`)
+
+interface Sums {
+  salesMinor: bigint
+  refundsMinor: bigint
+  reversesMinor: bigint
+  countReverses: number
+  /** Refunds and preauths, which a reverse can have voided as well as a sale. */
+  countOtherOriginals: number
+  readonly counts: Readonly<Record<keyof BatchRows['counts'], Record<keyof TypeCounts, number>>>
+  readonly currencies: readonly string[]
+}
+
+/** Sums never cross currencies: a row in another one than the terminal's counts, but is in no figure. */
+function sumUp({ composition, amounts, currency: terminalCurrency }: FactsRow): Sums {
+  const groups = JSON.parse(composition ?? '[]') as [type: string, outcome: string, currency: string, n: number][]
+  // Amounts again, as text: JSON would have made doubles of them.
+  const amountsMinor = amounts?.split(',').map(BigInt) ?? []
+  const noRows = () => ({ approved: 0, declined: 0, unknown: 0 })
+  const sums: Sums = {
+    salesMinor: 0n,
+    refundsMinor: 0n,
+    reversesMinor: 0n,
+    countReverses: 0,
+    countOtherOriginals: 0,
+    counts: { preauth: noRows(), verify: noRows(), other: noRows() },
+    currencies: [...new Set(groups.map(([, , currency]) => currency))].sort(),
+  }
+  for (const [index, [type, outcome, currency, n]] of groups.entries()) {
+    const counts = type === 'preauth' || type === 'verify' ? sums.counts[type] : sums.counts.other
+    if (outcome === 'approved' || outcome === 'declined' || outcome === 'unknown') counts[outcome] += n
+    if (outcome === 'approved' && (terminalCurrency === null || currency === terminalCurrency)) {
+      addMoney(sums, type, n, amountsMinor[index] ?? 0n)
+    }
+  }
+  return sums
+}
+
+function addMoney(sums: Sums, type: string, n: number, amountMinor: bigint): void {
+  switch (type) {
+    case 'purchase':
+    case 'capture':
+      sums.salesMinor += amountMinor
+      break
+    case 'refund':
+      sums.refundsMinor += amountMinor
+      sums.countOtherOriginals += n
+      break
+    case 'preauth':
+      sums.countOtherOriginals += n
+      break
+    case 'reverse':
+      sums.reversesMinor += amountMinor
+      sums.countReverses += n
+      break
+  }
+}
+
+/**
+ * What reverses can have voided: approved rows of the same card and amount in their batch. Only asked for batches that
+ * hold refunds or preauths; elsewhere a reverse can only have voided a sale.
+ */
+async function loadReverseGroups(
+  tx: Tx,
+  accountId: number,
+  cardBatchIds: readonly HelcimId[],
+): Promise<Map<HelcimId, ReverseGroup[]>> {
+  const groups = new Map<HelcimId, ReverseGroup[]>()
+  if (cardBatchIds.length === 0) return groups
+  const isListed = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
+    and vanished_at is null`
+  const { rows } = await tx.execute<
+    Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths', string>
+  >(sql`
+    with reversed as materialized (
+      select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
+      where ${isListed} and type = 'reverse' and outcome = 'approved'
+    ), candidates as materialized (
+      -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
+      select c.transaction_id from reversed r cross join lateral (
+        select transaction_id from helcim.card_transactions
+        where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
+          and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
+          and currency = r.currency and amount_minor = r.amount_minor
+      ) c
+    )
+    select card_batch_id, amount_minor,
+      count(*) filter (where type = 'reverse') as reverses,
+      count(*) filter (where type in ('purchase', 'capture')) as sales,
+      count(*) filter (where type = 'refund') as refunds,
+      count(*) filter (where type = 'preauth') as preauths
+    from candidates join helcim.card_transactions using (transaction_id)
+    where account_id = ${accountId}
+    group by card_batch_id, card_number_masked, currency, amount_minor
+    having count(*) filter (where type = 'reverse') > 0
+    order by card_batch_id, amount_minor, card_number_masked, currency`)
+  for (const row of rows) {
+    const group = {
+      amountMinor: BigInt(row.amount_minor),
+      reverses: Number(row.reverses),
+      sales: Number(row.sales),
+      refunds: Number(row.refunds),
+      preauths: Number(row.preauths),
+    }
+    const id = BigInt(row.card_batch_id)
+    groups.set(id, [...(groups.get(id) ?? []), group])
+  }
+  return groups
+}
+
+type FactsRow = Record<string, string | null> & {
+  batch_id: string
+  is_closed: boolean | null
+  is_final: boolean | null
+  currency: string | null
+  composition: string | null
+  amounts: string | null
+} & Record<
+    `${string}_at` | 'statistics_since' | 'statistics_until' | 'rows_read_from' | 'rows_read_until',
+    string | null
+  >
+
+function toFacts(row: FactsRow, sums: Sums, groups: ReverseGroup[] | undefined): BatchFacts {
+  const plainGroup = { amountMinor: sums.reversesMinor, reverses: 1, sales: 1, refunds: 0, preauths: 0 }
+  return {
+    cardBatchId: BigInt(row.batch_id),
+    batch: row.known_id === null || row.known_id === undefined ? null : batchOf(row),
+    rows: {
+      salesMinor: sums.salesMinor,
+      refundsMinor: sums.refundsMinor,
+      reverseGroups: sums.countReverses === 0 ? [] : (groups ?? [plainGroup]),
+      counts: sums.counts,
+    },
+    currencies: sums.currencies,
+    composition: row.composition ?? null,
+    countLate: Number(row.count_late ?? 0),
+    check: row.checked_id === null || row.checked_id === undefined ? null : checkOf(row),
+  }
+}
+
+function batchOf(row: FactsRow): BatchFacts['batch'] {
+  return {
+    terminalId: BigInt(row.terminal_id ?? 0),
+    batchNumber: BigInt(row.batch_number ?? 0),
+    isClosed: row.is_closed === true,
+    createdAt: instantOf(row.created_at),
+    closedAt: instantOf(row.closed_at),
+    currency: row.currency ?? null,
+    statistics: statisticsOf(row),
+    isVanished: row.vanished_at !== null,
+  }
+}
+
+function statisticsOf(row: FactsRow): BatchStatistics | null {
+  if (row.net_minor === null || row.net_minor === undefined || row.count_total === null) return null
+  return {
+    amounts: {
+      net: BigInt(row.net_minor),
+      sales: BigInt(row.sales_minor ?? 0),
+      refunds: BigInt(row.refunds_minor ?? 0),
+      reversed: BigInt(row.reversed_minor ?? 0),
+      refundsReversed: BigInt(row.refunds_reversed_minor ?? 0),
+    },
+    counts: {
+      total: Number(row.count_total),
+      approved: Number(row.count_approved),
+      declined: Number(row.count_declined),
+    },
+  }
+}
+
+function checkOf(row: FactsRow): BatchFacts['check'] {
+  return {
+    state: (row.state ?? 'waiting') as BatchState,
+    isFinal: row.is_final === true,
+    statisticsSince: instantOf(row.statistics_since),
+    statisticsUntil: instantOf(row.statistics_until),
+    rowsReadFrom: instantOf(row.rows_read_from),
+    rowsReadUntil: instantOf(row.rows_read_until),
+    finalFingerprint: row.final_fingerprint ?? null,
+  }
+}
+
+/** Raw queries give timestamps as text. */
+export const instantOf = (text: string | null | undefined): Instant | null =>
+  text === null || text === undefined ? null : toInstant(new Date(text).getTime())

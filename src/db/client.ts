@@ -1,0 +1,154 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import pg from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { UsageError } from '../domain/operating-error.ts'
+
+export type Db = NodePgDatabase & { readonly $client: pg.Pool }
+/** A database transaction, or the database itself where one statement is enough. */
+export type Tx = Pick<Db, 'execute' | 'select' | 'selectDistinct' | 'insert' | 'update' | 'delete'>
+
+/** A transaction that can also take rows as a stream, which costs Postgres a third of what an INSERT of them does. */
+export interface CopyTx extends Tx {
+  /**
+   * Runs `COPY … FROM STDIN`.
+   * @param chunks text in COPY's format; they are sent while the next ones are made
+   */
+  copyFrom(statement: string, chunks: AsyncIterable<string>): Promise<void>
+}
+
+export interface Database {
+  readonly db: Db
+  readonly pool: pg.Pool
+  close(): Promise<void>
+}
+
+export interface DatabaseOptions {
+  readonly maxConnections: number
+  /** Hears of connections that broke while idle; the pool replaces them by itself. */
+  readonly onError: (error: Error) => void
+  /** Real milliseconds after which connecting is given up; 10 s unless said. */
+  readonly connectMsMax?: number
+  /** Real milliseconds after which a statement is given up, on both sides; never unless said. */
+  readonly statementMsMax?: number
+}
+
+/** Opens a pool on Postgres ≥ 14. */
+export function openDatabase(url: string, options: DatabaseOptions): Database {
+  const { connectMsMax = 10_000, statementMsMax } = options
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: options.maxConnections,
+    keepAlive: true,
+    connectionTimeoutMillis: connectMsMax,
+    ...(statementMsMax !== undefined && { statement_timeout: statementMsMax, query_timeout: statementMsMax }),
+    idleTimeoutMillis: 30_000,
+    application_name: 'tieout',
+    // A session in another zone would read and write the same instants, but a person in psql would be misled.
+    options: '-c timezone=UTC',
+  })
+  pool.on('error', options.onError)
+  // One that breaks while in use fails its statement; without a listener its event would end the process.
+  pool.on('connect', (client) => client.on('error', () => {}))
+  return { db: drizzle(pool), pool, close: () => pool.end() }
+}
+
+/**
+ * Runs `work` in one transaction that sees one state of the database and changes nothing. After an error its connection
+ * is thrown away: one that fell silent would keep the next user waiting as well.
+ */
+export async function readTransaction<T>({ pool }: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let isSound = false
+  try {
+    const result = await drizzle(client).transaction(work, {
+      isolationLevel: 'repeatable read',
+      accessMode: 'read only',
+    })
+    isSound = true
+    return result
+  } finally {
+    client.release(!isSound)
+  }
+}
+
+/** One state of the database, of which rows can be had as a stream. */
+export interface Snapshot extends Tx {
+  /**
+   * Runs `COPY … TO STDOUT` and passes its bytes on as they come. One at a time, and to its end.
+   * @returns how many rows Postgres sent
+   */
+  copyTo(statement: string, sink: (bytes: Readable) => Promise<void>): Promise<number>
+}
+
+/**
+ * Like `readTransaction`, with COPY. The session shows times in UTC and in ISO's order, whatever the database is set to.
+ * Where `work` fails, perhaps in the middle of a COPY, the connection is cut: nothing else could be said to it.
+ */
+export async function withSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  let isSound = false
+  try {
+    await client.query('begin isolation level repeatable read read only')
+    await client.query(
+      `set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local client_encoding = 'UTF8'`,
+    )
+    const snapshot = Object.assign(drizzle(client), {
+      async copyTo(statement: string, sink: (bytes: Readable) => Promise<void>) {
+        const bytes = client.query(copyTo(statement))
+        await sink(bytes)
+        return bytes.rowCount
+      },
+    })
+    const result = await work(snapshot)
+    await client.query('commit')
+    isSound = true
+    return result
+  } finally {
+    client.release(!isSound)
+  }
+}
+
+/** Runs `work` in one transaction on a connection of its own; it commits when `work` resolves. */
+export async function copyTransaction<T>(db: Db, work: (tx: CopyTx) => Promise<T>): Promise<T> {
+  const client = await db.$client.connect()
+  try {
+    return await drizzle(client).transaction((tx) =>
+      work(
+        Object.assign(tx, {
+          copyFrom: (statement: string, chunks: AsyncIterable<string>) =>
+            pipeline(chunks, client.query(copyFrom(statement))),
+        }),
+      ),
+    )
+  } finally {
+    client.release()
+  }
+}
+
+/** Checks that the server can be reached and is not too old. @throws UsageError with one line that says what to do */
+export async function assertReachable(pool: pg.Pool, url: string): Promise<void> {
+  const { hostname, port, pathname } = new URL(url)
+  const place = `${hostname}:${port || '5432'}${pathname}`
+  const version = await pool
+    .query<{ version: string }>(`select current_setting('server_version_num') as version`)
+    .catch((cause) => {
+      throw new UsageError(`DATABASE_URL: cannot use PostgreSQL at ${place}: ${reasonOf(cause)}`, {
+        exitCode: 1,
+        cause,
+      })
+    })
+  const versionNumber = Number(version.rows[0]?.version ?? 0)
+  if (versionNumber < 140_000) {
+    throw new UsageError(
+      `DATABASE_URL: PostgreSQL at ${place} is version ${Math.trunc(versionNumber / 10_000)}; tieout needs 14 or newer`,
+    )
+  }
+}
+
+/** node reports several refused addresses as an AggregateError without a message of its own. */
+function reasonOf(cause: unknown): string {
+  if (cause instanceof AggregateError) return cause.errors.map(reasonOf).join('; ')
+  return cause instanceof Error ? cause.message : String(cause)
+}

@@ -1,0 +1,158 @@
+import { sql } from 'drizzle-orm'
+import type { BusinessDate } from '../domain/calendar.ts'
+import type { CallUsage } from '../domain/call-budget.ts'
+import type { Instant } from '../domain/clock.ts'
+import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import { instantOf } from './batch-facts.ts'
+import { interval } from './call-budget/interval.ts'
+import { countUsage } from './call-budget/usage.ts'
+import type { Tx } from './client.ts'
+import { timestamp } from './mirror/store-records.ts'
+
+/** What a monitor is told about one account. */
+export interface Figures {
+  readonly usage: CallUsage & { readonly closedMs: number; readonly stopReason: string | null }
+  /** Of the past hour. `outcome`: Helcim's status, else `aborted` or `running`. */
+  readonly calls: readonly {
+    readonly callClass: string
+    readonly endpoint: string
+    readonly outcome: string
+    readonly count: number
+  }[]
+  readonly resources: readonly ResourceProof[]
+  readonly countMissingDays: number
+  readonly batches: readonly { readonly state: string; readonly count: number }[]
+  readonly mismatches: readonly { readonly code: string; readonly severity: string; readonly count: number }[]
+  /** Differences of open mismatches, each without its sign. */
+  readonly atStake: readonly { readonly currency: string; readonly minor: bigint }[]
+  readonly dueWork: readonly {
+    readonly kind: string
+    readonly countOverdue: number
+    readonly oldestAt: Instant | null
+  }[]
+  readonly alerts: readonly {
+    readonly channel: string
+    readonly countUndelivered: number
+    readonly oldestAt: Instant | null
+    readonly countGivenUp: number
+  }[]
+}
+
+export interface ResourceProof {
+  readonly resource: string
+  /** End of the last complete reading of the whole list, or of days up to the day of that reading. */
+  readonly provedAt: Instant | null
+  readonly firstAskedAt: Instant
+}
+
+const DAY_MS = 86_400_000
+
+/** Reads all figures; meant for one read-only transaction, so that they belong together. */
+export async function loadFigures(
+  tx: Tx,
+  input: {
+    accountId: number
+    /** Windows of the limits in real milliseconds. */
+    windows: { minuteMs: number; hourMs: number }
+    /** Days that the mirror is meant to hold. */
+    history: { from: BusinessDate; to: BusinessDate }
+    now: Instant
+  },
+): Promise<Figures> {
+  const { accountId, windows, history, now } = input
+  return {
+    usage: await countUsage(tx, accountId, windows.minuteMs, windows.hourMs),
+    calls: await countCalls(tx, accountId, windows.hourMs),
+    resources: await listProofs(tx, accountId),
+    countMissingDays: await countMissingDays(tx, accountId, history),
+    batches: await countBatches(tx, accountId),
+    mismatches: await countMismatches(tx, accountId),
+    atStake: await sumAtStake(tx, accountId),
+    dueWork: await countOverdue(tx, accountId, now),
+    alerts: await countAlerts(tx, accountId, now),
+  }
+}
+
+/** For every list that is read as a whole or by days: when it was last proved. */
+export async function listProofs(tx: Tx, accountId: number): Promise<ResourceProof[]> {
+  const { rows } = await tx.execute<{ resource: string; proved_at: string | null; first_asked_at: string }>(sql`
+    select resource, min(started_at) as first_asked_at,
+      max(finished_at) filter (where state = 'complete'
+        and (window_kind = 'all' or to_date >= (started_at at time zone ${HELCIM_ZONE})::date)) as proved_at
+    from recon.pulls where account_id = ${accountId} and window_kind in ('all', 'days')
+    group by resource order by resource`)
+  return rows.flatMap((row) => {
+    const firstAskedAt = instantOf(row.first_asked_at)
+    return firstAskedAt === null ? [] : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt }
+  })
+}
+
+/** Calls that were never sent are left out: they cost nothing. */
+async function countCalls(tx: Tx, accountId: number, hourMs: number): Promise<Figures['calls']> {
+  const { rows } = await tx.execute<Record<string, string>>(sql`
+    select call_class, endpoint, coalesce(status::text, end_kind, 'running') as outcome, count(*) as count
+    from recon.calls
+    where account_id = ${accountId} and counted_from > clock_timestamp() - ${interval(hourMs)}
+    group by 1, 2, 3 order by 1, 2, 3`)
+  return rows.map((row) => ({
+    callClass: String(row.call_class),
+    endpoint: String(row.endpoint),
+    outcome: String(row.outcome),
+    count: Number(row.count),
+  }))
+}
+
+async function countMissingDays(
+  tx: Tx,
+  accountId: number,
+  { from, to }: { from: BusinessDate; to: BusinessDate },
+): Promise<number> {
+  const { rows } = await tx.execute<{ count: string }>(sql`
+    select greatest(0, ${to}::date - ${from}::date + 1) - count(*) as count from recon.covered_days
+    where account_id = ${accountId} and resource = 'card_transaction' and day between ${from}::date and ${to}::date`)
+  return Number(rows[0]?.count ?? 0)
+}
+
+async function countBatches(tx: Tx, accountId: number): Promise<Figures['batches']> {
+  const { rows } = await tx.execute<{ state: string; count: string }>(sql`
+    select state, count(*) as count from recon.batch_checks where account_id = ${accountId} group by 1 order by 1`)
+  return rows.map(({ state, count }) => ({ state, count: Number(count) }))
+}
+
+async function countMismatches(tx: Tx, accountId: number): Promise<Figures['mismatches']> {
+  const { rows } = await tx.execute<{ code: string; severity: string; count: string }>(sql`
+    select code, severity, count(*) as count from recon.mismatches
+    where account_id = ${accountId} and state <> 'resolved' group by 1, 2 order by 1, 2`)
+  return rows.map(({ code, severity, count }) => ({ code, severity, count: Number(count) }))
+}
+
+async function sumAtStake(tx: Tx, accountId: number): Promise<Figures['atStake']> {
+  const { rows } = await tx.execute<{ currency: string; minor: string }>(sql`
+    select currency, sum(abs(coalesce(actual_minor - expected_minor, 0))) as minor from recon.mismatches
+    where account_id = ${accountId} and state <> 'resolved' and currency is not null group by 1 order by 1`)
+  return rows.map(({ currency, minor }) => ({ currency, minor: BigInt(minor) }))
+}
+
+async function countOverdue(tx: Tx, accountId: number, now: Instant): Promise<Figures['dueWork']> {
+  const isOverdue = sql`finished_at is null and planned_at <= ${timestamp(now)}`
+  const { rows } = await tx.execute<{ kind: string; count: string; oldest: string | null }>(sql`
+    select kind, count(*) filter (where ${isOverdue}) as count, min(planned_at) filter (where ${isOverdue}) as oldest
+    from recon.due_work where account_id = ${accountId} group by 1 order by 1`)
+  return rows.map(({ kind, count, oldest }) => ({ kind, countOverdue: Number(count), oldestAt: instantOf(oldest) }))
+}
+
+/** `countGivenUp`: of the past day. */
+async function countAlerts(tx: Tx, accountId: number, now: Instant): Promise<Figures['alerts']> {
+  const isUndelivered = sql`delivered_at is null and given_up_at is null`
+  const { rows } = await tx.execute<{ channel: string; count: string; oldest: string | null; given_up: string }>(sql`
+    select channel, count(*) filter (where ${isUndelivered}) as count,
+      min(created_at) filter (where ${isUndelivered}) as oldest,
+      count(*) filter (where given_up_at > ${timestamp(now)} - ${interval(DAY_MS)}) as given_up
+    from recon.alert_messages where account_id = ${accountId} group by 1 order by 1`)
+  return rows.map((row) => ({
+    channel: row.channel,
+    countUndelivered: Number(row.count),
+    oldestAt: instantOf(row.oldest),
+    countGivenUp: Number(row.given_up),
+  }))
+}

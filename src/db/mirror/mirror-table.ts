@@ -1,0 +1,66 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { DecodedRecord } from '../../domain/record.ts'
+
+/** One typed column of a mirrored resource and how its value is taken from a decoded record. */
+export interface MirrorColumn<R> {
+  readonly name: string
+  /** Postgres type, as `json_to_recordset` declares it. */
+  readonly type: 'bigint' | 'integer' | 'text' | 'boolean' | 'timestamptz' | 'date'
+  of(record: R): bigint | number | string | boolean | null
+}
+
+/** How a resource is kept. Everything else (versions, hashes, vanishing) is the same for all of them. */
+export interface MirrorTable<R> {
+  /** Helcim's name in snake_case; also the key in versions, pulls and coverage. */
+  readonly resource: string
+  /** Qualified table name. */
+  readonly table: string
+  /** The column that holds Helcim's id. */
+  readonly idColumn: string
+  readonly columns: readonly MirrorColumn<R>[]
+  /** Columns whose change is told (`record_changed`), and compared with the version before. */
+  readonly watched: readonly string[]
+  /** The column with Helcim's own date by which a window is cut, where the resource has one. */
+  readonly dateColumn: string | null
+  /** The column that names the subject to reconcile again when a row changes, and that subject's kind. */
+  readonly marks: { readonly kind: string; readonly column: string } | null
+}
+
+const RECORDS_PER_TURN = 100
+
+/**
+ * The JSON array that carries records to Postgres in one parameter; `raw` is a text in it, to the letter: taken apart as
+ * JSON, a NUL that Helcim sent within a name would fail the statement. Gives way to the event loop between slices: a
+ * page of a thousand records takes longer than others should wait.
+ */
+export async function recordsToJson<R>(mirror: MirrorTable<R>, records: readonly DecodedRecord<R>[]): Promise<string> {
+  const texts: string[] = []
+  for (const [index, record] of records.entries()) {
+    if (index % RECORDS_PER_TURN === 0) await nextTurn()
+    texts.push(recordToJson(mirror, record))
+  }
+  return `[${texts.join(',')}]`
+}
+
+function recordToJson<R>(mirror: MirrorTable<R>, decoded: DecodedRecord<R>): string {
+  const typed = mirror.columns.map(({ name, of }) => `"${name}":${jsonValue(of(decoded.record))}`).join(',')
+  return `{${typed},"raw":${JSON.stringify(decoded.raw)},"content_hash":"${asUuid(decoded.contentHash)}","unknown_values":${unknownValuesOf(decoded)}}`
+}
+
+/** The columns of a mirrored table that a reading writes, beside the times at which it was seen. */
+export const writtenColumns = <R>({ columns }: MirrorTable<R>): string[] => [
+  ...columns.map(({ name }) => name),
+  'raw',
+  'content_hash',
+  'unknown_values',
+]
+
+/** JSON for the column `unknown_values`; null for almost every record. */
+export const unknownValuesOf = ({ unknownValues }: Pick<DecodedRecord<unknown>, 'unknownValues'>): string | null =>
+  unknownValues.length > 0 ? JSON.stringify(unknownValues) : null
+
+/** Half of a SHA-256 tells versions of one record apart for good, and 16 bytes are what a uuid column stores. */
+export const asUuid = (contentHash: string): string => contentHash.slice(0, 32)
+
+const jsonValue = (value: bigint | number | string | boolean | null): string =>
+  typeof value === 'bigint' ? `"${value}"` : JSON.stringify(value)

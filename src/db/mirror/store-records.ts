@@ -1,0 +1,177 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Instant } from '../../domain/clock.ts'
+import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
+import type { CopyTx, Tx } from '../client.ts'
+import { copyText } from './copy-text.ts'
+import { asUuid, type MirrorTable, recordsToJson, unknownValuesOf, writtenColumns } from './mirror-table.ts'
+
+export interface Stored {
+  readonly countNew: number
+  readonly countChanged: number
+}
+
+/**
+ * Stores one page of records: new ones by COPY, changed ones by an update that keeps the former version. The newer observation wins; unchanged records are not written at all; what must be reconciled again is marked. All within
+ * the caller's transaction.
+ * @param observedAt when the reading began that returned these records
+ */
+export async function storeRecords<R>(
+  tx: CopyTx,
+  mirror: MirrorTable<R>,
+  { accountId, observedAt, records }: { accountId: number; observedAt: Instant; records: readonly DecodedRecord<R>[] },
+): Promise<Stored> {
+  if (records.length === 0) return { countNew: 0, countChanged: 0 }
+  // Pages of one resource are written one after the other: two readings of a record that race would lose a version,
+  // and a record that is found to be new stays so until we have written it.
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`mirror ${accountId} ${mirror.resource}`}))`)
+  const { fresh, changed } = await compare(tx, mirror, accountId, observedAt, records)
+  if (fresh.length > 0) await insertNew(tx, mirror, accountId, observedAt, fresh)
+  if (changed.length > 0) await updateChanged(tx, mirror, accountId, observedAt, changed)
+  return { countNew: fresh.length, countChanged: changed.length }
+}
+
+/** Compares hashes only, so a page in which nothing changed costs one small statement and writes nothing. */
+async function compare<R>(
+  tx: Tx,
+  { table, idColumn }: MirrorTable<R>,
+  accountId: number,
+  observedAt: Instant,
+  records: readonly DecodedRecord<R>[],
+): Promise<{ fresh: DecodedRecord<R>[]; changed: DecodedRecord<R>[] }> {
+  const id = sql.raw(`e.${idColumn}`)
+  const { rows } = await tx.execute<{ fresh: string | null; changed: string | null }>(sql`
+    select string_agg(i.id::text, ',') filter (where ${id} is null) as fresh,
+      string_agg(i.id::text, ',') filter (where (e.content_hash <> i.content_hash or e.vanished_at is not null)
+        and e.observed_at < ${timestamp(observedAt)}) as changed
+    from unnest(${arrayOf(records.map((r) => r.id))}::bigint[], ${arrayOf(records.map((r) => asUuid(r.contentHash)))}::uuid[])
+      as i(id, content_hash)
+    -- Lateral with an offset: one probe of the key per record, where the planner would rather read a young table whole.
+    left join lateral (
+      select ${sql.raw(idColumn)}, content_hash, vanished_at, observed_at from ${sql.raw(table)}
+      where account_id = ${accountId} and ${sql.raw(idColumn)} = i.id offset 0
+    ) e on true`)
+  const pick = (ids: string | null | undefined) => {
+    const left = new Set(ids?.split(',').map(BigInt))
+    return records.filter((record) => left.delete(record.id))
+  }
+  return { fresh: pick(rows[0]?.fresh), changed: pick(rows[0]?.changed) }
+}
+
+async function insertNew<R>(
+  tx: CopyTx,
+  mirror: MirrorTable<R>,
+  accountId: number,
+  observedAt: Instant,
+  records: readonly DecodedRecord<R>[],
+): Promise<void> {
+  const { table, columns, marks } = mirror
+  const names = ['account_id', ...writtenColumns(mirror), 'observed_at', 'first_seen_at'].join(', ')
+  const observed = new Date(observedAt).toISOString()
+  const rows = copyText(records, (decoded) => [
+    accountId,
+    ...columns.map(({ of }) => of(decoded.record)),
+    decoded.raw,
+    asUuid(decoded.contentHash),
+    unknownValuesOf(decoded),
+    observed,
+    observed,
+  ])
+  await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
+  const marked = marks && columns.find(({ name }) => name === marks.column)
+  if (!marked) return
+  const subjects = new Set(records.map(({ record }) => marked.of(record)))
+  subjects.delete(null)
+  await tx.execute(sql`
+    insert into recon.marks (account_id, subject_kind, subject_id)
+    select ${accountId}, ${marks.kind}, subject from unnest(${arrayOf([...subjects].map(String))}::text[]) subject order by 3
+    on conflict do nothing`)
+}
+
+async function updateChanged<R>(
+  tx: Tx,
+  mirror: MirrorTable<R>,
+  accountId: number,
+  observedAt: Instant,
+  records: readonly DecodedRecord<R>[],
+): Promise<void> {
+  const { table, idColumn, columns } = mirror
+  const id = sql.raw(idColumn)
+  const declared = sql.raw(columns.map(({ name, type }) => `${name} ${type}`).join(', '))
+  const assignments = sql.raw(
+    writtenColumns(mirror)
+      .map((name) => `${name} = i.${name}${name === 'raw' ? '::json' : ''}`)
+      .join(', '),
+  )
+  const incoming = await recordsToJson(mirror, records)
+  await tx.execute(sql`
+    with incoming as materialized (
+      select * from json_to_recordset(${incoming}::json)
+        as i(${declared}, raw text, content_hash uuid, unknown_values json)
+    ), former as (
+      select e.*, i.content_hash as next_hash, ${changedFields(mirror)} as changed
+      from incoming i join ${sql.raw(table)} e on e.account_id = ${accountId} and e.${id} = i.${id}
+    ), versions as (
+      insert into helcim.record_versions
+        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed)
+      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed
+      from former where content_hash <> next_hash
+    ), ${markChanged(mirror, accountId)}
+    update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
+    from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)
+}
+
+/** The watched fields in which the former version differs, with their former values; null when none does. */
+function changedFields<R>({ watched }: MirrorTable<R>): SQL {
+  if (watched.length === 0) return sql`null::json`
+  const pairs = watched.map(
+    (name) => `case when e.${name} is distinct from i.${name} then json_build_object('${name}', e.${name}::text) end`,
+  )
+  const isChanged = watched.map((name) => `e.${name} is distinct from i.${name}`).join(' or ')
+  return sql.raw(
+    `case when ${isChanged} then (select json_object_agg(key, value) from unnest(array[${pairs.join(', ')}]) f, json_each(f)) end`,
+  )
+}
+
+/** Marks what the new and the former version name: a row that moved concerns both batches. */
+function markChanged<R>({ marks }: MirrorTable<R>, accountId: number): SQL {
+  if (!marks) return sql`marked as (select)`
+  const column = sql.raw(marks.column)
+  return sql`marked as (
+    insert into recon.marks (account_id, subject_kind, subject_id)
+    select distinct ${accountId}::int, ${marks.kind}::text, subject::text from (
+      select ${column} as subject from incoming union all select ${column} from former
+    ) s where subject is not null order by 3
+    on conflict do nothing
+  )`
+}
+
+/** Keeps records that could not be read, and forgets those that can be read now. */
+export async function storeUndecodable(
+  tx: Tx,
+  input: {
+    accountId: number
+    resource: string
+    observedAt: Instant
+    undecodable: readonly UndecodableRecord[]
+    decodedIds: readonly bigint[]
+  },
+): Promise<void> {
+  const { accountId, resource, observedAt, undecodable, decodedIds } = input
+  await tx.execute(sql`
+    delete from helcim.undecoded_records
+    where account_id = ${accountId} and resource = ${resource} and record_key = any(${arrayOf(decodedIds)}::text[])`)
+  for (const { key, raw, reason } of undecodable) {
+    await tx.execute(sql`
+      insert into helcim.undecoded_records as u
+        (account_id, resource, record_key, raw, reason, first_seen_at, last_seen_at)
+      values (${accountId}, ${resource}, ${key}, ${raw}::json, ${reason}, ${timestamp(observedAt)}, ${timestamp(observedAt)})
+      on conflict (account_id, resource, record_key) do update
+        set raw = excluded.raw, reason = excluded.reason, last_seen_at = excluded.last_seen_at
+        where u.last_seen_at < excluded.last_seen_at`)
+  }
+}
+
+export const timestamp = (instant: Instant): SQL => sql`${new Date(instant).toISOString()}::timestamptz`
+
+/** A Postgres array literal in one parameter; for ids and hashes, which need no quoting. */
+export const arrayOf = (values: readonly (bigint | string)[]): string => `{${values.join(',')}}`

@@ -1,0 +1,99 @@
+import { sql } from 'drizzle-orm'
+import pg from 'pg'
+import type { Tx } from '../client.ts'
+import type { mismatches } from '../schema/mismatches.ts'
+
+type Mismatch = typeof mismatches.$inferSelect
+
+export interface EvidenceRows {
+  readonly columns: readonly string[]
+  /** Texts as Postgres writes them, the first rows only. */
+  readonly rows: readonly (readonly string[])[]
+  /** Of all rows. */
+  readonly count: number
+}
+
+/**
+ * The rows behind a mismatch as one statement that a person can paste into psql: what we show comes from the very same
+ * text. No card token and no raw record is among its columns.
+ */
+export function evidenceQuery(mismatch: Mismatch): string {
+  const { accountId, code, subjectKind, subjectId, evidence } = mismatch
+  if (code === 'record_undecodable') return undecodedQuery(accountId, evidence[0] ?? `${subjectKind}:${subjectId}`)
+  const ids = (kind: string) => idsOf(evidence, kind)
+  if (code === 'card_batch_number_gap') return batchesBesideQuery(accountId, subjectId)
+  const conditions = [
+    ...(ids('card_transaction').length > 0 ? [`transaction_id in (${ids('card_transaction').join(', ')})`] : []),
+    // Transactions that are gone are not counted, but what disappeared is shown where it is named itself.
+    ...(ids('card_batch').length > 0
+      ? [`(card_batch_id in (${ids('card_batch').join(', ')}) and vanished_at is null)`]
+      : []),
+  ]
+  if (conditions.length > 0) return transactionsQuery(accountId, conditions.join(' or '))
+  return pullsQuery(accountId, subjectId)
+}
+
+/** Runs the statement of `evidenceQuery`; all of it, but only the first `limit` rows are returned. */
+export async function listEvidence(tx: Tx, { query, limit }: { query: string; limit: number }): Promise<EvidenceRows> {
+  const { rows, fields } = await tx.execute<Record<string, unknown>>(
+    sql.raw(
+      `select *, count(*) over ()::int as count_of_all from (${query.replace(/;\s*$/, '')}) as evidence limit ${limit}`,
+    ),
+  )
+  const columns = fields.map(({ name }) => name).filter((name) => name !== 'count_of_all')
+  return {
+    columns,
+    rows: rows.map((row) => columns.map((column) => (row[column] === null ? '' : String(row[column])))),
+    count: Number(rows[0]?.count_of_all ?? 0),
+  }
+}
+
+/** The ids of one kind among the evidence, which is `kind:id`; what is no number is no id of Helcim's. */
+const idsOf = (evidence: readonly string[], kind: string): string[] =>
+  evidence.flatMap((one) => {
+    const id = one.startsWith(`${kind}:`) ? one.slice(kind.length + 1) : ''
+    return /^\d{1,18}$/.test(id) ? [id] : []
+  })
+
+const transactionsQuery = (accountId: number, condition: string): string =>
+  `
+select transaction_id as transaction, created_at_text as created, type, status, round(amount_minor / 100.0, 2) as amount,
+  currency as cur, card_number_masked as card, card_batch_id as batch, vanished_at::text as vanished
+from helcim.card_transactions
+where account_id = ${accountId} and (${condition})
+order by transaction_id;`.trim()
+
+/** @param subjectId `terminal:number` */
+function batchesBesideQuery(accountId: number, subjectId: string): string {
+  const [terminalId = '0', number = '0'] = subjectId.split(':').map((part) => (/^\d{1,18}$/.test(part) ? part : '0'))
+  return `
+select card_batch_id as batch, batch_number as number, created_at_text as created, closed_at_text as closed,
+  round(net_minor / 100.0, 2) as net, count_total as transactions
+from helcim.card_batches
+where account_id = ${accountId} and terminal_id = ${terminalId} and batch_number between ${number} - 2 and ${number} + 2
+order by batch_number;`.trim()
+}
+
+function undecodedQuery(accountId: number, evidence: string): string {
+  const [resource = '', ...rest] = evidence.split(':')
+  const key = rest.join(':')
+  const condition =
+    resource === 'resource'
+      ? `resource = ${literal(key)} and record_key !~ '^[0-9]+$'`
+      : `resource = ${literal(resource)} and record_key = ${literal(key)}`
+  return `
+select resource, record_key, reason, first_seen_at::text as first_seen, last_seen_at::text as last_seen
+from helcim.undecoded_records
+where account_id = ${accountId} and ${condition}
+order by record_key;`.trim()
+}
+
+const pullsQuery = (accountId: number, resource: string): string =>
+  `
+select pull_id as pull, window_kind as reads, from_date::text as first_day, to_date::text as last_day, state,
+  finished_at::text as finished, count_rows as rows, fail_words as reason
+from recon.pulls
+where account_id = ${accountId} and resource = ${literal(resource)}
+order by pull_id desc;`.trim()
+
+const literal = (text: string): string => pg.escapeLiteral(text)

@@ -1,0 +1,272 @@
+import { sql } from 'drizzle-orm'
+import {
+  boolean,
+  date,
+  index,
+  integer,
+  pgSchema,
+  primaryKey,
+  serial,
+  smallint,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core'
+import { HELCIM_ZONE } from '../../domain/helcim-time.ts'
+import { accountId, createdNow, emptyText, instant, int64, int64Array } from './columns.ts'
+
+/** What tieout knows about its own work: accounts, calls, pulls, coverage, runs, findings. */
+export const recon = pgSchema('recon')
+
+export const accounts = recon.table('accounts', {
+  accountId: serial('account_id').primaryKey(),
+  name: text('name').notNull().unique(),
+  baseUrl: text('base_url').notNull(),
+  /** Terminals seen by the first complete pull; a token of another merchant shows none of them and is refused. */
+  boundTerminalIds: int64Array('bound_terminal_ids'),
+  tokenFingerprint: text('token_fingerprint').notNull(),
+  /** First Mountain date that the mirror is meant to hold. */
+  historyFrom: date('history_from').notNull(),
+  /** The merchant's, in which the views in schema `accounting` show local times and dates. */
+  zone: text('zone').notNull().default(HELCIM_ZONE),
+  createdAt: createdNow('created_at'),
+})
+
+/** One row per account: its lock, and what answers taught us about the limits. All times are Postgres' own. */
+export const budgets = recon.table('budgets', {
+  accountId: integer('account_id').primaryKey(),
+  /** No call before this instant: a 429 closed the account. */
+  closedUntil: instant('closed_until'),
+  closedReason: text('closed_reason'),
+  /** 429s in a row, for the exponential back-off. */
+  countRateLimited: integer('count_rate_limited').notNull().default(0),
+  /** Calls of others in the last minute, as the last telling answer showed. */
+  foreignMinute: integer('foreign_minute').notNull().default(0),
+  foreignObservedAt: instant('foreign_observed_at'),
+  /** 401s in a row that are not about a permission; at 3 the account stops. */
+  countUnauthorized: integer('count_unauthorized').notNull().default(0),
+  stoppedAt: instant('stopped_at'),
+  stopReason: text('stop_reason'),
+})
+
+/** Calls of others per minute, so that the hour can be summed up: the hour header may stand still (API.md §2). */
+export const foreignUse = recon.table(
+  'foreign_use',
+  { accountId: accountId(), minuteAt: instant('minute_at').notNull(), calls: integer('calls').notNull() },
+  (t) => [primaryKey({ columns: [t.accountId, t.minuteAt] })],
+)
+
+/** One row per call: permit, audit log, and what the limits are counted from. */
+export const calls = recon.table(
+  'calls',
+  {
+    accountId: accountId(),
+    callId: int64('call_id').notNull().generatedAlwaysAsIdentity(),
+    callClass: text('call_class').notNull(),
+    endpoint: text('endpoint').notNull(),
+    holder: text('holder').notNull(),
+    /** The process that made it, in `call_holders`; null where that was not told. */
+    holderId: int64('holder_id'),
+    permittedAt: instant('permitted_at').notNull(),
+    deadlineAt: instant('deadline_at').notNull(),
+    releasedAt: instant('released_at'),
+    /** The slot is taken until then: deadline + drain while the call runs, its release afterwards. */
+    occupiedUntil: instant('occupied_until').notNull(),
+    /** Latest instant at which the call can have reached Helcim: it counts from there for a whole window. */
+    countedFrom: instant('counted_from').notNull(),
+    endKind: text('end_kind'),
+    status: smallint('status'),
+    durationMs: integer('duration_ms'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.callId] }),
+    index('calls_counted').on(t.accountId, t.countedFrom),
+    index('calls_occupied').on(t.accountId, t.occupiedUntil),
+  ],
+)
+
+/**
+ * Processes that make calls, so that a neighbour on the same machine can see that one was killed and need not wait for
+ * the deadline of its calls. A row goes when its process is known to be gone.
+ */
+export const callHolders = recon.table(
+  'call_holders',
+  {
+    accountId: accountId(),
+    holderId: int64('holder_id').notNull().generatedAlwaysAsIdentity(),
+    pid: integer('pid').notNull(),
+    /** In the system's own words: compared, never computed with. */
+    processStartedAt: text('process_started_at'),
+    /** The boot and the pid namespace in which `pid` means something. */
+    world: text('world').notNull(),
+    hostname: text('hostname').notNull(),
+    registeredAt: instant('registered_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.holderId] })],
+)
+
+/** Endpoints that a token may not use, so that we ask once and not for ever. */
+export const endpointBlocks = recon.table(
+  'endpoint_blocks',
+  {
+    accountId: accountId(),
+    tokenFingerprint: text('token_fingerprint').notNull(),
+    endpoint: text('endpoint').notNull(),
+    words: text('words').notNull(),
+    blockedAt: instant('blocked_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.tokenFingerprint, t.endpoint] })],
+)
+
+/** One reading of one window of one resource, page by page. Its progress moves with its rows, in one transaction. */
+export const pulls = recon.table(
+  'pulls',
+  {
+    accountId: accountId(),
+    pullId: int64('pull_id').notNull().generatedAlwaysAsIdentity(),
+    resource: text('resource').notNull(),
+    /** `all`, `days` (fromDate … toDate, Mountain, inclusive), `card_batch` (subjectId) or `number` (terminal:number). */
+    windowKind: text('window_kind').notNull(),
+    fromDate: date('from_date'),
+    toDate: date('to_date'),
+    subject: emptyText('subject'),
+    /** Why it was asked for; with resource, window and cause it is unique, so that asking twice is harmless. */
+    cause: text('cause').notNull(),
+    callClass: text('call_class').notNull(),
+    /** `running`, `complete`, `incomplete` (gave up), `not_permitted`, `split` (its parts took over). */
+    state: text('state').notNull().default('running'),
+    startedAt: instant('started_at').notNull(),
+    finishedAt: instant('finished_at'),
+    /** Walk = one pass over all pages; a new walk starts over when pages moved underneath. */
+    walk: smallint('walk').notNull().default(1),
+    walkStartedAt: instant('walk_started_at').notNull(),
+    nextPage: integer('next_page').notNull().default(1),
+    pageLimit: integer('page_limit').notNull(),
+    countRows: integer('count_rows').notNull().default(0),
+    countChanged: integer('count_changed').notNull().default(0),
+    countUndecodable: integer('count_undecodable').notNull().default(0),
+    countCalls: integer('count_calls').notNull().default(0),
+    largestPage: integer('largest_page').notNull().default(0),
+    /** `descending`, `ascending` or `none`, as this walk saw it; null before two rows were seen. */
+    listOrder: text('list_order'),
+    failCode: text('fail_code'),
+    failWords: text('fail_words'),
+    progressAt: instant('progress_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.pullId] }),
+    uniqueIndex('pulls_identity').on(t.accountId, t.resource, t.windowKind, t.subject, t.cause),
+    index('pulls_running').on(t.accountId, t.resource).where(sql`state = 'running'`),
+    index('pulls_finished').on(t.accountId, t.resource, t.windowKind, t.finishedAt),
+  ],
+)
+
+/** Ids seen by a running walk. Unlogged (by hand in the migration): after a crash of Postgres the walk starts over. */
+export const pullPages = recon.table(
+  'pull_pages',
+  {
+    accountId: accountId(),
+    pullId: int64('pull_id').notNull(),
+    walk: smallint('walk').notNull(),
+    page: integer('page').notNull(),
+    ids: int64Array('ids').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.pullId, t.walk, t.page] })],
+)
+
+/** Days whose card transactions were read completely, and when that reading began. */
+export const coveredDays = recon.table(
+  'covered_days',
+  {
+    accountId: accountId(),
+    resource: text('resource').notNull(),
+    day: date('day').notNull(),
+    readAt: instant('read_at').notNull(),
+    pullId: int64('pull_id').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.resource, t.day] })],
+)
+
+/** What has to be reconciled again because its rows changed. */
+export const marks = recon.table(
+  'marks',
+  { accountId: accountId(), subjectKind: text('subject_kind').notNull(), subjectId: text('subject_id').notNull() },
+  (t) => [primaryKey({ columns: [t.accountId, t.subjectKind, t.subjectId] })],
+)
+
+/** How far each card batch is proved: statistics and rows are read apart, so both readings are dated. */
+export const batchChecks = recon.table(
+  'batch_checks',
+  {
+    accountId: accountId(),
+    cardBatchId: int64('card_batch_id').notNull(),
+    /** The present statistics were first and last seen by readings that began at these instants. */
+    statisticsSince: instant('statistics_since'),
+    statisticsUntil: instant('statistics_until'),
+    /** Figures and rows as they stood when the closed batch was proved; whatever differs later moved after the close. */
+    finalFingerprint: text('final_fingerprint'),
+    /** The last complete reading of its rows. */
+    rowsReadFrom: instant('rows_read_from'),
+    rowsReadUntil: instant('rows_read_until'),
+    /** `waiting`, `tied`, `differs`, or `missing` (transactions name it, Helcim does not return it). */
+    state: text('state').notNull().default('waiting'),
+    isFinal: boolean('is_final').notNull().default(false),
+    checkedAt: instant('checked_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.cardBatchId] }),
+    index('batch_checks_unproved').on(t.accountId, t.cardBatchId).where(sql`not is_final`),
+  ],
+)
+
+/** Which transaction types enter Helcim's counts, learned on closed batches (CHECKS.md, family B). */
+export const calibrations = recon.table(
+  'calibrations',
+  {
+    accountId: accountId(),
+    subject: text('subject').notNull(),
+    rule: text('rule').notNull(),
+    countAgreeing: integer('count_agreeing').notNull(),
+    countTested: integer('count_tested').notNull(),
+    calibratedAt: instant('calibrated_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.subject] })],
+)
+
+export const runs = recon.table(
+  'runs',
+  {
+    accountId: accountId(),
+    runId: int64('run_id').notNull().generatedAlwaysAsIdentity(),
+    scope: text('scope').notNull(),
+    startedAt: instant('started_at').notNull(),
+    finishedAt: instant('finished_at').notNull(),
+    countBatches: integer('count_batches').notNull(),
+    countTied: integer('count_tied').notNull(),
+    countWaiting: integer('count_waiting').notNull(),
+    countDiffering: integer('count_differing').notNull(),
+    countOpened: integer('count_opened').notNull(),
+    countResolved: integer('count_resolved').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.runId] })],
+)
+
+/** Work that the calendar says is due: one row per planned instant, which ends done, failed or superseded. */
+export const dueWork = recon.table(
+  'due_work',
+  {
+    accountId: accountId(),
+    kind: text('kind').notNull(),
+    plannedAt: instant('planned_at').notNull(),
+    enqueuedAt: instant('enqueued_at'),
+    claimedAt: instant('claimed_at'),
+    finishedAt: instant('finished_at'),
+    /** `done`, `failed` or `superseded`; `reason` says why where it is not done. */
+    outcome: text('outcome'),
+    reason: text('reason'),
+    attempts: integer('attempts').notNull().default(0),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.kind, t.plannedAt] }),
+    index('due_work_unfinished').on(t.accountId, t.kind, t.plannedAt).where(sql`finished_at is null`),
+  ],
+)

@@ -1,0 +1,116 @@
+import type { BusinessDate } from './calendar.ts'
+import type { HelcimId } from './record.ts'
+
+/** What one pull reads. Dates are Mountain dates, both inclusive, as Helcim's filters mean them. */
+export type PullWindow =
+  /** A list without filters. */
+  | { readonly kind: 'all' }
+  | { readonly kind: 'days'; readonly from: BusinessDate; readonly to: BusinessDate }
+  /** The transactions of one card batch. */
+  | { readonly kind: 'card_batch'; readonly cardBatchId: HelcimId }
+  /** One record by its id. */
+  | { readonly kind: 'one'; readonly id: HelcimId }
+  /** The batch that a terminal counted as `batchNumber`: confirms or fills a hole. */
+  | { readonly kind: 'batch_number'; readonly terminalId: HelcimId; readonly batchNumber: bigint }
+
+/** The window in a person's words. */
+export function subjectText(window: PullWindow): string {
+  switch (window.kind) {
+    case 'all':
+      return 'the whole list'
+    case 'days':
+      return window.from === window.to ? window.from : `${window.from} to ${window.to}`
+    case 'card_batch':
+      return `card batch ${window.cardBatchId}`
+    case 'one':
+      return `id ${window.id}`
+    case 'batch_number':
+      return `batch no. ${window.batchNumber} of terminal ${window.terminalId}`
+  }
+}
+
+export type ListOrder = 'descending' | 'ascending' | 'none'
+
+/** Order of ids within and across the pages of a walk; null while fewer than two ids were seen. */
+export function orderOf(ids: readonly HelcimId[], soFar: ListOrder | null, lastId: HelcimId | null): ListOrder | null {
+  let order = soFar
+  let before = lastId
+  for (const id of ids) {
+    if (before !== null && id !== before) {
+      const step: ListOrder = id < before ? 'descending' : 'ascending'
+      if (order === null) order = step
+      else if (order !== step) return 'none'
+    }
+    before = id
+  }
+  return order
+}
+
+/** Page sizes at which servers like to cut: a page of just that many rows may be a silent maximum (API.md, point 3). */
+const ROUND_SIZES = new Set([10, 20, 25, 50, 100, 125, 200, 250, 500, 1_000])
+const PAGES_MAX = 2_000
+
+export interface PageSeen {
+  readonly page: number
+  /** Rows asked for. */
+  readonly limit: number
+  /** Rows that came, unreadable ones included. */
+  readonly countRows: number
+  /** Of these, ids that no earlier page of this walk had, and ids that one had. */
+  readonly countFresh: number
+  readonly countRepeated: number
+  /** True when the known ids stand at the head of the page, as they do when new rows pushed them there. */
+  readonly isRepeatAtHead: boolean
+  /** True when the page consists of just the rows with which the pages before it ended. */
+  readonly isRepeatOfLast: boolean
+  /** True when the page before it brought rows, but none that were new. */
+  readonly isAfterRepeat: boolean
+  /** The largest page ever seen of this resource and account, this walk included. */
+  readonly largestPage: number
+  readonly order: ListOrder | null
+}
+
+export type PageDecision =
+  | 'next'
+  | 'end'
+  /** Rows moved while we paged; what lies on which page is no longer known: walk again. */
+  | 'walk-again'
+  /** Paging does not work for this window: narrow it, or say that it is incomplete. */
+  | 'stuck'
+
+/** What to do after a page of a `page`/`limit` list. Every walk ends: by a short page, an empty one, or the cap. */
+export function decidePage(seen: PageSeen): PageDecision {
+  const { page, limit, countRows, countFresh, countRepeated } = seen
+  if (page >= PAGES_MAX) return countRows === 0 ? 'end' : 'stuck'
+  if (countFresh === 0 && countRepeated > 0 && page > 1) {
+    // Where page 2 repeats page 1, the parameter may be ignored and nobody can say what lies behind it. Later on, some
+    // servers repeat the last page past the end, and do so for the next one too; a page that merely came twice, or was
+    // pushed down by a page of new rows, does not.
+    if (page === 2) return 'stuck'
+    if (!seen.isRepeatOfLast) return 'walk-again'
+    return seen.isAfterRepeat ? 'end' : 'next'
+  }
+  if (seen.isAfterRepeat) return 'walk-again'
+  if (countRows === 0) return 'end'
+  if (countRepeated > 0 && page > 1) {
+    const isPushedDown = seen.order === 'descending' && seen.isRepeatAtHead
+    if (!isPushedDown) return 'walk-again'
+  }
+  if (countRows >= limit) return 'next'
+  return ROUND_SIZES.has(countRows) && countRows >= seen.largestPage ? 'next' : 'end'
+}
+
+/** Cuts a window of days in two, or says that it cannot be cut. */
+export function halves(
+  window: { from: BusinessDate; to: BusinessDate },
+  addDays: (date: BusinessDate, days: number) => BusinessDate,
+): readonly [{ from: BusinessDate; to: BusinessDate }, { from: BusinessDate; to: BusinessDate }] | null {
+  if (window.from >= window.to) return null
+  let days = 0
+  while (addDays(window.from, days * 2 + 2) <= window.to) days += 1
+  const middle = addDays(window.from, days)
+  return [
+    { from: window.from, to: middle },
+    { from: addDays(middle, 1), to: window.to },
+  ]
+}

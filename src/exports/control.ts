@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { type BusinessDate, isTimeZone, toBusinessDate } from '../domain/calendar.ts'
+import { EXPORT_FORMATS } from './queries.ts'
+import { REPORT_NAMES } from './report.ts'
+
+const decimal = z.string().regex(/^-?\d+(\.\d+)?$/)
+const day = z.string().transform((text, context): BusinessDate => {
+  try {
+    return toBusinessDate(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is no date' })
+    return z.NEVER
+  }
+})
+/** Amounts of one currency by the name of their column; a column without any amount is not there. */
+const sums = z.record(z.string(), z.record(z.string(), decimal))
+
+/** What lies beside each exported file as `<file>.control.json`, so that the file can be checked without us. */
+export const controlSchema = z.strictObject({
+  file: z.string().regex(/^[^/\\]+$/),
+  report: z.enum(REPORT_NAMES),
+  format: z.enum(EXPORT_FORMATS),
+  version: z.int(),
+  account: z.string(),
+  /** In which the period's days and all local times are meant. */
+  zone: z.string().refine(isTimeZone),
+  period: z.strictObject({ from: day, to: day }),
+  /** The last reading or judgement that the file can show; what came later is not in it. */
+  asOf: z.iso.datetime(),
+  rows: z.int().min(0),
+  sums,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Whether all that belongs to the period was read, and every amount has its sign. */
+  isComplete: z.boolean(),
+  /** Why it is not: sentences. */
+  missing: z.array(z.string()),
+  /** Rows of the period that had been settled before it began, as they came after their batch had closed. */
+  settledBefore: z.strictObject({ rows: z.record(z.string(), z.int()), sums }).optional(),
+})
+
+export type Control = z.infer<typeof controlSchema>
+
+export const CONTROL_ENDING = '.control.json'

@@ -1,0 +1,99 @@
+import { sql } from 'drizzle-orm'
+import type { Tx } from '../db/client.ts'
+import { listUnprovedDays } from '../db/coverage.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
+import { toInstant } from '../domain/clock.ts'
+import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
+import { formatMinor } from '../domain/money.ts'
+import { isMovement, isReturned, movementTables } from './movements.ts'
+import { instantSql, type Report, type Scope } from './report.ts'
+import { reversesSql } from './reverses.ts'
+
+/**
+ * What keeps a report of this period from being complete, as sentences; none when all that it needs was read, and read
+ * after the time it tells of.
+ */
+export async function findMissing(tx: Tx, report: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+  return [
+    ...(await findUnprovedDays(tx, report, scope, historyFrom)),
+    ...(report.needs.batchList ? await findStaleList(tx, scope) : []),
+    ...(report.needs.judgement ? await findStaleJudgement(tx, scope) : []),
+    ...(await findUndecodable(tx, scope)),
+    ...(report.usesReverses ? await findUndecided(tx, report, scope) : []),
+  ]
+}
+
+async function findUnprovedDays(tx: Tx, { needs }: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+  const to = helcimDate(toInstant(scope.endsAt - 1))
+  const from =
+    needs.days === 'history'
+      ? historyFrom
+      : needs.days === 'batches'
+        ? ((await firstDayOfBatches(tx, scope)) ?? helcimDate(scope.startsAt))
+        : helcimDate(scope.startsAt)
+  if (from > to) return [`the mirror begins with ${historyFrom}, after the period`]
+  const ranges = await listUnprovedDays(tx, { accountId: scope.accountId, resource: 'card_transaction', from, to })
+  if (ranges.length === 0) return []
+  const days = ranges.map((range) => (range.from === range.to ? range.from : `${range.from} to ${range.to}`))
+  return [`days not read completely after they were over: ${days.join(', ')}`]
+}
+
+/** The rows of a batch are as old as the batch. */
+async function firstDayOfBatches(tx: Tx, { accountId, startsAt, endsAt }: Scope): Promise<BusinessDate | null> {
+  const { rows } = await tx.execute<{ day: string | null }>(
+    sql.raw(`
+    select ((min(least(b.created_at, b.closed_at)) at time zone '${HELCIM_ZONE}')::date)::text as day
+    from helcim.card_batches b
+    where b.account_id = ${accountId} and b.is_closed
+      and b.closed_at >= ${instantSql(startsAt)} and b.closed_at < ${instantSql(endsAt)}`),
+  )
+  return (rows[0]?.day ?? null) as BusinessDate | null
+}
+
+async function findStaleList(tx: Tx, { accountId, endsAt }: Scope): Promise<string[]> {
+  const isFresh = await isThere(
+    tx,
+    `recon.pulls where account_id = ${accountId} and resource = 'card_batch' and window_kind = 'all'
+      and state = 'complete' and started_at >= ${instantSql(endsAt)}`,
+  )
+  return isFresh ? [] : ['the list of card batches was not read since the period ended']
+}
+
+async function findStaleJudgement(tx: Tx, { accountId, endsAt }: Scope): Promise<string[]> {
+  const isFresh = await isThere(
+    tx,
+    `recon.runs where account_id = ${accountId} and started_at >= ${instantSql(endsAt)}`,
+  )
+  return isFresh ? [] : ['nothing was judged since the period ended']
+}
+
+/** A record that could not be read has no date that we know; one first seen before the period is older than it. */
+async function findUndecodable(tx: Tx, { accountId, startsAt }: Scope): Promise<string[]> {
+  const { rows } = await tx.execute<{ count: string }>(
+    sql.raw(`select count(*)::text as count from helcim.undecoded_records
+      where account_id = ${accountId} and resource in ('card_transaction', 'card_batch')
+        and first_seen_at >= ${instantSql(startsAt)}`),
+  )
+  const count = Number(rows[0]?.count)
+  return count === 0 ? [] : [`${count} ${count === 1 ? 'record' : 'records'} that could not be read may belong to it`]
+}
+
+/** Amounts that stand in suspense: approved reverses of which nothing tells what they voided. */
+async function findUndecided(tx: Tx, report: Report, scope: Scope): Promise<string[]> {
+  const { rows } = await tx.execute<{ currency: string; count: string; minor: string }>(
+    sql.raw(`${reversesSql(scope.accountId)}
+      select t.currency, count(*)::text as count, sum(t.amount_minor)::text as minor
+      ${movementTables} where ${isReturned} and ${isMovement} and ${report.within(scope)}
+        and t.type = 'reverse' and r.kind is null
+      group by 1 order by 1`),
+  )
+  return rows.map(
+    ({ currency, count, minor }) =>
+      `what ${count} ${count === '1' ? 'reverse' : 'reverses'} of ${formatMinor(BigInt(minor), currency)} ${currency} voided cannot be told`,
+  )
+}
+
+async function isThere(tx: Tx, rows: string): Promise<boolean> {
+  const { rows: found } = await tx.execute<{ found: boolean }>(sql.raw(`select exists (select from ${rows}) as found`))
+  return found[0]?.found === true
+}

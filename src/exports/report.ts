@@ -1,0 +1,119 @@
+import type { BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
+import { CURRENCY_DIGITS, DIGITS_UNLESS_KNOWN } from '../domain/money.ts'
+
+/**
+ * A report is defined once: its files (CSV, JSON lines), its view in schema `accounting` and its page in
+ * docs/exports.md all come from here. Names of reports and columns are an interface (EXPORTS.md).
+ */
+export interface Report {
+  readonly name: ReportName
+  /** Name in schema `accounting`. */
+  readonly view: string
+  /** What one row is. */
+  readonly rowIs: string
+  /** Which rows a file of a period holds. */
+  readonly rowsAre: string
+  readonly columns: readonly Column[]
+  /** `from …`, with all joins. @param scope null for the view, which shows all accounts and all times */
+  readonly tables: (scope: Scope | null) => string
+  /** Which of their rows the report is about. */
+  readonly where: string
+  /** Which of those belong to one account and period. */
+  readonly within: (scope: Scope) => string
+  /** Which of them the view shows; all unless said. */
+  readonly now?: string
+  readonly groupBy?: string
+  /** No two rows of a file are equal in all of them. */
+  readonly orderBy: readonly string[]
+  /** Whether `tables` name the subqueries of `reverses.ts`. */
+  readonly usesReverses: boolean
+  /** What must have been read for a period to be proved complete. */
+  readonly needs: Needs
+}
+
+export const REPORT_NAMES = ['transactions', 'settlement', 'unsettled', 'daily-sales', 'mismatches'] as const
+export type ReportName = (typeof REPORT_NAMES)[number]
+
+/** Raised when a column goes or changes its meaning; new columns at the end do not raise it. */
+export const REPORT_VERSION = 1
+
+export interface Needs {
+  /** Days of card transactions: of the period, of the batches closed within it, or of the whole history up to its end. */
+  readonly days: 'period' | 'batches' | 'history'
+  /** The list of batches, read after the period's end. */
+  readonly batchList: boolean
+  /** A judgement, made after the period's end. */
+  readonly judgement: boolean
+}
+
+/**
+ * - `text`: as Helcim or we wrote it; in CSV neutralised, see `cells.ts`
+ * - `value`: an amount, or a text where the two sides of a mismatch are none
+ * - `money`: major units with the digits of the row's currency; a number
+ * - `number`: a whole number
+ * - `instant`: `2026-10-31 17:00:00`, in the zone that the column's name says
+ * - `date`: `2026-10-31`
+ */
+export type ColumnType = 'text' | 'value' | 'money' | 'number' | 'instant' | 'date'
+
+export interface Column {
+  readonly name: string
+  readonly type: ColumnType
+  readonly description: string
+  readonly sql: string
+  /** For CSV, where only a part of it is text from outside, or none. */
+  readonly csvSql?: string
+}
+
+/** One account and period. */
+export interface Scope {
+  readonly accountId: number
+  /** Local dates of the account's zone, both inclusive. */
+  readonly from: BusinessDate
+  readonly to: BusinessDate
+  /** The first instant of `from`. */
+  readonly startsAt: Instant
+  /** The first instant after `to`. */
+  readonly endsAt: Instant
+}
+
+/** An instant as Postgres reads it. */
+export const instantSql = (instant: Instant): string => `timestamptz '${new Date(instant).toISOString()}'`
+
+/** Minor units as decimals with the currency's digits. Multiplied, not divided: a product keeps exactly those digits. */
+export function moneySql(
+  minor: string,
+  currency: string,
+  digitsOf: ReadonlyMap<string, number> = CURRENCY_DIGITS,
+): string {
+  const factor = (digits: number) =>
+    digits === 0 ? `(${minor})::numeric` : `(${minor}) * 0.${'1'.padStart(digits, '0')}`
+  const others = [...digitsOf].filter(([, digits]) => digits !== DIGITS_UNLESS_KNOWN)
+  if (others.length === 0) return factor(DIGITS_UNLESS_KNOWN)
+  const cases = others.map(([code, digits]) => `when '${code}' then ${factor(digits)}`)
+  return `case ${currency} ${cases.join(' ')} else ${factor(DIGITS_UNLESS_KNOWN)} end`
+}
+
+/** An instant as a clock in UTC shows it. Said as an offset, since a zone's name is looked up again for every row. */
+export const utcSql = (instant: string): string => `(${instant}) at time zone interval '0'`
+
+/** The same for instants of ours, without the fractions that Helcim's do not have. */
+export const utcSecondSql = (instant: string): string => `date_trunc('second', ${utcSql(instant)})`
+
+/** What a column that nothing fills yet holds: blank, never zero. */
+export const blank = (name: string, type: ColumnType, description: string): Column => ({
+  name,
+  type,
+  description,
+  sql: `null::${SQL_TYPES[type]}`,
+})
+
+const SQL_TYPES = {
+  text: 'text',
+  value: 'text',
+  money: 'numeric',
+  number: 'bigint',
+  instant: 'timestamp',
+  date: 'date',
+} as const satisfies Record<ColumnType, string>

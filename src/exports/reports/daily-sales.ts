@@ -1,0 +1,55 @@
+import { isCreatedWithin, isReturned, localDate, transactionTables } from '../movements.ts'
+import { moneySql, type Report } from '../report.ts'
+
+const isSale = `t.type in ('purchase', 'capture')`
+const isRefund = `t.type = 'refund'`
+/** Those that moved money, and tell which way. */
+const isReversal = `t.type = 'reverse' and r.kind in ('sale', 'refund') and t.amount_minor <> 0`
+
+const count = (condition: string) => `count(*) filter (where ${condition})`
+const sum = (condition: string, minor = 't.amount_minor') => `coalesce(sum(${minor}) filter (where ${condition}), 0)`
+
+const sales = sum(isSale)
+const refunds = sum(isRefund)
+const reversed = sum(isReversal, `case r.kind when 'sale' then t.amount_minor else -t.amount_minor end`)
+
+export const dailySales: Report = {
+  name: 'daily-sales',
+  view: 'daily_sales',
+  rowIs: 'a day, currency and card brand with money',
+  rowsAre: 'the days of the period; a day without sales, refunds and reverses has no row',
+  columns: [
+    { name: 'business_date', type: 'date', description: 'local date of the transactions', sql: localDate },
+    { name: 'currency', type: 'text', description: 'ISO 4217', sql: 't.currency' },
+    { name: 'card_brand', type: 'text', description: 'two or three letters; blank where untold', sql: 't.card_brand' },
+    { name: 'sales_count', type: 'number', description: 'approved purchases and captures', sql: count(isSale) },
+    { name: 'sales', type: 'money', description: 'their sum', sql: moneySql(sales, 't.currency') },
+    { name: 'refunds_count', type: 'number', description: 'approved refunds', sql: count(isRefund) },
+    { name: 'refunds', type: 'money', description: 'their sum, positive', sql: moneySql(refunds, 't.currency') },
+    {
+      name: 'reversed_count',
+      type: 'number',
+      description: 'approved reverses of sales and of refunds; undecided ones are left out, and told',
+      sql: count(isReversal),
+    },
+    {
+      name: 'reversed',
+      type: 'money',
+      description: 'reversed sales less reversed refunds',
+      sql: moneySql(reversed, 't.currency'),
+    },
+    {
+      name: 'net',
+      type: 'money',
+      description: 'sales − refunds − reversed: the sum of `signed_amount` in `transactions`',
+      sql: moneySql(`${sales} - ${refunds} - ${reversed}`, 't.currency'),
+    },
+  ],
+  tables: () => transactionTables,
+  where: `${isReturned} and t.outcome = 'approved' and (${isSale} or ${isRefund} or (${isReversal}))`,
+  within: isCreatedWithin,
+  groupBy: `a.name, ${localDate}, t.currency, t.card_brand`,
+  orderBy: [localDate, 't.currency collate "C"', 't.card_brand collate "C" nulls first'],
+  usesReverses: true,
+  needs: { days: 'period', batchList: false, judgement: false },
+}

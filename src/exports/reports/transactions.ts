@@ -1,0 +1,76 @@
+import { neutraliseSql } from '../cells.ts'
+import { isCreatedWithin, isReturned, localDate, signedMinor, transactionTables } from '../movements.ts'
+import { blank, moneySql, type Report, utcSql } from '../report.ts'
+
+const statusSql = (other: string) =>
+  `case t.outcome when 'approved' then 'APPROVED' when 'declined' then 'DECLINED' else ${other} end`
+
+/** The mirror keeps `385200******3237`, and no other form. */
+const LAST_FOUR = `'******' || right(t.card_number_masked, 4)`
+
+export const transactions: Report = {
+  name: 'transactions',
+  view: 'transactions',
+  rowIs: 'a card transaction, of any type and outcome',
+  rowsAre: 'created on the days of the period, by `business_date`',
+  columns: [
+    { name: 'transaction_id', type: 'number', description: 'Helcim’s id', sql: 't.transaction_id' },
+    { name: 'created_at_utc', type: 'instant', description: 'when it was made, UTC', sql: utcSql('t.created_at') },
+    {
+      name: 'created_at_local',
+      type: 'instant',
+      description: 'the same as clocks in the account’s zone showed it',
+      sql: 't.created_at at time zone a.zone',
+    },
+    { name: 'business_date', type: 'date', description: 'its local date', sql: localDate },
+    { name: 'batch_id', type: 'number', description: 'Helcim’s card batch; blank in none', sql: 't.card_batch_id' },
+    {
+      name: 'type',
+      type: 'text',
+      description: '`purchase`, `capture`, `refund`, `reverse`, `preauth`, `verify`, or a new one as Helcim wrote it',
+      sql: 't.type',
+    },
+    {
+      name: 'status',
+      type: 'text',
+      description: '`APPROVED` (also where Helcim writes `APPROVAL`), `DECLINED`, or a new one as Helcim wrote it',
+      sql: statusSql('t.status'),
+      csvSql: statusSql(neutraliseSql('t.status')),
+    },
+    { name: 'currency', type: 'text', description: 'ISO 4217', sql: 't.currency' },
+    {
+      name: 'amount',
+      type: 'money',
+      description: 'as Helcim states it, without a sign; also of declines',
+      sql: moneySql('t.amount_minor', 't.currency'),
+    },
+    {
+      name: 'signed_amount',
+      type: 'money',
+      description:
+        'what it moved: sales positive, refunds and reversed sales negative, reversed refunds positive, zero where ' +
+        'no money moved; blank where nothing tells what a reverse voided, and for unknown types and statuses',
+      sql: moneySql(signedMinor, 't.currency'),
+    },
+    { name: 'customer_code', type: 'text', description: 'Helcim’s customer', sql: 't.customer_code' },
+    { name: 'invoice_number', type: 'text', description: 'Helcim’s invoice', sql: 't.invoice_number' },
+    { name: 'card_brand', type: 'text', description: 'two or three letters: `VI`, `MC`, …', sql: 't.card_brand' },
+    {
+      name: 'card_last4',
+      type: 'text',
+      description: '`******` and the last four digits',
+      sql: LAST_FOUR,
+      csvSql: LAST_FOUR,
+    },
+    { name: 'approval_code', type: 'text', description: 'of the card’s bank', sql: 't.approval_code' },
+    blank('subscription_id', 'number', 'the recurring charge it was matched with; not filled by this version'),
+    blank('payment_number', 'number', 'the cycle of that charge; not filled by this version'),
+    blank('match_rule', 'text', 'why they were matched; not filled by this version'),
+  ],
+  tables: () => transactionTables,
+  where: isReturned,
+  within: isCreatedWithin,
+  orderBy: ['t.transaction_id'],
+  usesReverses: true,
+  needs: { days: 'period', batchList: false, judgement: false },
+}

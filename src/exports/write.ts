@@ -1,0 +1,159 @@
+import { sql } from 'drizzle-orm'
+import type pg from 'pg'
+import { type Snapshot, withSnapshot } from '../db/client.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
+import { CONTROL_ENDING, type Control } from './control.ts'
+import { isCreatedWithin, isMovement, isReturned, movementTables, signedMinor } from './movements.ts'
+import { instantsOf, type Period, periodName } from './period.ts'
+import { findMissing } from './proof.ts'
+import { copySql, type ExportFormat, moneyColumns, sumsSql } from './queries.ts'
+import { moneySql, REPORT_VERSION, type Report, type Scope } from './report.ts'
+import { asOfSql } from './reports/mismatches.ts'
+import { isSettledBefore } from './reports/settlement.ts'
+import { reversesSql } from './reverses.ts'
+import { stageFile } from './stage-file.ts'
+
+export interface ExportRequest {
+  readonly accountId: number
+  readonly period: Period
+  readonly reports: readonly Report[]
+  readonly format: ExportFormat
+  /** Made if it is not there. */
+  readonly directory: string
+}
+
+export interface WrittenFile {
+  readonly path: string
+  readonly control: Control
+}
+
+/**
+ * Writes one file for each report, and its control file. All of them show one state of the database, and the same state
+ * gives the same bytes. A file appears under its name only when it is whole; its control file comes right after it.
+ * Postgres makes the bytes and nothing is collected, so memory does not grow with rows.
+ * @param options `onProgress` hears how many bytes of a file there are so far
+ * @throws UsageError when the directory cannot be written to
+ */
+export function writeExports(
+  pool: pg.Pool,
+  request: ExportRequest,
+  options: { signal?: AbortSignal; onProgress?: (file: string, countBytes: number) => void } = {},
+): Promise<WrittenFile[]> {
+  return withSnapshot(pool, async (snapshot) => {
+    const account = await loadAccount(snapshot, request.accountId)
+    const scope = { accountId: request.accountId, ...request.period, ...instantsOf(request.period, account.zone) }
+    const written: WrittenFile[] = []
+    for (const report of request.reports) {
+      written.push(await writeOne(snapshot, { ...request, report, account, scope, ...options }))
+    }
+    return written
+  })
+}
+
+interface AccountFacts {
+  readonly name: string
+  readonly zone: string
+  readonly historyFrom: BusinessDate
+  readonly asOf: string
+}
+
+interface OneFile extends ExportRequest {
+  readonly report: Report
+  readonly account: AccountFacts
+  readonly scope: Scope
+  readonly signal?: AbortSignal
+  readonly onProgress?: (file: string, countBytes: number) => void
+}
+
+async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> {
+  const { report, format, scope, account, directory, signal, onProgress = () => {} } = one
+  const file = `${report.name}-${periodName(one.period)}.${format}`
+  const data = await stageFile(directory, file)
+  try {
+    const countSent = await snapshot.copyTo(copySql(report, scope, format), (bytes) =>
+      data.fill(bytes, { ...(signal && { signal }), onProgress: (count) => onProgress(file, count) }),
+    )
+    const { rows, sums } = await sumUp(snapshot, report, scope)
+    if (countSent !== rows)
+      throw new Error(`${file}: ${countSent} rows were sent, and ${rows} summed up, in one snapshot`)
+    const missing = await findMissing(snapshot, report, scope, account.historyFrom)
+    const control: Control = {
+      file,
+      report: report.name,
+      format,
+      version: REPORT_VERSION,
+      account: account.name,
+      zone: account.zone,
+      period: one.period,
+      asOf: account.asOf,
+      rows,
+      sums,
+      sha256: data.sha256(),
+      isComplete: missing.length === 0,
+      missing,
+      ...(report.name === 'settlement' && { settledBefore: await sumUpSettledBefore(snapshot, scope) }),
+    }
+    const beside = await stageFile(directory, `${file}${CONTROL_ENDING}`)
+    try {
+      await beside.fill([`${JSON.stringify(control, null, 2)}\n`], { ...(signal && { signal }) })
+      return {
+        path: await data
+          .publish()
+          .then(() => beside.publish())
+          .then(() => data.path),
+        control,
+      }
+    } finally {
+      await beside.discard()
+    }
+  } finally {
+    await data.discard()
+  }
+}
+
+async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
+  const { rows } = await snapshot.execute<{ name: string; zone: string; history_from: string; as_of: string }>(
+    sql.raw(`select a.name, a.zone, a.history_from::text,
+      to_char(${asOfSql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as as_of
+      from recon.accounts a where a.account_id = ${accountId}`),
+  )
+  const [row] = rows
+  if (!row) throw new Error(`there is no account ${accountId}`)
+  return { name: row.name, zone: row.zone, historyFrom: row.history_from as BusinessDate, asOf: row.as_of }
+}
+
+type Sums = Control['sums']
+
+async function sumUp(snapshot: Snapshot, report: Report, scope: Scope): Promise<{ rows: number; sums: Sums }> {
+  const { rows } = await snapshot.execute<SumsRow>(sql.raw(sumsSql(report, scope)))
+  const names = moneyColumns(report).map(({ name }) => name)
+  return toSums(rows, names)
+}
+
+/** What of the period's movements lies in batches that had closed before it: rows that came late. */
+async function sumUpSettledBefore(snapshot: Snapshot, scope: Scope): Promise<Control['settledBefore']> {
+  const { rows } = await snapshot.execute<SumsRow>(
+    sql.raw(`${reversesSql(scope.accountId)}
+      select t.currency, count(*)::text as rows, sum(${moneySql(signedMinor, 't.currency')})::text as gross,
+        sum(${moneySql('t.amount_minor', 't.currency')})::text as source_amount
+      ${movementTables} where ${isReturned} and ${isMovement} and ${isCreatedWithin(scope)} and ${isSettledBefore(scope)}
+        and t.amount_minor <> 0
+      group by 1 order by 1`),
+  )
+  return {
+    rows: Object.fromEntries(rows.map((row) => [row.currency, Number(row.rows)])),
+    sums: toSums(rows, ['gross', 'source_amount']).sums,
+  }
+}
+
+type SumsRow = Record<string, string | null> & { currency: string; rows: string }
+
+/** Columns without any amount are left out, and so are currencies without such a column. */
+function toSums(rows: readonly SumsRow[], names: readonly string[]): { rows: number; sums: Sums } {
+  const sums: Sums = {}
+  for (const row of rows) {
+    const amounts = names.flatMap((name) => (typeof row[name] === 'string' ? [[name, row[name]] as const] : []))
+    if (amounts.length > 0) sums[row.currency] = Object.fromEntries(amounts)
+  }
+  return { rows: rows.reduce((total, row) => total + Number(row.rows), 0), sums }
+}

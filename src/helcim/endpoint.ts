@@ -1,0 +1,42 @@
+import type { HelcimId } from '../domain/record.ts'
+import type { Reading } from './reading.ts'
+
+/** One call, ready to be sent. */
+export interface EndpointCall {
+  readonly method: 'GET'
+  /** e.g. `GET /card-batches/{id}`: for logs and the audit of calls, without ids. */
+  readonly name: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  /** 204 is an empty list here, as the Recurring API says; everywhere else it is an error (API.md §0, fact 4). */
+  readonly isEmptyWhen204: boolean
+}
+
+/** How one kind of record is read out of an answer. */
+export interface RecordShape<R> {
+  readonly resource: Resource
+  /** The key that holds the record's id. */
+  readonly idKey: string
+  decode(reading: Reading, id: HelcimId): R
+}
+
+/** A list of records. `Q` is what can be asked of it. */
+export interface ListEndpoint<R, Q> extends RecordShape<R> {
+  readonly name: string
+  /** `none`: one answer holds all. `page`: numbered pages of at most `limitMax` records, beginning with `pageFirst`. */
+  readonly paging:
+    | { readonly style: 'none' }
+    | { readonly style: 'page'; readonly pageFirst: 1; readonly limitMax: number }
+  list(query: Q): EndpointCall
+}
+
+export type Resource = 'card_terminals' | 'card_batches' | 'card_transactions'
+
+/** A query without what was not asked for: unknown or empty parameters are ignored in silence (API.md §1). */
+export function queryOf(
+  parameters: Readonly<Record<string, string | number | bigint | undefined>>,
+): Record<string, string> {
+  const query: Record<string, string> = {}
+  for (const [key, value] of Object.entries(parameters)) if (value !== undefined) query[key] = String(value)
+  return query
+}

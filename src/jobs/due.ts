@@ -1,0 +1,90 @@
+import { z } from 'zod'
+import type { JobContext } from '../context.ts'
+import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
+import { listPullsByCause, type Pull } from '../db/pulls.ts'
+import { forgetOld } from '../db/retention.ts'
+import { addDays } from '../domain/calendar.ts'
+import { toInstant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
+import { runReconcile } from '../reconcile/run.ts'
+import { defineJob } from './define-job.ts'
+import { lanesOfJudging } from './lanes.ts'
+import { askForBatches, askForDays, askForHistory } from './sync/ask-for-lists.ts'
+import { causeOf } from './sync/cause.ts'
+
+/** Kinds of due work. Those that ask for pulls are done when their pulls are. */
+export const DUE_KINDS = ['poll', 'recent', 'week', 'full', 'retention'] as const
+export type DueKind = (typeof DUE_KINDS)[number]
+
+/** The fixed rhythms, in the account's zone; `poll` and `full` are settings. */
+export const FIXED_CRONS = {
+  /** The last three days once more: late rows and rows in no batch come to light. */
+  recent: '7 * * * *',
+  week: '17 2 * * *',
+  retention: '41 4 * * *',
+} as const
+
+const payload = z.object({
+  accountId: z.number().int(),
+  kind: z.enum(DUE_KINDS),
+  plannedAt: z
+    .number()
+    .int()
+    .transform((ms) => toInstant(ms)),
+})
+
+/** Does what the calendar said. Run again, it asks for nothing twice, and ends its row once all of its pulls ended. */
+export const due = defineJob<JobContext>()({
+  name: 'due',
+  decodePayload: (value) => payload.parse(value),
+  lanes: ({ accountId, kind }) => (kind === 'full' ? lanesOfJudging(accountId) : []),
+  async run({ accountId, kind, plannedAt }, context) {
+    const { db, clock } = context
+    const key = { accountId, kind, plannedAt }
+    const claim = await claimDue(db, key, clock.now())
+    if (claim === null) return
+    const pulls = await carryOut(kind, key, context)
+    const running = pulls.filter((pull) => pull.state === 'running')
+    for (const pull of running) await context.enqueue.pullPage(pull)
+    if (running.length > 0) return
+    const broken = pulls.find((pull) => pull.state === 'incomplete' || pull.state === 'not_permitted')
+    const end = broken
+      ? { outcome: 'failed' as const, reason: `${broken.resource}: ${broken.failWords ?? broken.state}` }
+      : { outcome: 'done' as const }
+    await finishDue(db, key, { claim, ...end, now: clock.now() })
+  },
+})
+
+async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promise<Pull[]> {
+  const { db, account, clock, settings, log } = context
+  const { accountId } = key
+  const cause = causeOf(key)
+  const now = clock.now()
+  const today = helcimDate(now)
+  const ask = { accountId, cause, now }
+  switch (kind) {
+    case 'poll':
+      await db.transaction((tx) => askForBatches(tx, ask))
+      break
+    case 'recent':
+      // All or none: of a history that was asked for in part, the rest would pass for being read.
+      await db.transaction(async (tx) => {
+        await askForHistory(tx, ask, account.historyFrom)
+        await askForDays(tx, ask, { from: addDays(today, -2), to: today, callClass: 'detail' })
+      })
+      break
+    case 'week':
+      await db.transaction((tx) => askForDays(tx, ask, { from: addDays(today, -6), to: today, callClass: 'backfill' }))
+      break
+    case 'full': {
+      await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope: 'full', settings, clock })
+      // Also without news: this may be the rerun of one that was killed when it had written them.
+      await context.enqueue.alert({ accountId })
+      return []
+    }
+    case 'retention':
+      log.info(await forgetOld(db, accountId, now), 'retention.finished')
+      return []
+  }
+  return listPullsByCause(db, accountId, cause)
+}

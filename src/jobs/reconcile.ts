@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import type { JobContext } from '../context.ts'
+import { runReconcile } from '../reconcile/run.ts'
+import { defineJob } from './define-job.ts'
+import { lanesOfJudging } from './lanes.ts'
+import { askForReads } from './sync/ask-for-reads.ts'
+
+const payload = z.object({ accountId: z.number().int(), scope: z.enum(['marked', 'full']) })
+
+/** Judges what is marked, then asks for the few readings that would decide what is still undecided. */
+export const reconcile = defineJob<JobContext>()({
+  name: 'reconcile',
+  decodePayload: (value) => payload.parse(value),
+  lanes: ({ accountId }) => lanesOfJudging(accountId),
+  async run({ accountId, scope }, { db, account, clock, settings, enqueue, log }) {
+    const result = await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope, settings, clock })
+    const reads = await askForReads(db, { accountId, result, now: clock.now() })
+    for (const pull of reads) await enqueue.pullPage(pull)
+    const { undecided, unconfirmedGaps, ...counts } = result
+    const facts = { scope, ...counts, countUndecided: undecided.length, countReads: reads.length }
+    const isNews = counts.countOpened + counts.countReopened + counts.countResolved > 0
+    if (isNews) log.info(facts, 'mismatches.changed')
+    else log.debug(facts, 'reconcile.finished')
+    // Also without news: this job may be the rerun of one that was killed when it had written them.
+    await enqueue.alert({ accountId })
+  },
+})

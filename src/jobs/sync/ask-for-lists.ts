@@ -1,0 +1,69 @@
+import type { Tx } from '../../db/client.ts'
+import { listUncoveredDays } from '../../db/coverage.ts'
+import { createPull, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
+import type { CallClass } from '../../domain/budget-class.ts'
+import { addDays, type BusinessDate } from '../../domain/calendar.ts'
+import type { Instant } from '../../domain/clock.ts'
+import { helcimDate } from '../../domain/helcim-time.ts'
+import { resourceOf } from './resources.ts'
+
+/** Days read by one pull: few enough that a walk is short, many enough that a quiet month is a handful of calls. */
+const WINDOW_DAYS_MAX = 7
+/** Terminals change when a merchant orders one. */
+export const TERMINALS_EVERY_MS = 24 * 3_600_000
+
+interface Ask {
+  readonly accountId: number
+  /** Why; asking again with the same cause is harmless. */
+  readonly cause: string
+  readonly now: Instant
+}
+
+/** The poll: all batches with their statistics in one call, and once a day the terminals. */
+export async function askForBatches(tx: Tx, ask: Ask): Promise<Pull[]> {
+  const terminals = await latestCompletePull(tx, ask.accountId, 'card_terminal')
+  const isTerminalsDue = terminals === null || ask.now - terminals.startedAt >= TERMINALS_EVERY_MS
+  return [
+    ...(isTerminalsDue ? [await askForList(tx, ask, 'card_terminal')] : []),
+    await askForList(tx, ask, 'card_batch'),
+  ]
+}
+
+export async function askForList(tx: Tx, { accountId, cause, now }: Ask, resource: string): Promise<Pull> {
+  const { pageLimit } = resourceOf(resource)
+  const asked = { accountId, resource, window: { kind: 'all' as const }, cause, callClass: 'fresh' as const }
+  return (await createPull(tx, { ...asked, pageLimit, now })).pull
+}
+
+/** Reads a range of Mountain days completely, the newest first, in windows of at most a week. */
+export async function askForDays(
+  tx: Tx,
+  { accountId, cause, now }: Ask,
+  range: { from: BusinessDate; to: BusinessDate; callClass: CallClass },
+): Promise<Pull[]> {
+  const { pageLimit } = resourceOf('card_transaction')
+  const pulls: Pull[] = []
+  for (let to = range.to; to >= range.from; to = addDays(to, -WINDOW_DAYS_MAX)) {
+    let from = addDays(to, 1 - WINDOW_DAYS_MAX)
+    if (from < range.from) from = range.from
+    const window = { kind: 'days' as const, from, to }
+    const asked = { accountId, resource: 'card_transaction', window, cause, callClass: range.callClass }
+    pulls.push((await createPull(tx, { ...asked, pageLimit, now })).pull)
+  }
+  return pulls
+}
+
+/** Days of the account's history that were never read completely, today included; none while they are being read. */
+export async function askForHistory(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
+  const running = await listRunningPulls(tx, ask.accountId)
+  if (running.some((pull) => pull.window.kind === 'days')) return []
+  const ranges = await listUncoveredDays(tx, {
+    accountId: ask.accountId,
+    resource: 'card_transaction',
+    from: historyFrom,
+    to: helcimDate(ask.now),
+  })
+  const pulls: Pull[] = []
+  for (const range of ranges.reverse()) pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' })))
+  return pulls
+}

@@ -1,0 +1,18 @@
+import { bindTerminals, stopAccount } from '../../db/accounts.ts'
+import { cardTerminalMirror } from '../../db/mirror/card-terminals.ts'
+import { cardTerminals } from '../../helcim/endpoints/card-terminals.ts'
+import { defineResource } from './resource.ts'
+
+export const cardTerminalResource = defineResource({
+  name: 'card_terminal',
+  endpoint: cardTerminals,
+  mirror: cardTerminalMirror,
+  pageLimit: 1_000,
+  call: () => cardTerminals.list(),
+  isInside: () => true,
+  async afterWalk(tx, { account }, { ids }) {
+    if (await bindTerminals(tx, account.accountId, ids)) return
+    const reason = `HELCIM_API_TOKEN belongs to another merchant: account "${account.name}" has none of its terminals`
+    await stopAccount(tx, account.accountId, reason)
+  },
+})

@@ -1,0 +1,282 @@
+import type { JobContext } from '../../context.ts'
+import { blockEndpoint, findBlock } from '../../db/accounts.ts'
+import { type CopyTx, copyTransaction, type Tx } from '../../db/client.ts'
+import { storeRecords, storeUndecodable } from '../../db/mirror/store-records.ts'
+import {
+  advancePull,
+  createPull,
+  finishPull,
+  largestPageSeen,
+  listPullsByCause,
+  loadPull,
+  loadSeenIds,
+  type Pull,
+  walkAgain,
+} from '../../db/pulls.ts'
+import { addDays } from '../../domain/calendar.ts'
+import type { Instant } from '../../domain/clock.ts'
+import { OperatingError } from '../../domain/operating-error.ts'
+import { decidePage, halves, orderOf, type PageDecision, subjectText } from '../../domain/pull.ts'
+import type { DecodedPage, HelcimId } from '../../domain/record.ts'
+import { HelcimError } from '../../helcim/errors.ts'
+import { decodePage, decodeRecord } from '../../helcim/page.ts'
+import { dueOfCause } from './cause.ts'
+import type { ResourceDescription } from './resource.ts'
+
+/** A walk that finds its pages moved this often is given up for narrower windows. */
+const WALKS_MAX = 3
+
+interface PageRead<R> {
+  readonly page: DecodedPage<R>
+  /** Ids in the order of the page, unreadable records with a readable id included. */
+  readonly ids: readonly HelcimId[]
+  readonly countRows: number
+  readonly readAt: Instant
+}
+
+/**
+ * Reads the next page of a pull, stores its rows together with the progress, and asks for what comes next. Run twice or
+ * at once it stores once: only the run that moves the pull past the page commits.
+ */
+export async function readPage<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<void> {
+  const { accountId, tokenFingerprint } = context.account
+  const { name: endpoint } = resource.call(pull.window, { limit: pull.pageLimit, page: pull.nextPage })
+  const refusal = await findBlock(context.db, { accountId, tokenFingerprint, endpoint })
+  if (refusal !== null) return noteNotPermitted(context, pull, { endpoint, words: refusal })
+  let read: PageRead<R>
+  try {
+    read = await fetchPage(resource, context, pull)
+  } catch (error) {
+    return endOnError(resource, context, pull, error)
+  }
+  const countOutside = read.page.records.filter(({ record }) => !resource.isInside(record, pull.window)).length
+  if (countOutside > 0) {
+    const words = `${countOutside} of ${read.countRows} rows lie outside ${subjectText(pull.window)}`
+    return giveUp(context, pull, 'FILTER_IGNORED', words)
+  }
+  const next = await copyTransaction(context.db, (tx) => storePage(resource, context, pull, read, tx))
+  if (next === null) return askForWhatFollows(context, pull)
+  for (const one of next.toRead) await context.enqueue.pullPage(one)
+  if (!next.isFinished) return
+  const countRows = pull.countRows + read.countRows
+  context.log.info({ resource: pull.resource, window: subjectText(pull.window), countRows }, 'pull.finished')
+  await askNext(context, pull)
+}
+
+/** One page, or one record by its id. An empty page behind a full one is asked for again before it is believed. */
+async function fetchPage<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<PageRead<R>> {
+  const read = await fetchOnce(resource, context, pull)
+  const isBehindFull = pull.nextPage > 1 && pull.countRows >= (pull.nextPage - 1) * pull.pageLimit
+  return read.countRows === 0 && isBehindFull ? fetchOnce(resource, context, pull) : read
+}
+
+async function fetchOnce<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<PageRead<R>> {
+  const { helcim, clock, signal } = context
+  const readAt = clock.now()
+  const call = resource.call(pull.window, { limit: pull.pageLimit, page: pull.nextPage })
+  const answer = await helcim.read(call, { callClass: pull.callClass, signal })
+  const page =
+    pull.window.kind === 'one' && answer.body
+      ? asPage(decodeRecord(resource.endpoint, answer.body))
+      : await decodePage(resource.endpoint, answer.body, pull.nextPage)
+  const unreadableIds = page.undecodable.flatMap(({ key }) => (/^\d+$/.test(key) ? BigInt(key) : []))
+  return {
+    page,
+    ids: [...page.records.map((record) => record.id), ...unreadableIds],
+    countRows: page.records.length + page.undecodable.length,
+    readAt,
+  }
+}
+
+const asPage = <R>(outcome: ReturnType<typeof decodeRecord<R>>): DecodedPage<R> =>
+  outcome.isDecoded
+    ? { records: [outcome.decoded], undecodable: [] }
+    : { records: [], undecodable: [outcome.undecodable] }
+
+function isSameSet(some: readonly HelcimId[], others: readonly HelcimId[]): boolean {
+  const known = new Set(others)
+  return some.length === others.length && some.every((id) => known.has(id))
+}
+
+interface NextStep {
+  readonly toRead: readonly Pull[]
+  readonly isFinished: boolean
+}
+
+/** @returns null when another run of this job was faster: what it stored is what we hold */
+async function storePage<R>(
+  resource: ResourceDescription<R>,
+  context: JobContext,
+  pull: Pull,
+  read: PageRead<R>,
+  tx: CopyTx,
+): Promise<NextStep | null> {
+  const { accountId, pullId, walk, nextPage: page } = pull
+  const now = context.clock.now()
+  const before = page === 1 ? { ids: [], countPages: 0, countLast: 0 } : await loadSeenIds(tx, pull)
+  if (before.countPages < page - 1) return restart(tx, pull, now)
+  if (before.countPages > page - 1) return null
+
+  const seen = new Set(before.ids)
+  const fresh = new Set(read.ids.filter((id) => !seen.has(id)))
+  const order = orderOf(
+    read.page.records.map((record) => record.id).filter((id) => fresh.has(id)),
+    pull.listOrder,
+    before.ids.at(-1) ?? null,
+  )
+  const largestPage = Math.max(await largestPageSeen(tx, accountId, resource.name), read.countRows)
+  const decision: PageDecision =
+    resource.endpoint.paging.style === 'none' || pull.window.kind === 'one'
+      ? 'end'
+      : decidePage({
+          page,
+          limit: pull.pageLimit,
+          countRows: read.countRows,
+          countFresh: fresh.size,
+          countRepeated: read.ids.length - fresh.size,
+          isRepeatAtHead: read.ids.findIndex((id) => fresh.has(id)) === read.ids.length - fresh.size,
+          isRepeatOfLast: isSameSet(read.ids, before.ids.slice(-read.ids.length)),
+          isAfterRepeat: page > 2 && before.countLast === 0,
+          largestPage,
+          order,
+        })
+
+  const records = read.page.records.filter((record) => fresh.has(record.id))
+  const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, records })
+  await storeUndecodable(tx, {
+    accountId,
+    resource: resource.name,
+    observedAt: read.readAt,
+    undecodable: read.page.undecodable,
+    decodedIds: records.map((record) => record.id),
+  })
+  const countRecords = { countRows: read.countRows, countUndecodable: read.page.undecodable.length }
+  const isFirst = await advancePull(
+    tx,
+    { accountId, pullId, walk, page },
+    { ids: [...fresh], ...countRecords, countChanged: stored.countNew + stored.countChanged, listOrder: order, now },
+  )
+  if (!isFirst) return null
+  await resource.afterPage?.(tx, { accountId, ids: read.page.records.map((record) => record.id), readAt: read.readAt })
+
+  switch (decision) {
+    case 'next':
+      return { toRead: [{ ...pull, nextPage: page + 1 }], isFinished: false }
+    case 'walk-again':
+      return pull.walk < WALKS_MAX ? restart(tx, pull, now) : narrow(tx, pull, now)
+    case 'stuck':
+      return narrow(tx, pull, now)
+    case 'end': {
+      await resource.afterWalk?.(tx, context, { pull, ids: [...before.ids, ...fresh], now })
+      await finishPull(tx, pull, { state: 'complete', now })
+      return { toRead: [], isFinished: true }
+    }
+  }
+}
+
+/** @returns null when another run of this job, whose pages are forgotten with it, has ended the pull meanwhile */
+async function restart(tx: Tx, pull: Pull, now: Instant): Promise<NextStep | null> {
+  await walkAgain(tx, pull, now)
+  const restarted = await loadPull(tx, pull)
+  return restarted?.state === 'running' ? { toRead: [restarted], isFinished: false } : null
+}
+
+/** Paging cannot be trusted for this window. Smaller windows fit on one page; a single day that does not is told. */
+async function narrow(tx: Tx, pull: Pull, now: Instant): Promise<NextStep> {
+  const parts = pull.window.kind === 'days' ? halves(pull.window, addDays) : null
+  if (parts === null) {
+    const failWords = 'the pages of this list repeat or move, so nobody can say that they were all read'
+    await finishPull(tx, pull, { state: 'incomplete', failCode: 'PAGES_UNSTABLE', failWords, now })
+    return { toRead: [], isFinished: true }
+  }
+  await finishPull(tx, pull, { state: 'split', now })
+  const { accountId, resource, cause, callClass, pageLimit } = pull
+  const toRead: Pull[] = []
+  for (const part of parts) {
+    const window = { kind: 'days' as const, ...part }
+    toRead.push((await createPull(tx, { accountId, resource, window, cause, callClass, pageLimit, now })).pull)
+  }
+  return { toRead, isFinished: false }
+}
+
+/** What each error of a reading means for its pull; what is to be tried again is thrown on to the queue. */
+async function endOnError<R>(
+  resource: ResourceDescription<R>,
+  context: JobContext,
+  pull: Pull,
+  error: unknown,
+): Promise<void> {
+  if (!(error instanceof OperatingError)) throw error
+  if (context.signal.aborted) throw error
+  if (error instanceof HelcimError && error.code === 'HELCIM_NOT_FOUND' && pull.window.kind === 'one') {
+    return noteMissing(resource, context, pull, pull.window.id)
+  }
+  if (error instanceof HelcimError && error.code === 'HELCIM_NOT_PERMITTED') {
+    return noteNotPermitted(context, pull, error)
+  }
+  const isHopeless = error.retry.kind === 'never'
+  if (!isHopeless && !(context.isLastAttempt && error.retry.kind === 'backoff')) throw error
+  await giveUp(context, pull, error.code, error.message)
+}
+
+async function noteMissing<R>(
+  resource: ResourceDescription<R>,
+  context: JobContext,
+  pull: Pull,
+  id: HelcimId,
+): Promise<void> {
+  await context.db.transaction(async (tx) => {
+    await resource.afterMissing?.(tx, { accountId: pull.accountId, id })
+    await finishPull(tx, pull, { state: 'complete', now: context.clock.now() })
+  })
+  await askNext(context, pull)
+}
+
+async function noteNotPermitted(
+  context: JobContext,
+  pull: Pull,
+  { endpoint, words }: { endpoint: string; words: string },
+): Promise<void> {
+  const { accountId, tokenFingerprint } = context.account
+  const isNews = await context.db.transaction(async (tx) => {
+    await finishPull(tx, pull, {
+      state: 'not_permitted',
+      failCode: 'HELCIM_NOT_PERMITTED',
+      failWords: words,
+      now: context.clock.now(),
+    })
+    return blockEndpoint(tx, { accountId, tokenFingerprint, endpoint, words })
+  })
+  if (isNews) context.log.error({ endpoint, words, resource: pull.resource }, 'helcim.not_permitted')
+  await askNext(context, pull)
+}
+
+async function giveUp(context: JobContext, pull: Pull, failCode: string, failWords: string): Promise<void> {
+  const now = context.clock.now()
+  await context.db.transaction((tx) => finishPull(tx, pull, { state: 'incomplete', failCode, failWords, now }))
+  context.log.error(
+    { resource: pull.resource, window: subjectText(pull.window), failCode, failWords },
+    'pull.incomplete',
+  )
+  await askNext(context, pull)
+}
+
+/**
+ * Asks for what follows from a pull as it stands now: its next page, its parts, or what its end sets going. Whoever moved
+ * it there may have died before asking.
+ */
+export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'accountId' | 'pullId'>): Promise<void> {
+  const pull = await loadPull(context.db, key)
+  if (pull === null) return
+  if (pull.state !== 'running' && pull.state !== 'split') return askNext(context, pull)
+  // The parts of a split window have its cause.
+  const pulls = pull.state === 'running' ? [pull] : await listPullsByCause(context.db, pull.accountId, pull.cause)
+  for (const one of pulls) if (one.state === 'running') await context.enqueue.pullPage(one)
+}
+
+/** What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. */
+async function askNext(context: JobContext, { accountId, pullId, cause }: Pull): Promise<void> {
+  await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
+  const key = dueOfCause(accountId, cause)
+  if (key) await context.enqueue.due(key)
+}

@@ -1,0 +1,16 @@
+import { cardBatchResource } from './card-batches.ts'
+import { cardTerminalResource } from './card-terminals.ts'
+import { cardTransactionResource } from './card-transactions.ts'
+import type { Resource } from './resource.ts'
+
+/** Every resource that the sync loop reads; a new one is a description of its own and a line here. */
+export const RESOURCES: ReadonlyMap<string, Resource> = new Map(
+  [cardTerminalResource, cardBatchResource, cardTransactionResource].map((resource) => [resource.name, resource]),
+)
+
+/** @throws Error for a name that no pull can have */
+export function resourceOf(name: string): Resource {
+  const resource = RESOURCES.get(name)
+  if (!resource) throw new Error(`there is no resource ${name}`)
+  return resource
+}

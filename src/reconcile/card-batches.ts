@@ -1,0 +1,235 @@
+import { Temporal } from 'temporal-polyfill'
+import type { BatchFacts, BatchState } from '../db/batch-facts.ts'
+import { type BatchFigure, type CountRule, type TieOut, tieOut } from '../domain/batch-tie-out.ts'
+import type { BatchCounts } from '../domain/card-batch.ts'
+import type { Instant } from '../domain/clock.ts'
+import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import { formatMinor } from '../domain/money.ts'
+import type { CheckSettings } from './settings.ts'
+
+/** Codes whose subjects are card batches: a batch that was judged again without them is free of them. */
+export const CARD_BATCH_CODES = [
+  'card_batch_missing',
+  'card_batch_count_differs',
+  'card_batch_total_differs',
+  'card_batch_open_too_long',
+  'card_batch_changed_after_close',
+  'card_batch_currency_mixed',
+] as const satisfies readonly MismatchCode[]
+
+/** What one more call would decide about a batch that cannot be judged yet. */
+export type BatchNeed = 'batch' | 'rows' | 'statistics'
+
+export interface BatchJudgement {
+  readonly cardBatchId: bigint
+  readonly state: BatchState
+  /** Closed, proved, and read again after it had settled: looked at again only when something moves. */
+  readonly isFinal: boolean
+  readonly finalFingerprint: string | null
+  readonly need: BatchNeed | null
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Judges one batch from what was read. A difference is a finding only when the rows were read completely while the
+ * statistics stood still before and after; anything else is waiting, and says which reading would decide it.
+ * @param context `isReading` while whole days are being read
+ */
+export function judgeCardBatch(
+  facts: BatchFacts,
+  context: { rule: CountRule | null; isReading: boolean; settings: CheckSettings; now: Instant },
+): BatchJudgement {
+  const { batch, cardBatchId } = facts
+  if (batch === null) return judgeUnlisted(facts)
+  const subject = { kind: 'card_batch', id: String(cardBatchId) }
+  const name = `Batch ${cardBatchId} (terminal ${batch.terminalId}, no. ${batch.batchNumber})`
+  const findings = [
+    ...findOpenTooLong(facts, subject, name, context),
+    ...findMixedCurrency(facts, subject, name),
+    ...findChangedAfterClose(facts, subject, name),
+  ]
+  const former = facts.check?.finalFingerprint ?? null
+  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, findings }
+  if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
+  const result = tieOut(batch.statistics, facts.rows, context.rule)
+  const isTied = result.figures.length === 0 && result.counts === null
+  if (!isTied && !isBracketed(facts)) {
+    return { ...waiting, state: 'waiting', need: needOf(facts) }
+  }
+  // Rows that no figure shows, a verify or a decline, may still be on their way.
+  const isSettled = !context.isReading && context.rule !== null && hasSettled(facts, context.settings)
+  return {
+    cardBatchId,
+    state: isTied ? 'tied' : 'differs',
+    isFinal: isSettled,
+    finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
+    need: null,
+    findings: [...findings, ...differencesOf(result, facts, subject, name)],
+  }
+}
+
+/** Transactions name a batch that no list returned: asked for by its id, it is there, or it is missing for certain. */
+function judgeUnlisted(facts: BatchFacts): BatchJudgement {
+  const { cardBatchId, check } = facts
+  const common = { cardBatchId, isFinal: false, finalFingerprint: null }
+  if (check?.state !== 'missing') return { ...common, state: 'waiting', need: 'batch', findings: [] }
+  const { total } = totalOf(facts)
+  if (total === 0) return { ...common, state: 'missing', need: null, findings: [] }
+  const finding = textFinding({
+    code: 'card_batch_missing',
+    severity: 'high',
+    subject: { kind: 'card_batch', id: String(cardBatchId) },
+    expectedText: `batch ${cardBatchId}`,
+    actualText: 'not found',
+    summary: `${total} transactions name batch ${cardBatchId}, but Helcim does not return that batch.`,
+    advice:
+      'Look for the batch in Helcim’s dashboard; if it is there, report to Helcim that the API does not return it.',
+    evidence: [`card_batch:${cardBatchId}`],
+  })
+  return { ...common, state: 'missing', need: null, findings: [finding] }
+}
+
+/** Rows read within the time in which the present statistics are known to have stood: what differs, differs. */
+function isBracketed({ check }: BatchFacts): boolean {
+  if (!check?.statisticsSince || !check.statisticsUntil || !check.rowsReadFrom || !check.rowsReadUntil) return false
+  return check.statisticsSince <= check.rowsReadFrom && check.rowsReadUntil <= check.statisticsUntil
+}
+
+function needOf({ check }: BatchFacts): BatchNeed {
+  if (!check?.rowsReadFrom || !check.statisticsSince || check.rowsReadFrom < check.statisticsSince) return 'rows'
+  return 'statistics'
+}
+
+function hasSettled({ batch, check }: BatchFacts, settings: CheckSettings): boolean {
+  if (!batch?.isClosed || batch.closedAt === null || !check?.statisticsUntil) return false
+  return check.statisticsUntil >= batch.closedAt + settings.closedBatchSettlesMs
+}
+
+/** Everything about a batch that must not move after its close, as one comparable text. */
+function fingerprintOf({ batch, composition }: BatchFacts): string {
+  const facts = [batch?.statistics, batch?.terminalId, composition]
+  return JSON.stringify(facts, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+}
+
+const FIGURE_NAMES: Readonly<Record<BatchFigure, string>> = {
+  net: 'net sales',
+  sales: 'sales',
+  refunds: 'refunds',
+  reversed: 'reversed sales',
+  refundsReversed: 'reversed refunds',
+}
+
+function differencesOf(result: TieOut, facts: BatchFacts, subject: Finding['subject'], name: string): Finding[] {
+  const currency = facts.batch?.currency ?? facts.currencies[0] ?? 'CAD'
+  const money = (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
+  const evidence = [`card_batch:${facts.cardBatchId}`]
+  const findings: Finding[] = result.figures.map(({ figure, statedMinor, summedMinor }) => ({
+    code: 'card_batch_total_differs',
+    severity: 'critical',
+    subject: { kind: subject.kind, id: `${subject.id}:${figure}` },
+    period: '',
+    currency,
+    expectedMinor: statedMinor,
+    actualMinor: summedMinor,
+    expectedText: null,
+    actualText: null,
+    summary: `${name}: Helcim states ${FIGURE_NAMES[figure]} of ${money(statedMinor)}, its transactions add up to ${money(summedMinor)}.`,
+    advice:
+      'Compare the batch report in Helcim’s dashboard with the transactions of the batch before closing the books.',
+    evidence,
+  }))
+  if (result.counts) {
+    const { stated, counted } = result.counts
+    findings.push(
+      textFinding({
+        code: 'card_batch_count_differs',
+        severity: 'high',
+        subject,
+        expectedText: countsText(stated),
+        actualText: countsText(counted),
+        summary: `${name}: Helcim counts ${countsText(stated)}; its transactions are ${countsText(counted)}.`,
+        advice:
+          'A transaction is missing on one side: compare the batch in Helcim’s dashboard with its transactions here.',
+        evidence,
+      }),
+    )
+  }
+  return findings
+}
+
+const countsText = ({ total, approved, declined }: BatchCounts): string =>
+  `${total} transactions (${approved} approved, ${declined} declined)`
+
+function findOpenTooLong(
+  { batch, cardBatchId }: BatchFacts,
+  subject: Finding['subject'],
+  name: string,
+  { settings, now }: { settings: CheckSettings; now: Instant },
+): Finding[] {
+  if (!batch || batch.isClosed || batch.createdAt === null) return []
+  const openMs = wallClockMs(now) - wallClockMs(batch.createdAt)
+  if (openMs <= settings.batchOpenMediumMs) return []
+  const hours = Math.floor(openMs / 3_600_000)
+  return [
+    textFinding({
+      code: 'card_batch_open_too_long',
+      severity: openMs > settings.batchOpenHighMs ? 'high' : 'medium',
+      subject,
+      expectedText: `closed within ${Math.round(settings.batchOpenMediumMs / 3_600_000)} h`,
+      actualText: `open for ${hours} h`,
+      summary: `${name} has been open for ${hours} hours; its money is not on the way to the bank.`,
+      advice: 'Check the terminal’s automatic close in Helcim, or settle the batch by hand.',
+      evidence: [`card_batch:${cardBatchId}`],
+    }),
+  ]
+}
+
+/** Batches close at a local hour: one that spans the day of 25 hours is open from five to five as any other. */
+const wallClockMs = (instant: Instant): number =>
+  instant + Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(HELCIM_ZONE).offsetNanoseconds / 1e6
+
+function findMixedCurrency(facts: BatchFacts, subject: Finding['subject'], name: string): Finding[] {
+  const expected = facts.batch?.currency ?? null
+  const isMixed = facts.currencies.length > 1 || (expected !== null && facts.currencies.some((one) => one !== expected))
+  if (!isMixed) return []
+  return [
+    textFinding({
+      code: 'card_batch_currency_mixed',
+      severity: 'high',
+      subject,
+      expectedText: expected ?? 'one currency',
+      actualText: facts.currencies.join(', '),
+      summary: `${name} holds transactions in ${facts.currencies.join(' and ')}; its terminal is in ${expected ?? 'one currency'}.`,
+      advice:
+        'Sums of this batch mix currencies and cannot be trusted; ask Helcim which currency the batch settles in.',
+      evidence: [`card_batch:${facts.cardBatchId}`],
+    }),
+  ]
+}
+
+function findChangedAfterClose(facts: BatchFacts, subject: Finding['subject'], name: string): Finding[] {
+  const { batch, check, countLate, cardBatchId } = facts
+  if (!batch?.isClosed) return []
+  const former = check?.finalFingerprint ?? null
+  const isChanged = former !== null && former !== fingerprintOf(facts)
+  if (!isChanged && countLate === 0) return []
+  const late = countLate > 0 ? ` ${countLate} of its transactions were created after it closed.` : ''
+  return [
+    textFinding({
+      code: 'card_batch_changed_after_close',
+      severity: 'critical',
+      subject,
+      expectedText: 'nothing moves after the close',
+      actualText: isChanged ? 'figures or transactions differ from the close' : `${countLate} later transactions`,
+      summary: `${name} changed after it was closed.${late}`,
+      advice: 'What was deposited may differ from the batch now: compare it with the bank before correcting the books.',
+      evidence: [`card_batch:${cardBatchId}`],
+    }),
+  ]
+}
+
+function totalOf({ rows: { counts } }: BatchFacts): { total: number } {
+  const all = [counts.preauth, counts.verify, counts.other]
+  return { total: all.reduce((sum, type) => sum + type.approved + type.declined + type.unknown, 0) }
+}

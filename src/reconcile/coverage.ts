@@ -1,0 +1,90 @@
+import type { Tx } from '../db/client.ts'
+import { listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
+import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import type { CheckSettings } from './settings.ts'
+
+export const COVERAGE_CODES = ['pull_incomplete', 'filter_ignored'] as const satisfies readonly MismatchCode[]
+
+interface CoverageInput {
+  readonly accountId: number
+  readonly historyFrom: BusinessDate
+  readonly yesterday: BusinessDate
+  readonly settings: CheckSettings
+  readonly now: Instant
+}
+
+/** What has not been read completely for longer than its limit, and lists that break their own filter. */
+export async function findCoverageGaps(tx: Tx, input: CoverageInput): Promise<Finding[]> {
+  const states = await listResourceStates(tx, input.accountId)
+  return [
+    ...states.flatMap(findFilterIgnored),
+    ...states.flatMap((state) => findStale(state, input)),
+    ...(await findUncoveredDays(tx, states, input)),
+  ]
+}
+
+function findFilterIgnored({ resource, lastFailCode, lastFailWords }: ResourceState): Finding[] {
+  if (lastFailCode !== 'FILTER_IGNORED') return []
+  return [
+    textFinding({
+      code: 'filter_ignored',
+      severity: 'high',
+      subject: { kind: 'resource', id: resource },
+      expectedText: 'only rows inside the filter',
+      actualText: lastFailWords,
+      summary: `The list of ${plural(resource)} returned rows that its filter excludes: ${lastFailWords}. Nothing of it is taken as complete.`,
+      advice: 'Helcim ignores unknown parameters in silence; check its changelog, then update tieout.',
+      evidence: [`resource:${resource}`],
+    }),
+  ]
+}
+
+function findStale(
+  { resource, windowKind, lastCompleteAt, firstAskedAt, lastState, lastFailWords }: ResourceState,
+  { settings, now }: { settings: CheckSettings; now: Instant },
+): Finding[] {
+  const since = lastCompleteAt ?? firstAskedAt
+  if (windowKind !== 'all' || lastState === 'complete' || since === null) return []
+  if (now - since <= settings.pullIncompleteMs) return []
+  return [incomplete(resource, 'all', `since ${new Date(since).toISOString()}`, lastFailWords)]
+}
+
+async function findUncoveredDays(tx: Tx, states: readonly ResourceState[], input: CoverageInput): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const { resource, firstAskedAt, lastFailWords } of states.filter((state) => state.windowKind === 'days')) {
+    if (firstAskedAt === null || input.now - firstAskedAt <= input.settings.pullIncompleteMs) continue
+    const ranges = await listUncoveredDays(tx, {
+      accountId: input.accountId,
+      resource,
+      from: input.historyFrom,
+      to: input.yesterday,
+    })
+    for (const { from, to } of ranges) {
+      findings.push(
+        incomplete(resource, `${from}..${to}`, from === to ? `of ${from}` : `of ${from} to ${to}`, lastFailWords),
+      )
+    }
+  }
+  return findings
+}
+
+function incomplete(resource: string, period: string, what: string, words: string | null): Finding {
+  return textFinding({
+    code: 'pull_incomplete',
+    severity: 'high',
+    subject: { kind: 'resource', id: resource },
+    period,
+    expectedText: 'read completely',
+    actualText: words ?? 'not read completely',
+    summary: `The ${plural(resource)} ${what} have not been read completely${words ? `: ${words}` : ''}.`,
+    advice: 'Figures that rest on them are not proved. `tieout status` shows the reason; `tieout sync` tries again.',
+    evidence: [`resource:${resource}`],
+  })
+}
+
+const plural = (resource: string): string => {
+  const words = resource.replaceAll('_', ' ')
+  return words.endsWith('ch') ? `${words}es` : `${words}s`
+}

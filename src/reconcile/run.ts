@@ -1,0 +1,187 @@
+import { sql } from 'drizzle-orm'
+import {
+  keepUnproved,
+  listNumberGaps,
+  listUnprovedBatches,
+  type NumberGap,
+  storeJudgements,
+  takeMarkedBatches,
+} from '../db/batch-checks.ts'
+import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
+import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
+import type { Db, Tx } from '../db/client.ts'
+import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
+import { listRunningPulls } from '../db/pulls.ts'
+import { runs } from '../db/schema/recon.ts'
+import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
+import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
+import type { Clock, Instant } from '../domain/clock.ts'
+import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import type { Finding } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
+import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
+import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
+import { findNumberGaps } from './number-gaps.ts'
+import { findRecordFaults, RECORD_CODES } from './records.ts'
+import type { CheckSettings } from './settings.ts'
+
+/** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
+export type RunScope = 'marked' | 'full'
+
+export interface RunResult extends MismatchChanges {
+  readonly countBatches: number
+  readonly countTied: number
+  readonly countDiffering: number
+  readonly countWaiting: number
+  /** Batches that one more reading would decide. */
+  readonly undecided: readonly BatchJudgement[]
+  /** Holes that one call each would confirm or fill. */
+  readonly unconfirmedGaps: readonly NumberGap[]
+}
+
+/**
+ * Recomputes what is marked (or everything), and writes findings, judgements and the cleared marks in one transaction:
+ * killed anywhere, it is as if it had never begun.
+ */
+export async function runReconcile(
+  db: Db,
+  input: {
+    accountId: number
+    historyFrom: BusinessDate
+    scope: RunScope
+    settings: CheckSettings
+    clock: Clock
+  },
+): Promise<RunResult> {
+  const { accountId, historyFrom, scope, settings, clock } = input
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`reconcile ${accountId}`}))`)
+    const startedAt = clock.now()
+    const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
+    const asked = await loadFacts(tx, accountId, scope)
+    const running = await listRunningPulls(tx, accountId)
+    const isReading = running.some((pull) => pull.window.kind === 'days')
+    const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now: startedAt })
+    // What was judged by another rule, or by none, is judged again.
+    const facts = isNews ? await loadBatchFacts(tx, accountId, null) : asked
+    const inScope = facts.filter((one) => isInScope(one, closedFrom))
+    const isPartial = scope === 'marked' && !isNews
+    const besideIds = isPartial ? inScope.map((one) => one.cardBatchId) : null
+    const gaps = await listNumberGaps(tx, { accountId, closedFrom, besideIds })
+    const unconfirmedGaps = gaps.filter((gap) => !gap.isConfirmed)
+    // Should we be killed before the number is asked for, the next run must come upon the hole again.
+    const aboveIds = new Set(unconfirmedGaps.map((gap) => gap.aboveId))
+    const judgements = inScope
+      .map((one) => judgeCardBatch(one, { rule, isReading, settings, now: startedAt }))
+      .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
+    const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
+    const findings: Finding[] = [
+      ...judgements.flatMap((judgement) => judgement.findings),
+      ...findNumberGaps(gaps),
+      ...(await findRecordFaults(tx, accountId)),
+      ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
+    ]
+    const changes = await applyFindings(tx, { accountId, findings, examined: examinedBy(judgements), now: startedAt })
+    await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
+    await keepUnproved(tx, accountId, [...aboveIds])
+    const result = { ...changes, ...countStates(judgements) }
+    await storeRun(tx, { accountId, scope, result, startedAt, finishedAt: clock.now() })
+    return {
+      ...result,
+      undecided: judgements.filter((judgement) => judgement.need !== null),
+      unconfirmedGaps,
+    }
+  })
+}
+
+async function loadFacts(tx: Tx, accountId: number, scope: RunScope): Promise<BatchFacts[]> {
+  const marked = await takeMarkedBatches(tx, accountId)
+  if (scope === 'full') return loadBatchFacts(tx, accountId, null)
+  const ids = new Set<HelcimId>([...marked, ...(await listUnprovedBatches(tx, accountId))])
+  return loadBatchFacts(tx, accountId, [...ids])
+}
+
+/** Batches closed before the history that was asked for are not held to be complete. */
+const isInScope = ({ batch, check }: BatchFacts, closedFrom: Instant): boolean =>
+  batch === null || batch.closedAt === null || batch.closedAt >= closedFrom || check?.isFinal === true
+
+/** Most judgements of a full run say what is stored already. */
+function changedJudgements(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): BatchJudgement[] {
+  const checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
+  return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint }) => {
+    const check = checks.get(cardBatchId)
+    return !check || check.state !== state || check.isFinal !== isFinal || check.finalFingerprint !== finalFingerprint
+  })
+}
+
+/** Learned on all closed batches: in full runs, and as soon as a batch contradicts what was learned. */
+async function chooseCountRule(
+  tx: Tx,
+  input: { accountId: number; scope: RunScope; facts: readonly BatchFacts[]; isReading: boolean; now: Instant },
+): Promise<{ rule: CountRule | null; isNews: boolean }> {
+  const { accountId, scope, isReading, now } = input
+  const known = await loadCountRule(tx, accountId)
+  // Half a history teaches the wrong rule.
+  if (isReading || (scope === 'marked' && !isContradicted(input.facts, known))) return { rule: known, isNews: false }
+  const facts = scope === 'full' ? input.facts : await loadBatchFacts(tx, accountId, null)
+  const calibration = calibrateCounts(closedOf(facts))
+  if (calibration === null) return { rule: known, isNews: false }
+  await storeCalibration(tx, { accountId, calibration, now })
+  return { rule: calibration.rule, isNews: scope === 'marked' && calibration.rule !== known }
+}
+
+const isContradicted = (facts: readonly BatchFacts[], known: CountRule | null): boolean =>
+  closedOf(facts).some(({ stated, rows }) => known === null || !isCountedBy(known, rows, stated))
+
+const closedOf = (facts: readonly BatchFacts[]) =>
+  facts.flatMap(({ batch, rows }) => {
+    if (!batch?.isClosed || !batch.statistics) return []
+    const isSound = tieOut(batch.statistics, rows, null).figures.length === 0
+    return [{ stated: batch.statistics.counts, rows, isSound }]
+  })
+
+/** Waiting batches keep the mismatches they have: what could not be judged is neither found nor resolved. */
+function examinedBy(judgements: readonly BatchJudgement[]): Examined[] {
+  const judged = judgements.filter((judgement) => judgement.state !== 'waiting')
+  return [
+    { codes: CARD_BATCH_CODES, subjectRoots: judged.map((judgement) => String(judgement.cardBatchId)) },
+    { codes: ['card_batch_number_gap'], subjectRoots: null },
+    { codes: RECORD_CODES, subjectRoots: null },
+    { codes: COVERAGE_CODES, subjectRoots: null },
+  ]
+}
+
+function countStates(judgements: readonly BatchJudgement[]) {
+  const count = (states: readonly string[]) => judgements.filter((one) => states.includes(one.state)).length
+  return {
+    countBatches: judgements.length,
+    countTied: count(['tied']),
+    countDiffering: count(['differs', 'missing']),
+    countWaiting: count(['waiting']),
+  }
+}
+
+async function storeRun(
+  tx: Tx,
+  input: {
+    accountId: number
+    scope: RunScope
+    result: MismatchChanges & ReturnType<typeof countStates>
+    startedAt: Instant
+    finishedAt: Instant
+  },
+): Promise<void> {
+  const { accountId, scope, result, startedAt, finishedAt } = input
+  await tx.insert(runs).values({
+    accountId,
+    scope,
+    startedAt: new Date(startedAt),
+    finishedAt: new Date(finishedAt),
+    countBatches: result.countBatches,
+    countTied: result.countTied,
+    countWaiting: result.countWaiting,
+    countDiffering: result.countDiffering,
+    countOpened: result.countOpened + result.countReopened,
+    countResolved: result.countResolved,
+  })
+}

@@ -1,0 +1,18 @@
+/** What the checks allow; durations in milliseconds of the clock. */
+export interface CheckSettings {
+  readonly batchOpenMediumMs: number
+  readonly batchOpenHighMs: number
+  /** Statistics read earlier than this after a close may still move: the batch is read once more. */
+  readonly closedBatchSettlesMs: number
+  /** How long a list or day may stay unread before it is told. */
+  readonly pullIncompleteMs: number
+}
+
+const HOUR_MS = 3_600_000
+
+export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
+  batchOpenMediumMs: 24 * HOUR_MS,
+  batchOpenHighMs: 48 * HOUR_MS,
+  closedBatchSettlesMs: 10 * 60_000,
+  pullIncompleteMs: 6 * HOUR_MS,
+}

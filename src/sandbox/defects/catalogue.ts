@@ -1,0 +1,75 @@
+import type { Instant } from '../../domain/clock.ts'
+import type { History } from '../history/history.ts'
+import type { Merchant } from '../merchant.ts'
+import type { Random } from '../random.ts'
+import type { TruthLedger } from '../truth.ts'
+import { RECORD_DEFECTS } from './records.ts'
+import { TOTAL_DEFECTS } from './totals.ts'
+
+/** What a defect works with when it strikes. */
+export interface DefectContext {
+  readonly at: Instant
+  readonly terminalId: bigint
+  readonly merchant: Merchant
+  readonly history: History
+  readonly ledger: TruthLedger
+  readonly random: Random
+  ignoreFilters(names: readonly string[]): void
+}
+
+/** Does its damage and writes it down; false when there is nothing yet that it could damage. */
+export type Defect = (context: DefectContext) => boolean
+
+/**
+ * `<code>` or `<code>:<variant>`. Those of `records.ts` concern single records and the list of batches, those of
+ * `totals.ts` what a batch says of itself; each says there which findings it leads to.
+ */
+export const DEFECTS = { ...RECORD_DEFECTS, ...TOTAL_DEFECTS } satisfies Record<string, Defect>
+export type DefectName = keyof typeof DEFECTS
+
+export interface DefectOptions {
+  readonly name: DefectName
+  /** Default in a scenario: 13:00 local, from the second day on one a day; with `state.apply`: now. */
+  readonly at?: Instant
+  /** Default: the first terminal; for a batch that stays open the last one, because it stops that terminal's series. */
+  readonly terminalId?: number
+}
+
+export const isDefectName = (name: string): name is DefectName => Object.hasOwn(DEFECTS, name)
+
+/** Every defect that a single look can show. Those left out need a look before and one after, or spoil the looking. */
+export const LABELLED_DEFECTS: readonly DefectName[] = [
+  'record_undecodable',
+  'card_batch_total_differs:sales',
+  'value_unknown',
+  'card_batch_count_differs',
+  'card_batch_missing',
+  'card_batch_total_differs:net',
+  'record_undecodable:text',
+  'card_batch_currency_mixed',
+  'card_batch_total_differs:refunds',
+  'card_batch_number_gap',
+  'value_unknown:sale',
+  'card_batch_changed_after_close',
+  'card_batch_total_differs:reversed',
+  'record_undecodable:no-batch',
+  'value_unknown:status',
+  'card_batch_total_differs:refundsReversed',
+  'record_undecodable:id',
+  'card_batch_currency_mixed:declined',
+  'card_batch_open_too_long',
+]
+
+/** Need a look before they strike and one after. */
+export const CHANGE_DEFECTS: readonly DefectName[] = [
+  'record_disappeared',
+  'record_disappeared:list-only',
+  'record_disappeared:open',
+  'record_changed',
+  'record_changed:status',
+  'record_changed:type',
+  'record_changed:currency',
+  'record_changed:batch',
+  'record_changed:open',
+  'card_batch_changed_after_close:moves',
+]

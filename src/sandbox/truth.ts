@@ -1,0 +1,195 @@
+import type { Instant } from '../domain/clock.ts'
+import type { Merchant } from './merchant.ts'
+import { servedStatistics } from './render.ts'
+import {
+  BATCH_COUNTS,
+  BATCH_FIGURES,
+  type BatchRow,
+  type CountedTypes,
+  computeStatistics,
+  type TransactionRow,
+} from './rows.ts'
+
+/** Codes of `CHECKS`, families A and B, that card data can show. */
+export type DefectCode =
+  | 'record_undecodable'
+  | 'value_unknown'
+  | 'record_disappeared'
+  | 'record_changed'
+  | 'card_batch_missing'
+  | 'card_batch_count_differs'
+  | 'card_batch_number_gap'
+  | 'filter_ignored'
+  | 'card_batch_total_differs'
+  | 'card_batch_open_too_long'
+  | 'card_batch_changed_after_close'
+  | 'card_batch_currency_mixed'
+
+export interface Subject {
+  readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource'
+  /**
+   * A batch's figure is `<batch id>:<figure>`, a number in a gap `<terminal id>:<batch number>`, a resource the kind of
+   * its records.
+   */
+  readonly id: string
+}
+
+/** One finding that a perfect reader reports, with every consequence of a defect as an entry of its own. */
+export interface TruthEntry {
+  readonly code: DefectCode
+  readonly subject: Subject
+  readonly currency?: string
+  /** What the batch's statistics state. */
+  readonly expectedMinor?: bigint
+  /** The sum over those rows that are served, readable and known. */
+  readonly actualMinor?: bigint
+  readonly expectedCount?: number
+  readonly actualCount?: number
+  /** True when it only follows from a defect of another code. */
+  readonly isConsequence: boolean
+  readonly note: string
+}
+
+export interface Truth {
+  /** What is wrong at this instant. Rows that lag count as served: that they are late is no defect. */
+  readonly defects: readonly TruthEntry[]
+  /** What a complete copy holds at this instant. */
+  readonly counts: { readonly transactions: number; readonly batches: number; readonly batchesOpen: number }
+}
+
+/** Where defects write down what they did. */
+export interface TruthLedger {
+  /** A finding that holds while `holds` says so; default: for good. */
+  note(entry: TruthEntry, holds?: (now: Instant) => boolean): void
+  /** Something about this batch is no longer as it should be: its entries are derived from what is served. */
+  touchBatch(batchId: bigint, code: DefectCode): void
+  isTouched(batchId: bigint): boolean
+  /** Whether its statistics agree with its rows, as both are served. */
+  isTied(batchId: bigint): boolean
+  /** The terminal's numbers have a hole, or will. */
+  touchTerminal(terminalId: bigint, code: DefectCode): void
+  truth(now: Instant): Truth
+}
+
+/** The list as a whole: what has no id, and what concerns no single record. */
+export const CARD_TRANSACTIONS_SUBJECT: Subject = { kind: 'resource', id: 'card_transaction' }
+export const cardTransactionSubject = (id: bigint): Subject => ({ kind: 'card_transaction', id: String(id) })
+export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', id: String(id) })
+
+export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes): TruthLedger {
+  const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
+  const touchedBatches = new Map<bigint, DefectCode[]>()
+  const touchedTerminals = new Map<bigint, DefectCode[]>()
+  return {
+    note: (entry, holds = () => true) => {
+      noted.push({ entry, holds })
+    },
+    touchBatch(batchId, code) {
+      touchedBatches.set(batchId, [...(touchedBatches.get(batchId) ?? []), code])
+    },
+    isTouched: (batchId) => touchedBatches.has(batchId),
+    isTied(batchId) {
+      const batch = merchant.batch(batchId)
+      if (!batch) throw new Error(`no batch ${batchId}`)
+      return !batchEntries(merchant, batch, countedTypes).some(({ code }) => code !== 'card_batch_currency_mixed')
+    },
+    touchTerminal(terminalId, code) {
+      touchedTerminals.set(terminalId, [...(touchedTerminals.get(terminalId) ?? []), code])
+    },
+    truth(now) {
+      const entries = new Map<string, TruthEntry>()
+      const add = (entry: TruthEntry) => {
+        const key = `${entry.code} ${entry.subject.kind} ${entry.subject.id}`
+        if (!entries.has(key)) entries.set(key, entry)
+      }
+      for (const { entry, holds } of noted) if (holds(now)) add(entry)
+      for (const batch of merchant.batches()) {
+        if (batch.isHidden) addMissing(batch)
+        const codes = touchedBatches.get(batch.id)
+        if (!codes || batch.isHidden) continue
+        for (const entry of batchEntries(merchant, batch, countedTypes))
+          add({ ...entry, isConsequence: !codes.includes(entry.code) })
+      }
+      for (const [terminalId, codes] of touchedTerminals) {
+        for (const entry of gapEntries(merchant, terminalId))
+          add({ ...entry, isConsequence: !codes.includes(entry.code) })
+      }
+      return { defects: [...entries.values()], counts: countServed(merchant, now) }
+
+      function addMissing({ id, batchNumber }: BatchRow) {
+        if (merchant.transactionsOfBatch(id).every((row) => row.isHidden)) return
+        const note = `transactions name batch ${id} (number ${batchNumber}), which is never returned`
+        add({ code: 'card_batch_missing', subject: cardBatchSubject(id), isConsequence: false, note })
+      }
+    },
+  }
+}
+
+type Derived = Omit<TruthEntry, 'isConsequence'>
+
+/** The statistics as served against the rows as served: the one rule behind all consequences. */
+function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: CountedTypes): readonly Derived[] {
+  const currency = merchant.terminal(batch.terminalId)?.currency ?? ''
+  const stated = servedStatistics(batch, merchant.statistics(batch.id))
+  const served = merchant.transactionsOfBatch(batch.id).filter((row) => !row.isHidden)
+  const options = { currency, countedTypes, typeOf: (id: bigint) => merchant.transaction(id)?.type }
+  const readable = served.filter((row) => row.disguise?.kind !== 'undecodable')
+  const known = readable.filter((row) => row.disguise?.kind !== 'unknown-status')
+  const figures = computeStatistics(known, options).figures
+  const counts = {
+    ...computeStatistics(known, options).counts,
+    total: computeStatistics(readable, options).counts.total,
+  }
+  const entries: Derived[] = []
+  for (const figure of BATCH_FIGURES) {
+    if (stated.figures[figure] === figures[figure]) continue
+    entries.push({
+      code: 'card_batch_total_differs',
+      subject: { kind: 'card_batch', id: `${batch.id}:${figure}` },
+      currency,
+      expectedMinor: stated.figures[figure],
+      actualMinor: figures[figure],
+      note: `the statistics' ${figure} is not the sum of the rows`,
+    })
+  }
+  const count = BATCH_COUNTS.find((name) => stated.counts[name] !== counts[name])
+  if (count !== undefined) {
+    entries.push({
+      code: 'card_batch_count_differs',
+      subject: cardBatchSubject(batch.id),
+      expectedCount: stated.counts[count],
+      actualCount: counts[count],
+      note: `the statistics' count of ${count} is not that of the rows`,
+    })
+  }
+  const foreign = readable.find((row) => row.currency !== currency)
+  if (foreign) {
+    const note = `row ${foreign.id} is in ${foreign.currency}, the terminal in ${currency}`
+    entries.push({ code: 'card_batch_currency_mixed', subject: cardBatchSubject(batch.id), currency, note })
+  }
+  return entries
+}
+
+function gapEntries(merchant: Merchant, terminalId: bigint): readonly Derived[] {
+  const served = merchant.batches().filter((batch) => batch.terminalId === terminalId && !batch.isHidden)
+  const numbers = served.map(({ batchNumber }) => batchNumber).toSorted((a, b) => (a < b ? -1 : 1))
+  return numbers.slice(1).flatMap((number, index) => {
+    const before = numbers[index] ?? number
+    const missing = Array.from({ length: Number(number - before) - 1 }, (_, at) => before + BigInt(at + 1))
+    return missing.map((each) => ({
+      code: 'card_batch_number_gap' as const,
+      subject: { kind: 'terminal' as const, id: `${terminalId}:${each}` },
+      note: `no batch of terminal ${terminalId} has the number ${each}`,
+    }))
+  })
+}
+
+function countServed(merchant: Merchant, now: Instant): Truth['counts'] {
+  const batches = merchant.batches().filter(({ isHidden }) => !isHidden)
+  const isServed = (row: TransactionRow) => !row.isHidden && row.visibleAt <= now
+  return {
+    transactions: merchant.transactions().filter(isServed).length + (merchant.archive()?.length ?? 0),
+    batches: batches.length,
+    batchesOpen: batches.filter(({ closedAt }) => closedAt === null).length,
+  }
+}

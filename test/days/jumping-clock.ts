@@ -1,0 +1,42 @@
+import { toInstant } from '../../src/domain/clock.ts'
+import type { ManualClock } from '../sandbox/support.ts'
+
+/** What its users take for its speed: their real waits, such as backoffs, become short. */
+const RATE = 60
+
+/**
+ * A clock that goes on by a millisecond whenever it is read, so that what comes later is later, and else only when it
+ * is told to: then whoever sleeps until a time that has come wakes up.
+ */
+export function createJumpingClock(startsAt: number): ManualClock {
+  let now = startsAt
+  const sleepers = new Set<{ readonly until: number; wake(): void }>()
+  const set = (to: number) => {
+    now = to
+    for (const sleeper of [...sleepers]) if (sleeper.until <= now) sleeper.wake()
+  }
+  return {
+    now() {
+      now += 1
+      return toInstant(now)
+    },
+    rate: RATE,
+    realMs: (durationMs) => durationMs / RATE,
+    sleep: (durationMs, signal) =>
+      new Promise((resolve) => {
+        const sleeper = {
+          until: now + durationMs,
+          wake() {
+            sleepers.delete(sleeper)
+            signal?.removeEventListener('abort', sleeper.wake)
+            resolve()
+          },
+        }
+        if (durationMs <= 0 || signal?.aborted) return resolve()
+        sleepers.add(sleeper)
+        signal?.addEventListener('abort', sleeper.wake, { once: true })
+      }),
+    set: (at) => set(typeof at === 'string' ? Date.parse(at) : at),
+    advance: (ms) => set(now + ms),
+  }
+}

@@ -1,0 +1,127 @@
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { moneySql } from '../../src/exports/report.ts'
+import { reversesSql } from '../../src/exports/reverses.ts'
+import { createDatabase, type TestDatabase } from '../mismatches/support.ts'
+
+let database: TestDatabase
+
+beforeAll(async () => {
+  database = await createDatabase()
+})
+
+afterAll(() => database.drop())
+
+type Kind = 'sale' | 'refund' | 'preauth' | null
+
+interface Batch {
+  /** `type card cents`, in order; a reverse may name the place of its original. */
+  readonly rows: readonly (readonly [type: string, card: string, cents: number, originalPlace?: number])[]
+  readonly reversed?: number
+  readonly refundsReversed?: number
+  readonly state?: string
+}
+
+/** What each reverse of a batch voided, in the order of rows. */
+async function kindsOf({ rows, reversed = 0, refundsReversed = 0, state = 'tied' }: Batch): Promise<Kind[]> {
+  const { accountId } = await database.openBooks()
+  const noHash = sql`'00000000-0000-0000-0000-000000000000'::uuid`
+  await database.db.execute(sql`
+    insert into helcim.card_terminals (account_id, terminal_id, currency, status, raw, content_hash, observed_at, first_seen_at)
+    values (${accountId}, 1, 'CAD', 'active', '{}', ${noHash}, now(), now())`)
+  await database.db.execute(sql`
+    insert into helcim.card_batches (account_id, card_batch_id, terminal_id, batch_number, is_closed, is_strictly_open,
+      created_at_text, updated_at_text, closed_at_text, reversed_minor, refunds_reversed_minor, raw, content_hash,
+      observed_at, first_seen_at)
+    values (${accountId}, 7, 1, 1, true, false, '', '', '', ${reversed}, ${refundsReversed}, '{}', ${noHash}, now(), now())`)
+  await database.db.execute(sql`
+    insert into recon.batch_checks (account_id, card_batch_id, state) values (${accountId}, 7, ${state})`)
+  for (const [place, [type, card, cents, originalPlace]] of rows.entries()) {
+    await database.db.execute(sql`
+      insert into helcim.card_transactions (account_id, transaction_id, created_at, created_at_text, card_batch_id, status,
+        outcome, type, amount_minor, currency, card_number_masked, original_transaction_id, raw, content_hash, observed_at,
+        first_seen_at)
+      values (${accountId}, ${100 + place}, now(), '', 7, 'APPROVED', 'approved', ${type}, ${cents}, 'CAD',
+        ${`424242******${card}`}, ${originalPlace === undefined ? null : 100 + originalPlace}, '{}', ${noHash}, now(), now())`)
+  }
+  const { rows: found } = await database.db.execute<{ kind: Kind }>(
+    sql.raw(`${reversesSql(accountId)} select kind from reverse_kinds order by transaction_id`),
+  )
+  return found.map(({ kind }) => kind)
+}
+
+describe('what a reverse voided', () => {
+  it('is a sale in a batch that holds nothing else, also when the sale is not there', async () => {
+    expect(
+      await kindsOf({
+        rows: [
+          ['purchase', '1111', 500],
+          ['reverse', '1111', 500],
+          ['reverse', '2222', 9],
+        ],
+      }),
+    ).toEqual(['sale', 'sale'])
+  })
+
+  it('is what its card and amount leave over', async () => {
+    const rows = [
+      ['purchase', '1111', 500],
+      ['refund', '2222', 500],
+      ['preauth', '3333', 500],
+      ['reverse', '2222', 500],
+      ['reverse', '3333', 500],
+      ['reverse', '1111', 500],
+    ] as const
+    expect(await kindsOf({ rows, state: 'waiting' })).toEqual(['refund', 'preauth', 'sale'])
+  })
+
+  it('is told by what Helcim states for the batch, where that is proved', async () => {
+    const rows = [
+      ['purchase', '1111', 500],
+      ['refund', '1111', 500],
+      ['reverse', '1111', 500],
+    ] as const
+    expect(await kindsOf({ rows, reversed: 500 })).toEqual(['sale'])
+    expect(await kindsOf({ rows, refundsReversed: 500 })).toEqual(['refund'])
+    expect(await kindsOf({ rows, reversed: 500, state: 'waiting' })).toEqual([null])
+    expect(await kindsOf({ rows, reversed: 499 })).toEqual([null])
+  })
+
+  it('is solved over all groups of the batch at once', async () => {
+    const rows = [
+      ['purchase', '1111', 500],
+      ['refund', '1111', 500],
+      ['reverse', '1111', 500],
+      ['purchase', '2222', 300],
+      ['preauth', '2222', 300],
+      ['reverse', '2222', 300],
+      ['purchase', '3333', 200],
+      ['reverse', '3333', 200],
+    ] as const
+    expect(await kindsOf({ rows, reversed: 500, refundsReversed: 500 })).toEqual(['refund', 'sale', 'sale'])
+    expect(await kindsOf({ rows, reversed: 700 })).toEqual(['sale', 'preauth', 'sale'])
+    expect(await kindsOf({ rows, reversed: 200, refundsReversed: 500 })).toEqual(['refund', 'preauth', 'sale'])
+  })
+
+  it('is what the row names, where it does, and the others share the rest', async () => {
+    const rows = [
+      ['purchase', '1111', 500],
+      ['refund', '1111', 500],
+      ['reverse', '1111', 500, 1],
+      ['reverse', '1111', 500],
+    ] as const
+    expect(await kindsOf({ rows, state: 'waiting' })).toEqual(['refund', 'sale'])
+  })
+})
+
+it('amounts have the digits of their currency', async () => {
+  const digits = new Map([
+    ['CAD', 2],
+    ['JPY', 0],
+    ['KWD', 3],
+  ])
+  const { rows } = await database.pool.query(`
+    select (${moneySql('minor', 'currency', digits)})::text as amount
+    from (values (-5::bigint, 'CAD'), (1234, 'JPY'), (5, 'KWD'), (7, 'XXX')) v(minor, currency)`)
+  expect(rows.map(({ amount }) => amount)).toEqual(['-0.05', '1234', '0.005', '0.07'])
+})

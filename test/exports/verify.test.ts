@@ -1,0 +1,137 @@
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { toBusinessDate } from '../../src/domain/calendar.ts'
+import { REPORTS } from '../../src/exports/reports.ts'
+import { verifyExports } from '../../src/exports/verify.ts'
+import { writeExports } from '../../src/exports/write.ts'
+import { createDatabase, type TestDatabase } from '../mismatches/support.ts'
+import { fillHistory, residentGrowthOf } from './history.ts'
+import { withFolder } from './support.ts'
+
+const PERIOD = { from: toBusinessDate('2026-10-01'), to: toBusinessDate('2026-10-31') }
+const ROWS_LARGE = 200_000
+let database: TestDatabase
+let accountId: number
+
+beforeAll(async () => {
+  database = await createDatabase()
+  accountId = (await database.openBooks()).accountId
+  await fillHistory(database, accountId, 400)
+})
+
+afterAll(() => database.drop())
+
+async function withExports(body: (folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    await writeExports(database.pool, { accountId, period: PERIOD, reports: REPORTS, format: 'csv', directory: folder })
+    await body(folder)
+  })
+}
+
+const differencesIn = async (folder: string) => (await verifyExports(folder)).differences.join('\n')
+
+async function change(folder: string, name: string, alter: (text: string) => string): Promise<void> {
+  const path = join(folder, name)
+  const text = await readFile(path, 'utf8')
+  const altered = alter(text)
+  expect(altered).not.toBe(text)
+  await writeFile(path, altered)
+}
+
+describe('export verify', () => {
+  it('finds nothing in what was just written', async () => {
+    await withExports(async (folder) => {
+      const { differences, files, countCompared } = await verifyExports(folder)
+      expect({ differences, files: files.length, countCompared }).toEqual({
+        differences: [],
+        files: 5,
+        countCompared: 2,
+      })
+    })
+  })
+
+  it('finds one changed cent, by the sum, the hash and the other files', async () => {
+    await withExports(async (folder) => {
+      await change(folder, 'transactions-2026-10.csv', (text) => text.replace(',10.01,10.01,', ',10.02,10.02,'))
+      const found = await differencesIn(folder)
+      expect(found).toMatch(/transactions-2026-10.csv: CAD amount adds up to/)
+      expect(found).toMatch(/its SHA-256 is/)
+      expect(found).toMatch(/VI sales is .* in daily-sales-2026-10.csv/)
+      expect(found).toMatch(/movements, CAD gross is .* in settlement-2026-10.csv and unsettled-2026-10.csv/)
+    })
+  })
+
+  it('finds one changed byte that no sum shows', async () => {
+    await withExports(async (folder) => {
+      await change(folder, 'settlement-2026-10.csv', (text) => text.replace('INV7,', 'INV8,'))
+      expect(await differencesIn(folder)).toMatch(
+        /^settlement-2026-10.csv: its SHA-256 is \w+, its control file says \w+$/,
+      )
+    })
+  })
+
+  it('finds a row that is gone, and one that was moved to another day with a control file to match', async () => {
+    await withExports(async (folder) => {
+      await change(folder, 'unsettled-2026-10.csv', (text) => text.replace(/\n[^\n]+\n$/, '\n'))
+      expect(await differencesIn(folder)).toMatch(/unsettled-2026-10.csv: \d+ rows, its control file says \d+/)
+    })
+    await withExports(async (folder) => {
+      await change(folder, 'daily-sales-2026-10.csv', (text) => text.replace('2026-10-05,', '2026-10-06,'))
+      expect(await differencesIn(folder)).toMatch(/2026-10-05 CAD VI net is .*, in daily-sales-2026-10.csv 0.00/)
+    })
+  })
+
+  it('finds a missing control file, a missing file, a broken one, and what a killed export left behind', async () => {
+    await withExports(async (folder) => {
+      await rm(join(folder, 'transactions-2026-10.csv.control.json'))
+      await rm(join(folder, 'unsettled-2026-10.csv'))
+      await appendFile(join(folder, 'settlement-2026-10.csv'), '"half a row')
+      await change(folder, 'mismatches-2026-10.csv.control.json', (text) => text.replace('"rows": 0', '"rows": -1'))
+      await rename(join(folder, 'daily-sales-2026-10.csv'), join(folder, 'daily-sales-2026-10.csv.1.partial'))
+      const found = await differencesIn(folder)
+      expect(found).toMatch(/transactions-2026-10.csv: its control file is missing/)
+      expect(found).toMatch(/unsettled-2026-10.csv: the file is missing/)
+      expect(found).toMatch(/settlement-2026-10.csv: cannot be read: it is no CSV/)
+      expect(found).toMatch(/mismatches-2026-10.csv.control.json: rows /)
+      expect(found).toMatch(/partial: left behind/)
+    })
+  })
+
+  it('takes an empty folder for no proof', async () => {
+    await withFolder(async (folder) => {
+      await expect(verifyExports(folder)).rejects.toThrow(/holds no exported file/)
+    })
+  })
+})
+
+describe('a large export', () => {
+  it('takes no more memory than a small one', async () => {
+    const large = (await database.openBooks()).accountId
+    await fillHistory(database, large, ROWS_LARGE)
+    await database.db.execute(sql`analyze helcim.card_transactions`)
+    await withFolder(async (folder) => {
+      const exported = async (account: number, period = PERIOD) => {
+        const files = await writeExports(database.pool, {
+          accountId: account,
+          period,
+          reports: REPORTS.filter(({ name }) => name === 'transactions'),
+          format: 'csv',
+          directory: folder,
+        })
+        return files[0]?.control.rows
+      }
+      await exported(accountId)
+      const { growthMb, result } = await residentGrowthOf(() => exported(large))
+      expect(result).toBe(ROWS_LARGE)
+      // The file has some 28 MB; held as a string or as rows it would be several times that.
+      expect(growthMb).toBeLessThan(40)
+      const held: string[] = []
+      const control = await residentGrowthOf(async () => {
+        for (let row = 0; row < ROWS_LARGE; row += 1) held.push(`${row}`.padEnd(300, '.').split('').join(''))
+      })
+      expect(control.growthMb).toBeGreaterThan(40)
+    })
+  })
+})

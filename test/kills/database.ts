@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { inject } from 'vitest'
+
+export interface TestDatabase {
+  readonly url: string
+  readonly name: string
+  /** Rows of one statement, as plain values: `bigint` arrives as text. */
+  rows(statement: string): Promise<Record<string, unknown>[]>
+  drop(): Promise<void>
+}
+
+/** An empty database of this test's own, or a copy of another one that nobody is connected to. */
+export async function createTestDatabase(template?: TestDatabase): Promise<TestDatabase> {
+  const name = `kills_${randomBytes(6).toString('hex')}`
+  await administer(`create database ${name}${template ? ` template ${template.name}` : ''}`)
+  const address = new URL(inject('postgresUrl'))
+  address.pathname = `/${name}`
+  const url = address.href
+  return {
+    url,
+    name,
+    rows: (statement) => ask(url, statement),
+    drop: async () => void (await administer(`drop database ${name} with (force)`)),
+  }
+}
+
+const administer = (statement: string) => ask(inject('postgresUrl'), statement)
+
+async function ask(url: string, statement: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(statement)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** What was pulled and judged, without the instants at which that happened: two histories of work can be compared. */
+export async function outcomeOf(database: TestDatabase): Promise<Record<string, unknown>> {
+  const [totals] = await database.rows(`
+    select count(*) as rows, count(distinct transaction_id) as ids, coalesce(sum(amount_minor), 0) as minor,
+      md5(string_agg(transaction_id || ' ' || content_hash, ',' order by transaction_id)) as contents
+    from helcim.card_transactions`)
+  return {
+    totals,
+    batches: await database.rows(
+      'select card_batch_id, content_hash::text as content from helcim.card_batches order by 1',
+    ),
+    undecoded: await database.rows('select resource, record_key from helcim.undecoded_records order by 1, 2'),
+    versions: await database.rows('select resource, record_id from helcim.record_versions order by 1, 2'),
+    covered: await database.rows('select resource, day::text from recon.covered_days order by 1, 2'),
+    checks: await database.rows('select card_batch_id, state, is_final from recon.batch_checks order by 1'),
+    mismatches: await database.rows(`
+      select code, subject_kind, subject_id, period, state, expected_minor, actual_minor, expected_text, actual_text
+      from recon.mismatches order by 1, 2, 3, 4`),
+  }
+}
+
+/** Work that is not at its end: pulls that run, what waits to be judged, and judgements that wait for another read. */
+export async function countUnfinished(database: TestDatabase): Promise<number> {
+  const [row] = await database.rows(`
+    select (select count(*) from recon.pulls where state = 'running') + (select count(*) from recon.marks)
+      + (select count(*) from recon.batch_checks where state = 'waiting') as unfinished`)
+  return Number(row?.unfinished)
+}

@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config'
+
+/** Files that hold a pace over several processes: beside other tests they would measure the machine. */
+const PACED = ['test/budget/processes.test.ts', 'test/accounts/fleet.test.ts']
+
+const shared = {
+  environment: 'node',
+  // Tests start servers and processes of their own: a fork each, and few of them, keeps small machines responsive.
+  pool: 'forks',
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+} as const
+
+export default defineConfig({
+  test: {
+    globalSetup: ['test/support/global-setup.ts'],
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          exclude: PACED,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { ...shared, name: 'paced', include: PACED, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
+  },
+})
