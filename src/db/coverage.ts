@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
@@ -31,19 +32,18 @@ export async function markVanished<R>(
   mirror: MirrorTable<R>,
   input: {
     accountId: number
-    from: BusinessDate
-    to: BusinessDate
+    /** What was read completely. */
+    window: PullWindow
     seenIds: readonly HelcimId[]
     readAt: Instant
     now: Instant
   },
 ): Promise<number> {
-  if (mirror.dateColumn === null) throw new Error(`${mirror.resource} has no date to cut a window by`)
   const id = sql.raw(mirror.idColumn)
   const marks = mirror.marks
   const { rows } = await tx.execute<{ subject: string | null }>(sql`
     update ${sql.raw(mirror.table)} set vanished_at = ${timestamp(input.now)}
-    where account_id = ${input.accountId} and ${sql.raw(mirror.dateColumn)} between ${input.from}::date and ${input.to}::date
+    where account_id = ${input.accountId} and ${isWithin(mirror, input.window)}
       and vanished_at is null and observed_at < ${timestamp(input.readAt)}
       and not (${id} = any(${arrayOf(input.seenIds)}::bigint[]))
     returning ${marks ? sql.raw(marks.column) : sql`null`}::text as subject`)
@@ -57,6 +57,15 @@ export async function markVanished<R>(
   return rows.length
 }
 
+function isWithin<R>({ resource, idColumn, dateColumn, codeColumn }: MirrorTable<R>, window: PullWindow): SQL {
+  if (window.kind === 'all') return sql`true`
+  if (window.kind === 'one') return sql`${sql.raw(idColumn)} = ${window.id}`
+  if (window.kind === 'days' && dateColumn !== null)
+    return sql`${sql.raw(dateColumn)} between ${window.from}::date and ${window.to}::date`
+  if (window.kind === 'code' && codeColumn !== null) return sql`${sql.raw(codeColumn)} = ${window.code}`
+  throw new Error(`no reading of ${resource} by ${window.kind} is complete`)
+}
+
 export interface DayRange {
   readonly accountId: number
   readonly resource: string
@@ -67,7 +76,11 @@ export interface DayRange {
 /** Days between two dates that no pull has read completely, as ranges, the oldest first. */
 export const listUncoveredDays = (tx: Tx, range: DayRange) => listDaysWithout(tx, range, sql`true`)
 
-/** The same, and days whose last complete reading began before they were over: rows may have come since. */
+/** The same, and days whose last complete reading began before `readBefore`. */
+export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
+  listDaysWithout(tx, range, sql`c.read_at > ${timestamp(readBefore)}`)
+
+/** Days without any complete reading, and those whose last complete reading began before they were over: rows may have come since. */
 export const listUnprovedDays = (tx: Tx, range: DayRange) =>
   listDaysWithout(tx, range, sql`c.read_at >= (c.day + 1)::timestamp at time zone ${HELCIM_ZONE}`)
 

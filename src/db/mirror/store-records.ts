@@ -77,6 +77,7 @@ async function insertNew<R>(
     observed,
   ])
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
+  await insertParts(tx, mirror, accountId, records)
   const marked = marks && columns.find(({ name }) => name === marks.column)
   if (!marked) return
   const subjects = new Set(records.map(({ record }) => marked.of(record)))
@@ -88,7 +89,7 @@ async function insertNew<R>(
 }
 
 async function updateChanged<R>(
-  tx: Tx,
+  tx: CopyTx,
   mirror: MirrorTable<R>,
   accountId: number,
   observedAt: Instant,
@@ -118,6 +119,42 @@ async function updateChanged<R>(
     ), ${markChanged(mirror, accountId)}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
     from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)
+  await deleteParts(tx, mirror, accountId, records)
+  await insertParts(tx, mirror, accountId, records)
+}
+
+/** Parts have no life of their own: what is kept of a record is kept with its parts, by their place. */
+async function insertParts<R>(
+  tx: CopyTx,
+  { idColumn, parts }: MirrorTable<R>,
+  accountId: number,
+  records: readonly DecodedRecord<R>[],
+): Promise<void> {
+  for (const { table, columns, valuesOf } of parts) {
+    const names = ['account_id', idColumn, 'position', ...columns.map(({ name }) => name)].join(', ')
+    const rows = records.flatMap(({ id, record }) =>
+      (valuesOf(record) ?? []).map((values, position) => [accountId, id, position, ...values]),
+    )
+    if (rows.length > 0)
+      await tx.copyFrom(
+        `copy ${table} (${names}) from stdin`,
+        copyText(rows, (row) => row),
+      )
+  }
+}
+
+/** Not of records that do not speak of their parts. */
+async function deleteParts<R>(
+  tx: Tx,
+  { idColumn, parts }: MirrorTable<R>,
+  accountId: number,
+  records: readonly DecodedRecord<R>[],
+): Promise<void> {
+  for (const { table, valuesOf } of parts) {
+    const ids = records.filter(({ record }) => valuesOf(record) !== null).map(({ id }) => id)
+    await tx.execute(sql`delete from ${sql.raw(table)}
+      where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[])`)
+  }
 }
 
 /** The watched fields in which the former version differs, with their former values; null when none does. */
