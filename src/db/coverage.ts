@@ -7,6 +7,7 @@ import type { HelcimId } from '../domain/record.ts'
 import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
+import { ALL_MIRRORS } from './mirror/mirrors.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /** Records that the days of a window were read completely by a pull that began at `readAt`; never moves backwards. */
@@ -105,6 +106,34 @@ async function listDaysWithout(
     else ranges.push({ from: day, to: day })
   }
   return ranges
+}
+
+/** How many records of each resource are mirrored as present, and for resources read by days how far they are proved. */
+export interface ResourceExtent {
+  readonly resource: string
+  readonly countRecords: number
+  /** First and last day of those read completely; null for lists. */
+  readonly firstDay: string | null
+  readonly lastDay: string | null
+}
+
+export async function listResourceExtents(tx: Tx, accountId: number): Promise<ResourceExtent[]> {
+  const counts = ALL_MIRRORS.map(
+    ({ resource, table }) => `select '${resource}' as resource, count(*) as count
+    from ${table} where account_id = ${accountId} and vanished_at is null`,
+  ).join(' union all ')
+  const { rows } = await tx.execute<Record<string, string | null>>(sql`
+    select c.resource, c.count, d.first_day, d.last_day from (${sql.raw(counts)}) c
+    left join (
+      select resource, min(day)::text as first_day, max(day)::text as last_day
+      from recon.covered_days where account_id = ${accountId} group by resource
+    ) d using (resource) order by 1`)
+  return rows.map((row) => ({
+    resource: String(row.resource),
+    countRecords: Number(row.count),
+    firstDay: row.first_day ?? null,
+    lastDay: row.last_day ?? null,
+  }))
 }
 
 export interface ResourceState {

@@ -94,3 +94,15 @@ const isNotAskedFor = (
 ) => sql`not exists (
   select from recon.pulls p where p.account_id = ${accountId} and p.resource = ${resource}
     and p.window_kind = 'code' and p.subject = ${code} and p.started_at > ${since})`
+
+/** Of how many present subscriptions the payments were ever read. */
+export async function countDetails(
+  tx: Tx,
+  accountId: number,
+): Promise<{ countSubscriptions: number; countRead: number }> {
+  const { rows } = await tx.execute<{ subscriptions: string; read: string }>(sql`
+    select count(*) as subscriptions, count(d.subscription_id) as read
+    from helcim.subscriptions s left join helcim.subscription_details d using (account_id, subscription_id)
+    where s.account_id = ${accountId} and s.vanished_at is null`)
+  return { countSubscriptions: Number(rows[0]?.subscriptions ?? 0), countRead: Number(rows[0]?.read ?? 0) }
+}

@@ -15,6 +15,9 @@ export type PullWindow =
   /** The batch that a terminal counted as `batchNumber`: confirms or fills a hole. */
   | { readonly kind: 'batch_number'; readonly terminalId: HelcimId; readonly batchNumber: bigint }
 
+/** Card data are what every proof rests on; the other resources may be beyond what a token is allowed to read. */
+export const isCardData = (resource: string): boolean => resource.startsWith('card_')
+
 /** The window in a person's words. */
 export function subjectText(window: PullWindow): string {
   switch (window.kind) {

@@ -1,6 +1,7 @@
 import { achBatchMirror, achTransactionMirror } from './ach.ts'
 import { cardBatchMirror } from './card-batches.ts'
 import { cardTerminalMirror } from './card-terminals.ts'
+import { cardTransactionMirror } from './card-transactions.ts'
 import { customerMirror } from './customers.ts'
 import { invoiceMirror } from './invoices.ts'
 import type { MirrorTable } from './mirror-table.ts'
@@ -22,3 +23,5 @@ export const OTHER_MIRRORS: readonly MirrorNames[] = [
   achTransactionMirror,
   achBatchMirror,
 ]
+
+export const ALL_MIRRORS: readonly MirrorNames[] = [cardTransactionMirror, ...OTHER_MIRRORS]

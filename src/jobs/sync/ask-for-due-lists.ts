@@ -10,7 +10,7 @@ import { RESOURCES } from './resources.ts'
 
 /** A list is read so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
 const CALL_EVERY_MS = 90_000
-export const LIST_EVERY_MS_MAX = 24 * 3_600_000
+const LIST_EVERY_MS_MAX = 24 * 3_600_000
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 const JITTER_MS = 10 * 60_000
 
@@ -41,7 +41,7 @@ export async function askForMissingLists(tx: Tx, ask: Ask): Promise<Pull[]> {
   return pulls
 }
 
-/** Days of the rhythm's stretches and of the history that are due, and all of the days since when asked for so. */
+/** Days that are due: of the rhythm's stretches those read too long ago, before them those never read completely. */
 export async function askForDueDays(
   tx: Tx,
   ask: Ask,
@@ -68,6 +68,12 @@ export async function askForDueDays(
     pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' }, name)))
   }
   return pulls
+}
+
+/** How long after a complete reading a resource is read again at the latest; a list may be as long as it likes. */
+export function rereadMsMax(name: string): number {
+  const rhythm = RESOURCES.get(name)?.rhythm
+  return rhythm?.kind === 'days' ? Math.min(...rhythm.stretches.map(({ everyMs }) => everyMs)) : LIST_EVERY_MS_MAX
 }
 
 const kindOf = ({ kind }: Rhythm): 'all' | 'days' => (kind === 'list' ? 'all' : 'days')
