@@ -12,5 +12,5 @@ describe('the enumeration sees what is wrong (control)', () => {
     const kills = await killEverywhere(world, reference, { isTornOut })
     report('told before the message', kills)
     expect(kills.violations.filter((violation) => violation.includes('was told'))).not.toEqual([])
-  }, 60_000)
+  }, 300_000)
 })
