@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
+import { createTestDatabase } from '../support/database.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf } from './database.ts'
+import { countUnfinished, outcomeOf } from './database.ts'
 import { openShop, readableTotals } from './shop.ts'
 
 /** As `start` promises; a supervisor that waits 30 s never has to kill. */

@@ -4,12 +4,11 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { JobQueue } from '../../src/jobs/queue/queue.ts'
-import { openEffects } from './effects.ts'
+import { administer } from '../support/database.ts'
+import { createEffects } from './effects.ts'
 import { startProxy } from './proxy.ts'
 import { startRedisServer } from './redis-server.ts'
 import {
-  administer,
-  createDatabase,
   createGate,
   createTestLog,
   createTestStore,
@@ -30,16 +29,13 @@ const asKey = (value: unknown): { key: string } => {
 // Mostly waiting: both stores at the same time, each through its faults one by one.
 describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
   let store: TestStore
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let effects: Awaited<ReturnType<typeof openEffects>>
+  let effects: Awaited<ReturnType<typeof createEffects>>
   beforeAll(async () => {
     store = kind === 'redis' ? await createRedisStore() : await createTestStore(kind)
-    database = await createDatabase()
-    effects = await openEffects(database.url)
+    effects = await createEffects()
   })
   afterAll(async () => {
-    await effects.close()
-    await database.drop()
+    await effects.drop()
     await store.drop()
   })
 

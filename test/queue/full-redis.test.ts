@@ -3,11 +3,12 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { JobQueue } from '../../src/jobs/queue/queue.ts'
 import { runCli, startCli } from '../kills/cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf } from '../kills/database.ts'
+import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
-import { openEffects } from './effects.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { createEffects } from './effects.ts'
 import { type RedisServer, startRedisServer } from './redis-server.ts'
-import { createDatabase, createTestLog, defineTestJob, openTestQueue, type TestContext, until } from './support.ts'
+import { createTestLog, defineTestJob, openTestQueue, type TestContext, until } from './support.ts'
 
 const MEMORY_MAX = 16_000_000
 const BACK_MS_MAX = 5_000
@@ -46,9 +47,8 @@ async function enqueueForSure(queue: JobQueue<TestContext>, enqueue: () => Promi
 describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
   test('that is full refuses jobs, and that is told to evict goes on: each is said once, nothing is lost, and it works again within 5 s', async () => {
     const redis = await startSmallRedis()
-    const database = await createDatabase()
-    const effects = await openEffects(database.url)
-    onTestFinished(() => effects.close().then(database.drop))
+    const effects = await createEffects()
+    onTestFinished(() => effects.drop())
     const { log, named } = createTestLog()
     const deaths: string[] = []
     const done = new Set<string>()
@@ -121,7 +121,7 @@ describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
   test('with a policy that evicts is refused at the start, in one line that names the setting', async () => {
     const redis = await startSmallRedis()
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-    const database = await createDatabase()
+    const database = await createTestDatabase()
     onTestFinished(() => database.drop())
     const env = {
       HELCIM_API_TOKEN: 'any',

@@ -4,16 +4,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openEffects } from './effects.ts'
-import {
-  createDatabase,
-  createTestStore,
-  defineTestJob,
-  openTestQueue,
-  STORE_KINDS,
-  type TestStore,
-  until,
-} from './support.ts'
+import { createEffects } from './effects.ts'
+import { createTestStore, defineTestJob, openTestQueue, STORE_KINDS, type TestStore, until } from './support.ts'
 
 /** What the worker's process gives itself, and a moment for the process to end. */
 const DEADLINE_MS = 4_000
@@ -21,16 +13,13 @@ const EXIT_MS = 1_000
 
 describe.each(STORE_KINDS)('SIGTERM under load on %s', (kind) => {
   let store: TestStore
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let effects: Awaited<ReturnType<typeof openEffects>>
+  let effects: Awaited<ReturnType<typeof createEffects>>
   beforeAll(async () => {
     store = await createTestStore(kind)
-    database = await createDatabase()
-    effects = await openEffects(database.url)
+    effects = await createEffects()
   })
   afterAll(async () => {
-    await effects.close()
-    await database.drop()
+    await effects.drop()
     await store.drop()
   })
 
@@ -48,7 +37,7 @@ describe.each(STORE_KINDS)('SIGTERM under load on %s', (kind) => {
         await queue.enqueue(key, { key: `${name}-${job}` }, { callClass: 'backfill' })
       }
       const begun: string[] = []
-      const child = spawnWorker({ store: store.settings, name, effectsUrl: database.url, workMs }, begun)
+      const child = spawnWorker({ store: store.settings, name, effectsUrl: effects.url, workMs }, begun)
       try {
         await until(() => begun.length >= 5)
         const startedAt = performance.now()

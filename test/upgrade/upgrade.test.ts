@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type CliProcess, runCli, startCli, until } from '../kills/cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf, type TestDatabase } from '../kills/database.ts'
+import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
 import { defineTestJob, openTestQueue } from '../queue/support.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createNextVersion, type NextVersion } from './next-version.ts'
 
 function nextVersion(): NextVersion {

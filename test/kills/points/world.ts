@@ -12,7 +12,8 @@ import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
 import { createZone } from '../../../src/sandbox/zone.ts'
 import type { Named } from '../../days/support.ts'
 import { createManualClock, type ManualClock, NO_LIMITS } from '../../sandbox/support.ts'
-import { createTestDatabase, outcomeOf } from '../database.ts'
+import { createTestDatabase } from '../../support/database.ts'
+import { outcomeOf } from '../database.ts'
 import { createListeners, EVENTS_TOLD, type Listeners, type Untold, untoldQuery } from './listeners.ts'
 
 export const LIMITS = NO_LIMITS
