@@ -92,5 +92,5 @@ describe('a daemon that is killed at random', () => {
     } finally {
       await sandbox.close()
     }
-  }, 120_000)
+  })
 })

@@ -67,7 +67,7 @@ test('two daemons that start at once on an empty database share the work, and en
     await sandbox.close()
   }
   await database.drop()
-}, 120_000)
+})
 
 test('a database that two processes migrate at once is migrated once', async () => {
   const database = await createTestDatabase()

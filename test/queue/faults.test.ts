@@ -136,7 +136,7 @@ describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
     await until(async () => (await other.counts()).active === 0)
     expect((await other.counts()).failed).toBe(0)
     console.info(`${kind} silent: the job ran elsewhere after ${Math.round(takenOverMs)} ms`)
-  }, 60_000)
+  })
 
   test.sequential('connections terminated again and again under load: each job takes effect once, none fails', async ({
     onTestFinished,
@@ -165,7 +165,7 @@ describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
     await until(isQuiet, 30_000)
     expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0, failed: 0 })
     expect(named('job.crashed')).toEqual([])
-  }, 90_000)
+  })
 })
 
 /** Other test files must not lose their connections to the run's Redis because ours are cut. */

@@ -116,7 +116,7 @@ describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
       `redis full 4 s and more: jobs lost 0 of ${2 * keys.length}, effects doubled 0, ${refusals.reduce((a, b) => a + b)} ` +
         `enqueues refused, told ${named('queue.store_filled').length} time, working again ${Math.round(backMs)} ms after`,
     )
-  }, 90_000)
+  })
 
   test('with a policy that evicts is refused at the start, in one line that names the setting', async () => {
     const redis = await startSmallRedis()
@@ -176,5 +176,5 @@ describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
     const { totals } = await outcomeOf(database)
     expect(totals).toMatchObject(readableTotals(sandbox))
     console.info(`daemon on a full redis: calling again ${Math.round(backMs)} ms after it was freed, rows lost 0`)
-  }, 120_000)
+  })
 })

@@ -109,7 +109,7 @@ describe('fault 28', () => {
     console.info(
       `two versions: failed jobs 0, ${countsUnknown.join(' and ')} jobs left to the other, ${readableTotals(sandbox).rows} rows, lost 0`,
     )
-  }, 120_000)
+  })
 
   test('a migration killed with -9 half way changes nothing, and the next start, two at once, completes it', async () => {
     const next = nextVersion()
@@ -139,7 +139,7 @@ describe('fault 28', () => {
     const after = await database.rows(`select to_regclass('recon.half') as half, to_regclass('recon.whole') as whole`)
     expect(after).toEqual([{ half: 'recon.half', whole: 'recon.whole' }])
     console.info('migration killed half way: objects left behind 0, completed by the next start')
-  }, 90_000)
+  })
 
   test('a migration with an error in its middle changes nothing and is told in one line; the former version works on', async () => {
     const next = nextVersion()
@@ -156,7 +156,7 @@ describe('fault 28', () => {
     )
     expect(await schemaOf(database)).toEqual(before)
     expect(await runCli(['doctor', '--offline'], options)).toMatchObject({ code: 0 })
-  }, 60_000)
+  })
 })
 
 describe('migrations', () => {
