@@ -75,7 +75,9 @@ async function runVerify(folder: string, { json }: { json?: boolean }): Promise<
   for (const difference of differences) say(`  ${paint('red', '✗')} ${difference}`)
   if (differences.length > 0) return 1
   const rows = files.reduce((total, control) => total + control.rows, 0)
-  say(`  ${paint('green', '✓')} ${files.length} files with ${count(rows)} rows agree with their control files`)
+  const accounts = [...new Set(files.map(({ account }) => account))]
+  const owners = accounts.length === 1 ? '' : ` of ${accounts.length} accounts (${accounts.join(', ')})`
+  say(`  ${paint('green', '✓')} ${files.length} files${owners} with ${count(rows)} rows agree with their control files`)
   if (countCompared > 0) say(`  ${paint('green', '✓')} ${countCompared} comparisons between them agree`)
   for (const control of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
   return 0
