@@ -175,7 +175,7 @@ async function report({ runtime, receiver, folder, zone, signal }: Demo, before:
   )
   say('  export HELCIM_API_TOKEN=…')
   say('  npm run tieout -- doctor     checks the settings and what the token may do')
-  say('  npm start                    keeps its data in .tieout/, or where DATABASE_URL says')
+  say('  npm start                    the daemon; data in .tieout/ or DATABASE_URL')
 }
 
 function section(title: string): void {
@@ -186,10 +186,7 @@ function section(title: string): void {
 function showPulled(before: Overview, now: Overview): void {
   const share = (some: number, limit: number) => `${Math.round((some / limit) * 100)} %`
   const countNew = now.countTransactions - before.countTransactions
-  const growth =
-    before.countTransactions === 0
-      ? ''
-      : `, of which ${count(countNew)} are new since the last run and none is there twice`
+  const growth = before.countTransactions === 0 ? '' : `; ${count(countNew)} of them new since the last run, none twice`
   say(
     tick(
       `${count(now.countTransactions)} card transactions in ${now.countBatches} batches of ${now.countTerminals} terminals, ` +

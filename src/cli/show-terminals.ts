@@ -27,7 +27,7 @@ export async function showTerminals(tx: Tx, accountId: number): Promise<string> 
     String(row.waiting),
     `${formatMinor(BigInt(row.net_tied ?? 0), row.currency ?? '')} ${row.currency}`,
   ])
-  const heads = ['terminal', 'name', 'batches', 'tie out', 'differ', 'wait', 'net proved']
+  const heads = ['terminal', 'name', 'batches', 'tied', 'differ', 'wait', 'net proved']
   const fitted = fitColumns([heads, ...cells], [{ column: 1, widthMin: NAME_WIDTH_MIN }])
   return table(heads, fitted.slice(1), [2, 3, 4, 5, 6])
 }

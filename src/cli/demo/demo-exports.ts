@@ -83,15 +83,11 @@ function totalsText(): string {
 
 /** Why files are not proved complete: what several have in common is said once. */
 function missingLines(controls: readonly Control[]): string[] {
-  const whomOf = (reason: string) =>
-    controls.filter(({ missing }) => missing.includes(reason)).map(({ report }) => report)
-  const reasons = [...new Set(controls.flatMap(({ missing }) => missing))]
   const groups = new Map<string, string[]>()
-  for (const reason of reasons) {
-    const whom = whomOf(reason).join(', ')
+  for (const reason of new Set(controls.flatMap(({ missing }) => missing))) {
+    const concerned = controls.filter(({ missing }) => missing.includes(reason))
+    const whom = concerned.length === controls.length ? 'all of them' : concerned.map(({ report }) => report).join(', ')
     groups.set(whom, [...(groups.get(whom) ?? []), reason])
   }
-  return [...groups].map(([whom, some]) => caution(`not complete: ${whom}. ${some.map(capital).join('; ')}`))
+  return [...groups].map(([whom, reasons]) => caution(`not proved complete, ${whom}: ${reasons.join('; ')}`))
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
