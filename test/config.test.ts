@@ -102,6 +102,16 @@ test('README’s table of settings names every variable, and none that is not th
   expect(variablesIn(readme.replace(`| \`${first}\` |`, '| `OTHER` |'))).toEqual(['OTHER', ...named.slice(1)])
 })
 
+test('compose.yaml sets no variable that is not there', () => {
+  const compose = readFileSync(new URL('../compose.yaml', import.meta.url), 'utf8')
+  const [, worker = ''] = compose.split('\n  worker:\n')
+  const [own = ''] = worker.split('\n  postgres:\n')
+  const set = [...own.matchAll(/^ {6}([A-Z_]+):/gm)].map(([, name = '']) => name)
+  expect(set.length).toBeGreaterThan(10)
+  const known: readonly string[] = variableNames().flatMap((name) => [name, `${name}_FILE`])
+  expect(set.filter((name) => !known.includes(name))).toEqual([])
+})
+
 function variablesIn(readme: string): string[] {
   const [, section = ''] = readme.split('\n## Settings\n')
   const [table = ''] = section.split('\n## ')
