@@ -17,6 +17,16 @@ export const MISMATCH_CODES = [
   'card_batch_open_too_long',
   'card_batch_changed_after_close',
   'card_batch_currency_mixed',
+  'charge_missing',
+  'charge_overdue',
+  'charge_failed',
+  'charge_amount_differs',
+  'charge_duplicated',
+  'charge_unexpected',
+  'charge_ambiguous',
+  'times_billed_differs',
+  'price_differs_from_plan',
+  'card_expires_before_next_charge',
 ] as const
 export type MismatchCode = (typeof MISMATCH_CODES)[number]
 

@@ -1,3 +1,5 @@
+import { DEFAULT_RECURRING_SETTINGS, type RecurringSettings } from '../domain/recurring/sides.ts'
+
 /** What the checks allow; durations in milliseconds of the clock. */
 export interface CheckSettings {
   readonly batchOpenMediumMs: number
@@ -6,6 +8,7 @@ export interface CheckSettings {
   readonly closedBatchSettlesMs: number
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
+  readonly recurring: RecurringSettings
 }
 
 const HOUR_MS = 3_600_000
@@ -15,4 +18,5 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   batchOpenHighMs: 48 * HOUR_MS,
   closedBatchSettlesMs: 10 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
+  recurring: DEFAULT_RECURRING_SETTINGS,
 }

@@ -93,6 +93,7 @@ export const invoices = helcim.table(
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.invoiceId] }),
+    index('invoices_customer').on(t.accountId, t.customerId),
     index('invoices_number').on(t.accountId, t.invoiceNumber),
     index('invoices_created_on').on(t.accountId, t.createdOn),
     index('invoices_open')
@@ -285,6 +286,7 @@ export const achTransactions = helcim.table(
   (t) => [
     primaryKey({ columns: [t.accountId, t.achTransactionId] }),
     index('ach_transactions_created_on').on(t.accountId, t.createdOn),
+    index('ach_transactions_order').on(t.accountId, t.orderId),
     index('ach_transactions_batch').on(t.accountId, t.achBatchId),
     ...faultIndexes('ach_transactions', { account: t.accountId, id: t.achTransactionId }),
   ],

@@ -4,6 +4,7 @@ import {
   date,
   index,
   integer,
+  json,
   pgSchema,
   primaryKey,
   serial,
@@ -247,8 +248,52 @@ export const runs = recon.table(
     countDiffering: integer('count_differing').notNull(),
     countOpened: integer('count_opened').notNull(),
     countResolved: integer('count_resolved').notNull(),
+    /** Sums of family D by currency, amounts as texts of minor units; of the customers that this run judged. */
+    recurring: json('recurring').$type<unknown>(),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.runId] })],
+)
+
+/** Which charge is which payment's own, and by what: a transaction is used once, which the key holds. */
+export const matches = recon.table(
+  'matches',
+  {
+    accountId: accountId(),
+    /** `card` or `ach`. */
+    via: text('via').notNull(),
+    transactionId: int64('transaction_id').notNull(),
+    customerCode: text('customer_code').notNull(),
+    subscriptionId: int64('subscription_id').notNull(),
+    paymentNumber: integer('payment_number').notNull(),
+    /** `amount_and_time`, `amount_and_day`, or `declined_try`, which carries no money. */
+    rule: text('rule').notNull(),
+    windowFrom: instant('window_from').notNull(),
+    windowUntil: instant('window_until').notNull(),
+    confidence: text('confidence').notNull(),
+    isInterchangeable: boolean('is_interchangeable').notNull(),
+    amountMinor: int64('amount_minor').notNull(),
+    currency: text('currency').notNull(),
+    matchedAt: instant('matched_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.via, t.transactionId] }),
+    index('matches_customer').on(t.accountId, t.customerCode),
+    index('matches_payment').on(t.accountId, t.subscriptionId, t.paymentNumber),
+  ],
+)
+
+/** Customers with subscriptions that were judged, and when time alone can change what was said of them. */
+export const recurringChecks = recon.table(
+  'recurring_checks',
+  {
+    accountId: accountId(),
+    customerCode: text('customer_code').notNull(),
+    dueAt: instant('due_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.customerCode] }),
+    index('recurring_checks_due').on(t.accountId, t.dueAt).where(sql`due_at is not null`),
+  ],
 )
 
 /** Work that the calendar says is due: one row per planned instant, which ends done, failed or superseded. */

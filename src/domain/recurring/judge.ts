@@ -1,0 +1,264 @@
+import { addDays, type BusinessDate, startOfDay } from '../calendar.ts'
+import { type Instant, toInstant } from '../clock.ts'
+import { HELCIM_ZONE, helcimDate } from '../helcim-time.ts'
+import { type Expectation, expectationsOf, isBilling } from './expectations.ts'
+import { type Match, type Matching, matchCharges, type Surplus } from './match.ts'
+import type { ChargeRow, CustomerSides, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
+import { judgeTerms, type TermsFinding } from './terms.ts'
+import { findUnexpected } from './unexpected.ts'
+
+/** What one customer's payments and charges come to, before it is put into words. */
+export type RecurringFinding =
+  | { readonly code: 'charge_missing'; readonly expectation: Expectation }
+  | { readonly code: 'charge_overdue'; readonly expectation: Expectation }
+  | { readonly code: 'charge_failed'; readonly expectation: Expectation; readonly tries: readonly ChargeRow[] }
+  | { readonly code: 'charge_amount_differs'; readonly expectation: Expectation; readonly charge: ChargeRow }
+  | {
+      readonly code: 'charge_duplicated'
+      readonly expectation: Expectation
+      /** The one that was expected, and those beyond it. */
+      readonly charges: readonly ChargeRow[]
+    }
+  | {
+      readonly code: 'charge_ambiguous'
+      readonly subscription: SubscriptionSide
+      readonly paymentNumber: number
+      readonly currency: string
+      readonly expectedMinor: bigint
+      readonly charges: readonly ChargeRow[]
+      /** Whether one of them is its own charge for certain, or none can be told to be. */
+      readonly isOneTaken: boolean
+      /** Whether what is asked is only since when the subscription has not been billed. */
+      readonly isOfEnd: boolean
+    }
+  | { readonly code: 'charge_unexpected'; readonly subscription: SubscriptionSide; readonly charge: ChargeRow }
+  | TermsFinding
+
+/** Where each payment that should have been charged ends; none ends in two. */
+export type Outcome = 'matched' | 'found' | 'waiting'
+
+/** Where an approved charge ends: `apart` is no subscription's, such as a purchase at the till. */
+export type ChargeOutcome = Outcome | 'apart'
+
+export interface CustomerJudgement {
+  readonly customerCode: string
+  readonly outcomes: readonly { readonly expectation: Expectation; readonly outcome: Outcome }[]
+  readonly chargeOutcomes: readonly { readonly charge: ChargeRow; readonly outcome: ChargeOutcome }[]
+  readonly matches: readonly Match[]
+  readonly findings: readonly RecurringFinding[]
+  /** Subscriptions of which one more reading would decide the figures. */
+  readonly unsettledIds: readonly bigint[]
+  /** When time alone can change what is said here; null: never. */
+  readonly dueAt: Instant | null
+}
+
+/**
+ * Judges everything that is known of one customer: what should have been charged against what was. Nothing is found that
+ * only absence would prove before what is absent could have been read.
+ */
+export function judgeCustomer(
+  sides: CustomerSides,
+  reading: ReadingState,
+  settings: RecurringSettings,
+): CustomerJudgement {
+  const subscriptions = sides.subscriptions.toSorted((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1))
+  const expectations = subscriptions.flatMap((one) => expectationsOf(one, reading, settings))
+  const overdue = expectations.filter((one) => isOverdue(one, reading, settings))
+  const matching = matchCharges(
+    { expectations: expectations.filter((one) => !overdue.includes(one)), charges: sides.charges },
+    settings,
+  )
+  const isWhole = (charge: ChargeRow) => subscriptions.every((one) => isReadSince(one, charge.createdAt, reading))
+  const verdict = verdictOf(matching, { isWhole, reading, settings })
+  for (const expectation of overdue) verdict.find(expectation, { code: 'charge_overdue', expectation })
+  for (const expectation of expectations) {
+    if (verdict.isDecided(expectation)) continue
+    if (expectation.state === 'declined' || expectation.state === 'failed') {
+      const tries = matching.matches.filter((match) => match.expectation === expectation).map(({ charge }) => charge)
+      verdict.find(expectation, { code: 'charge_failed', expectation, tries })
+    } else if (isProvedMissing(expectation, reading, settings)) {
+      verdict.find(expectation, { code: 'charge_missing', expectation })
+    }
+  }
+  const approved = distinctApproved(sides.charges)
+  const free = approved.filter((charge) => !verdict.isSpoken(charge))
+  for (const { charge, finding } of findUnexpected({ subscriptions, charges: free, isWhole }, settings)) {
+    if (finding === null) verdict.wait(charge)
+    else verdict.findCharge(charge, finding)
+  }
+  const terms = subscriptions.map((one) => judgeTerms(one, sides.defaultCard))
+  const outcomes = expectations.map((expectation) => ({ expectation, outcome: verdict.outcomeOf(expectation) }))
+  return {
+    customerCode: sides.customerCode,
+    outcomes,
+    chargeOutcomes: approved.map((charge) => ({ charge, outcome: verdict.chargeOutcomeOf(charge) })),
+    matches: matching.matches.filter(({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation)),
+    findings: [...verdict.findings(), ...terms.flatMap(({ findings }) => findings)],
+    unsettledIds: terms.flatMap(({ unsettledId }) => (unsettledId === null ? [] : [unsettledId])),
+    dueAt: dueAtOf({ subscriptions, outcomes, isChargeWaiting: verdict.isChargeWaiting() }, reading, settings),
+  }
+}
+
+/** Collects where each payment and each charge ends, and sees that none ends twice. */
+function verdictOf(
+  { matches, surplus, nearMisses }: Matching,
+  context: { isWhole: (charge: ChargeRow) => boolean; reading: ReadingState; settings: RecurringSettings },
+) {
+  const found: RecurringFinding[] = []
+  const outcomeByExpectation = new Map<Expectation, Outcome>()
+  const outcomeByCharge = new Map<ChargeRow, ChargeOutcome>()
+  for (const { expectation, charge, rule } of matches) {
+    if (rule === 'declined_try') continue
+    outcomeByExpectation.set(expectation, 'matched')
+    outcomeByCharge.set(charge, 'matched')
+  }
+  for (const [expectation, group] of groupByExpectation(surplus)) {
+    const charges = [...new Set(group.flatMap(({ twin, charge }) => [twin, charge]))]
+    const isCertain = charges.every(context.isWhole)
+    const isTaken = group.every(({ match }) => match !== null)
+    if (!isTaken) outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
+    for (const { charge } of group) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
+    if (!isTaken) for (const { twin } of group) outcomeByCharge.set(twin, isCertain ? 'found' : 'waiting')
+    if (!isCertain) continue
+    const duplicates = group.filter(({ kind }) => kind === 'duplicated')
+    if (duplicates.length > 0) {
+      const own = duplicates.map(({ twin }) => twin).slice(0, 1)
+      found.push({
+        code: 'charge_duplicated',
+        expectation,
+        charges: [...own, ...duplicates.map(({ charge }) => charge)],
+      })
+    }
+    if (duplicates.length < group.length) found.push(ambiguous(expectation, charges, isTaken))
+  }
+  for (const { expectation, charges, kind } of nearMisses) {
+    // Its true charge may still be on its way, and then the other one is none of its business.
+    const isCertain = isProvedMissing(expectation, context.reading, context.settings)
+    outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
+    for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
+    const [charge] = charges
+    if (!isCertain || !charge) continue
+    if (kind === 'differs') found.push({ code: 'charge_amount_differs', expectation, charge })
+    else found.push(ambiguous(expectation, charges, false))
+  }
+  return {
+    isDecided: (expectation: Expectation) => outcomeByExpectation.has(expectation),
+    isMatched: (expectation: Expectation) => outcomeByExpectation.get(expectation) === 'matched',
+    isSpoken: (charge: ChargeRow) => outcomeByCharge.has(charge),
+    isChargeWaiting: () => [...outcomeByCharge.values()].includes('waiting'),
+    find(expectation: Expectation, finding: RecurringFinding) {
+      outcomeByExpectation.set(expectation, 'found')
+      found.push(finding)
+    },
+    findCharge(charge: ChargeRow, finding: RecurringFinding) {
+      outcomeByCharge.set(charge, 'found')
+      found.push(finding)
+    },
+    wait: (charge: ChargeRow) => void outcomeByCharge.set(charge, 'waiting'),
+    outcomeOf: (expectation: Expectation): Outcome => outcomeByExpectation.get(expectation) ?? 'waiting',
+    chargeOutcomeOf: (charge: ChargeRow): ChargeOutcome => outcomeByCharge.get(charge) ?? 'apart',
+    findings: () => found,
+  }
+}
+
+function groupByExpectation(surplus: readonly Surplus[]): Map<Expectation, Surplus[]> {
+  const groups = new Map<Expectation, Surplus[]>()
+  for (const one of surplus) groups.set(one.expectation, [...(groups.get(one.expectation) ?? []), one])
+  return groups
+}
+
+const ambiguous = (
+  { subscription, paymentNumber, currency, expectedMinor }: Expectation,
+  charges: readonly ChargeRow[],
+  isOneTaken: boolean,
+): RecurringFinding => ({
+  code: 'charge_ambiguous',
+  subscription,
+  paymentNumber,
+  currency,
+  expectedMinor,
+  charges,
+  isOneTaken,
+  isOfEnd: false,
+})
+
+const overdueFrom = (dueOn: BusinessDate, { overdueAfterMs }: RecurringSettings): Instant =>
+  toInstant(startOfDay(addDays(dueOn, 1), HELCIM_ZONE) + overdueAfterMs)
+
+/** Its day and the grace are over, and a reading since then still has it waiting. */
+function isOverdue(
+  { state, dueOn, subscription, isProjected }: Expectation,
+  { now, subscriptionsReadAt }: ReadingState,
+  settings: RecurringSettings,
+): boolean {
+  if (state !== 'due' || dueOn === null) return false
+  const from = overdueFrom(dueOn, settings)
+  if (now < from) return false
+  const { billingOn, paymentsReadAt } = subscription
+  if (!isProjected && paymentsReadAt !== null && paymentsReadAt >= from) return true
+  // The list alone tells it too: the next billing day it names has gone by.
+  return billingOn !== null && billingOn === dueOn && subscriptionsReadAt !== null && subscriptionsReadAt >= from
+}
+
+/** The grace is over, and every day on which its charge could stand was read completely after that could happen. */
+function isProvedMissing(
+  { state, processedAt, window, vias }: Expectation,
+  { now, daysRead }: ReadingState,
+  { missingAfterMs }: RecurringSettings,
+): boolean {
+  if (state !== 'approved' || now < (processedAt ?? window.until) + missingAfterMs) return false
+  return vias.every((via) => {
+    const last = helcimDate(window.until)
+    for (let day = helcimDate(window.from); day <= last; day = addDays(day, 1)) {
+      const readAt = daysRead[via].get(day)
+      if (readAt === undefined || readAt < window.until) return false
+    }
+    return true
+  })
+}
+
+/** Whether a charge made at that time would show among what was read of a subscription, were it this one's. */
+function isReadSince(
+  { payments, paymentsReadAt, observedAt }: SubscriptionSide,
+  at: Instant,
+  { subscriptionsReadAt }: ReadingState,
+): boolean {
+  if (payments === null || paymentsReadAt === null || subscriptionsReadAt === null) return false
+  // The list is older than the charge, or shows a change since its payments were read.
+  return subscriptionsReadAt >= at && (paymentsReadAt >= observedAt || paymentsReadAt >= at)
+}
+
+function dueAtOf(
+  given: {
+    subscriptions: readonly SubscriptionSide[]
+    outcomes: CustomerJudgement['outcomes']
+    isChargeWaiting: boolean
+  },
+  { now }: ReadingState,
+  settings: RecurringSettings,
+): Instant | null {
+  const instants: Instant[] = given.isChargeWaiting ? [now] : []
+  for (const { expectation, outcome } of given.outcomes) {
+    if (outcome === 'found' || (outcome === 'matched' && expectation.state !== 'due')) continue
+    const { state, dueOn, processedAt, window } = expectation
+    if (state === 'approved') instants.push(toInstant((processedAt ?? window.until) + settings.missingAfterMs))
+    else if (dueOn !== null) instants.push(overdueFrom(dueOn, settings))
+  }
+  for (const subscription of given.subscriptions.filter(isBilling)) {
+    const waiting = subscription.payments?.filter(({ status }) => status === 'waiting') ?? []
+    const days = [...waiting.map(({ dueOn }) => dueOn), subscription.billingOn]
+    for (const day of days) {
+      const at = day === null ? null : startOfDay(day, HELCIM_ZONE)
+      if (at !== null && at > now) instants.push(at)
+    }
+  }
+  return instants.length === 0 ? null : toInstant(Math.min(...instants))
+}
+
+const distinctApproved = (charges: readonly ChargeRow[]): ChargeRow[] => [
+  ...new Map(
+    charges
+      .filter(({ outcome }) => outcome === 'approved')
+      .map((charge) => [`${charge.via} ${charge.transactionId}`, charge]),
+  ).values(),
+]
