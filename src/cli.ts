@@ -5,6 +5,7 @@ import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
 import { ACCOUNT_FLAG, runReconcileCommand } from './cli/judge.ts'
 import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatches.ts'
+import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
 import { runStart } from './cli/start.ts'
@@ -78,6 +79,14 @@ program
   .option('--resource <name...>', `${RESOURCE_NAMES.join(', ')}; all of them by default`)
   .option('--json', 'prints JSON')
   .action(async (options) => exitWith(await runSync(config(), options, interruptible())))
+
+program
+  .command('replay')
+  .description('rebuilds the columns of mirrored records from what was received, without a call')
+  .option('--account <name>', 'only this account; all of them by default')
+  .option('--resource <name...>', `${RESOURCE_NAMES.join(', ')}; all of them by default`)
+  .option('--json', 'prints JSON')
+  .action(async (options) => exitWith(await runReplay(config(), options, interruptible())))
 
 program
   .command('reconcile')

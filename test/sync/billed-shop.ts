@@ -33,9 +33,9 @@ export async function openBilledShop(switches: Partial<Switches> = {}): Promise<
   const scenario = {
     startsOn: FIRST_DAY,
     endsAt: toInstant(endsAt),
-    customers: 14,
+    customers: 12,
     salesPerDay: 4,
-    billing: { subscriptions: 16, signUpsPerDay: 0, invoicesPerDay: 1 },
+    billing: { subscriptions: 11, signUpsPerDay: 0, invoicesPerDay: 1 },
   }
   const options = {
     seed: 5,

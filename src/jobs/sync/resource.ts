@@ -9,6 +9,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { AnswerBody } from '../../helcim/body.ts'
 import type { EndpointCall, ListEndpoint } from '../../helcim/endpoint.ts'
 import { readPage } from './read-page.ts'
+import { type Replay, replayOf } from './replay.ts'
 
 /** What changed after a page or a walk, and who must hear of it. */
 export interface WalkEnd {
@@ -40,6 +41,7 @@ export type Rhythm =
 
 /** Records of another kind that answers hold within this one's. */
 export interface InnerRecords {
+  readonly replay: Replay
   /** Reads them; what it returns stores them, in the page's transaction. */
   read(page: {
     body: AnswerBody | null
@@ -81,6 +83,8 @@ export interface Resource {
   readonly name: string
   readonly pageLimit: number
   readonly rhythm: Rhythm | null
+  /** One for each table. */
+  readonly replays: readonly Replay[]
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
@@ -88,5 +92,9 @@ export const defineResource = <R>(description: ResourceDescription<R>): Resource
   name: description.name,
   pageLimit: description.pageLimit,
   rhythm: description.rhythm,
+  replays: [
+    replayOf(description.endpoint, description.mirror),
+    ...(description.inner ? [description.inner.replay] : []),
+  ],
   readPage: (context, pull) => readPage(description, context, pull),
 })
