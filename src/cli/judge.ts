@@ -1,6 +1,9 @@
 import type { Config } from '../config.ts'
 import { type Account, listAccounts } from '../db/accounts.ts'
+import { formatMinor } from '../domain/money.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import type { Outcome } from '../domain/recurring/judge.ts'
+import type { RecurringSums } from '../domain/recurring/sums.ts'
 import { createLog } from '../log.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
@@ -57,14 +60,36 @@ export function runReconcileCommand(config: Config, options: AccountOption & { j
   return withAccount(config, options, async ({ db }, { accountId, historyFrom }) => {
     const clock = clockOf(config)
     const input = { accountId, historyFrom, scope: 'full' as const, settings: DEFAULT_CHECK_SETTINGS, clock }
-    const { undecided, unconfirmedGaps: _, ...result } = await runReconcile(db, input)
-    if (options.json) say(JSON.stringify({ ...result, countUndecided: undecided.length }, null, 2))
-    else {
+    const { undecided, unconfirmedGaps: _, recurring, ...result } = await runReconcile(db, input)
+    if (options.json) {
+      const shown = { ...result, countUndecided: undecided.length, recurring: recurring.map(sumsToJson) }
+      say(JSON.stringify(shown, null, 2))
+    } else {
       say(
         `  ${result.countBatches} batches: ${result.countTied} tie out, ${result.countDiffering} do not, ${result.countWaiting} wait for a reading`,
       )
+      for (const line of recurring.map(sumsText)) say(line)
       say(`  mismatches: ${result.countOpened + result.countReopened} opened, ${result.countResolved} resolved`)
     }
     return 0
   })
+}
+
+const sumsToJson = ({ currency, expectedMinor, countExpected, minors, counts }: RecurringSums) => ({
+  currency,
+  countExpected,
+  countMatched: counts.matched,
+  countFound: counts.found,
+  countWaiting: counts.waiting,
+  expected: formatMinor(expectedMinor, currency),
+  matched: formatMinor(minors.matched, currency),
+  found: formatMinor(minors.found, currency),
+  waiting: formatMinor(minors.waiting, currency),
+})
+
+/** One line for each currency: every payment that was due ends in exactly one of the three. */
+function sumsText({ currency, expectedMinor, countExpected, minors, counts }: RecurringSums): string {
+  const part = (outcome: Outcome) => `${formatMinor(minors[outcome], currency)} ${outcome} (${counts[outcome]})`
+  const parts = [part('matched'), part('found'), part('waiting')].join(' + ')
+  return `  recurring ${currency}: ${formatMinor(expectedMinor, currency)} expected (${countExpected}) = ${parts}`
 }

@@ -8,7 +8,7 @@ import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
 import { ALL_MIRRORS } from './mirror/mirrors.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, markSubjects, timestamp } from './mirror/store-records.ts'
 
 /** Records that the days of a window were read completely by a pull that began at `readAt`; never moves backwards. */
 export async function coverDays(
@@ -41,19 +41,16 @@ export async function markVanished<R>(
   },
 ): Promise<number> {
   const id = sql.raw(mirror.idColumn)
-  const marks = mirror.marks
-  const { rows } = await tx.execute<{ subject: string | null }>(sql`
+  const columns = mirror.marks.map(({ column }) => `${column}::text as ${column}`)
+  const { rows } = await tx.execute<Record<string, string | null>>(sql`
     update ${sql.raw(mirror.table)} set vanished_at = ${timestamp(input.now)}
     where account_id = ${input.accountId} and ${isWithin(mirror, input.window)}
       and vanished_at is null and observed_at < ${timestamp(input.readAt)}
       and not (${id} = any(${arrayOf(input.seenIds)}::bigint[]))
-    returning ${marks ? sql.raw(marks.column) : sql`null`}::text as subject`)
-  const subjects = rows.flatMap((row) => row.subject ?? [])
-  if (marks && subjects.length > 0) {
-    await tx.execute(sql`
-      insert into recon.marks (account_id, subject_kind, subject_id)
-      select distinct ${input.accountId}::int, ${marks.kind}::text, subject from unnest(${arrayOf(subjects)}::text[]) subject
-      order by 3 on conflict do nothing`)
+    returning ${sql.raw(['1', ...columns].join(', '))}`)
+  for (const rule of mirror.marks) {
+    const values = new Set(rows.flatMap((row) => row[rule.column] ?? []))
+    await markSubjects(tx, { accountId: input.accountId, rule, values: [...values] })
   }
   return rows.length
 }

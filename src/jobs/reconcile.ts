@@ -16,7 +16,7 @@ export const reconcile = defineJob<JobContext>()({
     const result = await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope, settings, clock })
     const reads = await askForReads(db, { accountId, result, now: clock.now() })
     for (const pull of reads) await enqueue.pullPage(pull)
-    const { undecided, unconfirmedGaps, ...counts } = result
+    const { undecided, unconfirmedGaps, recurring: _, ...counts } = result
     const facts = { scope, ...counts, countUndecided: undecided.length, countReads: reads.length }
     const isNews = counts.countOpened + counts.countReopened + counts.countResolved > 0
     if (isNews) log.info(facts, 'mismatches.changed')

@@ -19,10 +19,12 @@ import type { Clock, Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding } from '../domain/mismatch.ts'
 import type { HelcimId } from '../domain/record.ts'
+import type { RecurringSums } from '../domain/recurring/sums.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
 import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
+import { reconcileRecurring } from './recurring.ts'
 import type { CheckSettings } from './settings.ts'
 
 /** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
@@ -37,6 +39,8 @@ export interface RunResult extends MismatchChanges {
   readonly undecided: readonly BatchJudgement[]
   /** Holes that one call each would confirm or fill. */
   readonly unconfirmedGaps: readonly NumberGap[]
+  /** What came of the payments that subscriptions should have been charged, by currency, of the customers judged. */
+  readonly recurring: readonly RecurringSums[]
 }
 
 /**
@@ -75,21 +79,32 @@ export async function runReconcile(
       .map((one) => judgeCardBatch(one, { rule, isReading, settings, now: startedAt }))
       .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
     const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
+    const recurring = await reconcileRecurring(tx, {
+      accountId,
+      historyFrom,
+      isFull: scope === 'full',
+      settings: settings.recurring,
+      now: startedAt,
+    })
     const findings: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
+      ...recurring.findings,
     ]
-    const changes = await applyFindings(tx, { accountId, findings, examined: examinedBy(judgements), now: startedAt })
+    const examined = [...examinedBy(judgements), ...recurring.examined]
+    const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
     await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
     await keepUnproved(tx, accountId, [...aboveIds])
     const result = { ...changes, ...countStates(judgements) }
-    await storeRun(tx, { accountId, scope, result, startedAt, finishedAt: clock.now() })
+    const { sums } = recurring
+    await storeRun(tx, { accountId, scope, result, sums, startedAt, finishedAt: clock.now() })
     return {
       ...result,
       undecided: judgements.filter((judgement) => judgement.need !== null),
       unconfirmedGaps,
+      recurring: sums,
     }
   })
 }
@@ -167,6 +182,7 @@ async function storeRun(
     accountId: number
     scope: RunScope
     result: MismatchChanges & ReturnType<typeof countStates>
+    sums: readonly RecurringSums[]
     startedAt: Instant
     finishedAt: Instant
   },
@@ -183,5 +199,14 @@ async function storeRun(
     countDiffering: result.countDiffering,
     countOpened: result.countOpened + result.countReopened,
     countResolved: result.countResolved,
+    recurring: input.sums.map(({ currency, expectedMinor, countExpected, minors, counts }) => ({
+      currency,
+      countExpected,
+      expectedMinor: String(expectedMinor),
+      matchedMinor: String(minors.matched),
+      foundMinor: String(minors.found),
+      waitingMinor: String(minors.waiting),
+      counts,
+    })),
   })
 }

@@ -30,7 +30,7 @@ export const achTransactionMirror: MirrorTable<AchTransaction> = {
   watched: ['status_auth', 'status_clearing', 'type', 'amount_minor', 'currency', 'ach_batch_id'],
   dateColumn: 'created_on',
   codeColumn: null,
-  marks: null,
+  marks: [{ kind: 'customer', column: 'order_id', subjects: 'by_invoice' }],
 }
 
 export const achBatchMirror: MirrorTable<AchBatch> = {
@@ -52,5 +52,5 @@ export const achBatchMirror: MirrorTable<AchBatch> = {
   watched: ['status', ...ACH_FIGURES.flatMap((figure) => [`${figure}_minor`, `count_${figure}`])],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [],
 }

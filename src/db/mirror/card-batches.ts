@@ -42,5 +42,5 @@ export const cardBatchMirror: MirrorTable<CardBatch> = {
   ],
   dateColumn: null,
   codeColumn: null,
-  marks: { kind: 'card_batch', column: 'card_batch_id' },
+  marks: [{ kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' }],
 }

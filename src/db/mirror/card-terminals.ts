@@ -15,5 +15,5 @@ export const cardTerminalMirror: MirrorTable<CardTerminal> = {
   watched: [],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [],
 }

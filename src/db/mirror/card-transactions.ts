@@ -35,5 +35,8 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
   watched: ['amount_minor', 'currency', 'outcome', 'type', 'card_batch_id'],
   dateColumn: 'created_on',
   codeColumn: null,
-  marks: { kind: 'card_batch', column: 'card_batch_id' },
+  marks: [
+    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
+    { kind: 'customer', column: 'customer_code', subjects: 'by_code' },
+  ],
 }

@@ -34,5 +34,5 @@ export const customerMirror: MirrorTable<Customer> = {
   watched: ['customer_code'],
   dateColumn: null,
   codeColumn: 'customer_code',
-  marks: null,
+  marks: [{ kind: 'customer', column: 'customer_code', subjects: 'by_code' }],
 }

@@ -51,5 +51,5 @@ export const invoiceMirror: MirrorTable<Invoice> = {
   watched: ['status', 'currency', 'amount_minor', 'paid_minor', 'due_minor'],
   dateColumn: 'created_on',
   codeColumn: 'invoice_number',
-  marks: null,
+  marks: [{ kind: 'customer', column: 'customer_id', subjects: 'by_customer' }],
 }

@@ -38,7 +38,7 @@ export const paymentPlanMirror: MirrorTable<PaymentPlan> = {
   watched: ['status', 'currency', 'recurring_minor', 'setup_minor'],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [{ kind: 'customer', column: 'payment_plan_id', subjects: 'by_plan' }],
 }
 
 export const addOnMirror: MirrorTable<AddOn> = {
@@ -59,7 +59,7 @@ export const addOnMirror: MirrorTable<AddOn> = {
   watched: ['amount_minor'],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [],
 }
 
 export const subscriptionMirror: MirrorTable<Subscription> = {
@@ -87,7 +87,7 @@ export const subscriptionMirror: MirrorTable<Subscription> = {
   watched: ['status', 'recurring_minor', 'times_billed', 'has_failed_payments', 'billing_on'],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [{ kind: 'customer', column: 'customer_code', subjects: 'by_code' }],
 }
 
 export const subscriptionDetailMirror: MirrorTable<SubscriptionDetail> = {
@@ -132,5 +132,5 @@ export const subscriptionDetailMirror: MirrorTable<SubscriptionDetail> = {
   watched: [],
   dateColumn: null,
   codeColumn: null,
-  marks: null,
+  marks: [{ kind: 'customer', column: 'subscription_id', subjects: 'by_subscription' }],
 }

@@ -3,7 +3,7 @@ import type { DecodedRecord } from '../../domain/record.ts'
 import type { Db, Tx } from '../client.ts'
 import type { CopyValue } from './copy-text.ts'
 import { jsonValue, type MirrorParts, type MirrorTable, unknownValuesOf } from './mirror-table.ts'
-import { arrayOf } from './store-records.ts'
+import { arrayOf, markSubjects } from './store-records.ts'
 
 /** A record as it was received. */
 export interface KeptRecord {
@@ -66,13 +66,14 @@ async function markReplayed<R>(
   accountId: number,
   ids: readonly string[],
 ): Promise<void> {
-  if (marks === null || ids.length === 0) return
-  const subject = sql.raw(marks.column)
-  await tx.execute(sql`
-    insert into recon.marks (account_id, subject_kind, subject_id)
-    select distinct ${accountId}::int, ${marks.kind}::text, ${subject}::text from ${sql.raw(table)}
-    where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[]) and ${subject} is not null
-    order by 3 on conflict do nothing`)
+  if (ids.length === 0) return
+  for (const rule of marks) {
+    const { rows } = await tx.execute<{ value: string }>(sql`
+      select distinct ${sql.raw(rule.column)}::text as value from ${sql.raw(table)}
+      where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[])
+        and ${sql.raw(rule.column)} is not null`)
+    await markSubjects(tx, { accountId, rule, values: rows.map(({ value }) => value) })
+  }
 }
 
 /** @returns the ids of the records whose columns were not what they are now */

@@ -3,7 +3,15 @@ import type { Instant } from '../../domain/clock.ts'
 import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
 import { copyText } from './copy-text.ts'
-import { asUuid, type MirrorTable, recordsToJson, unknownValuesOf, writtenColumns } from './mirror-table.ts'
+import {
+  asUuid,
+  type MarkRule,
+  type MirrorTable,
+  recordsToJson,
+  subjectsQuery,
+  unknownValuesOf,
+  writtenColumns,
+} from './mirror-table.ts'
 
 export interface Stored {
   readonly countNew: number
@@ -78,13 +86,25 @@ async function insertNew<R>(
   ])
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
   await writeParts(tx, mirror, accountId, records)
-  const marked = marks && columns.find(({ name }) => name === marks.column)
-  if (!marked) return
-  const subjects = new Set(records.map(({ record }) => marked.of(record)))
-  subjects.delete(null)
+  for (const rule of marks) {
+    const column = columns.find(({ name }) => name === rule.column)
+    const values = new Set(records.map(({ record }) => column?.of(record) ?? null))
+    values.delete(null)
+    await markSubjects(tx, { accountId, rule, values: [...values].map(String) })
+  }
+}
+
+/** Marks what the values of a column lead to, in one order, so that writers who mark the same never wait in a circle. */
+export async function markSubjects(
+  tx: Tx,
+  { accountId, rule, values }: { accountId: number; rule: MarkRule; values: readonly string[] },
+): Promise<void> {
+  if (values.length === 0) return
   await tx.execute(sql`
+    with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
     insert into recon.marks (account_id, subject_kind, subject_id)
-    select ${accountId}, ${marks.kind}, subject from unnest(${arrayOf([...subjects].map(String))}::text[]) subject order by 3
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
     on conflict do nothing`)
 }
 
@@ -116,7 +136,10 @@ async function updateChanged<R>(
         (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed)
       select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed
       from former where content_hash <> next_hash
-    ), ${markChanged(mirror, accountId)}
+    )${sql.join(
+      mirror.marks.map((rule, index) => markChanged(rule, index, accountId)),
+      sql``,
+    )}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
     from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)
   await writeParts(tx, mirror, accountId, records)
@@ -163,14 +186,16 @@ function changedFields<R>({ watched }: MirrorTable<R>): SQL {
 }
 
 /** Marks what the new and the former version name: a row that moved concerns both batches. */
-function markChanged<R>({ marks }: MirrorTable<R>, accountId: number): SQL {
-  if (!marks) return sql`marked as (select)`
-  const column = sql.raw(marks.column)
-  return sql`marked as (
+function markChanged(rule: MarkRule, index: number, accountId: number): SQL {
+  const column = sql.raw(rule.column)
+  return sql`, ${sql.raw(`marked_${index}`)} as (
     insert into recon.marks (account_id, subject_kind, subject_id)
-    select distinct ${accountId}::int, ${marks.kind}::text, subject::text from (
-      select ${column} as subject from incoming union all select ${column} from former
-    ) s where subject is not null order by 3
+    with named as (
+      select ${column}::text as subject from incoming where ${column} is not null
+      union select ${column}::text from former where ${column} is not null
+    )
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
     on conflict do nothing
   )`
 }

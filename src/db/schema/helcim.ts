@@ -90,9 +90,7 @@ export const cardTransactions = helcim.table(
     index('card_transactions_unknown').on(t.accountId, t.transactionId).where(sql`unknown_values is not null`),
     index('card_transactions_vanished').on(t.accountId, t.transactionId).where(sql`vanished_at is not null`),
     // What a customer was charged, for matching with what was expected.
-    index('card_transactions_customer')
-      .on(t.accountId, t.customerCode, t.createdAt)
-      .where(sql`type = 'purchase'`),
+    index('card_transactions_customer').on(t.accountId, t.customerCode, t.createdAt).where(sql`type = 'purchase'`),
     // Few rows are reverses, and what each voided has to be told of all of them together.
     index('card_transactions_reverses')
       .on(t.accountId, t.transactionId)

@@ -92,7 +92,9 @@ export function judgeCustomer(
     customerCode: sides.customerCode,
     outcomes,
     chargeOutcomes: approved.map((charge) => ({ charge, outcome: verdict.chargeOutcomeOf(charge) })),
-    matches: matching.matches.filter(({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation)),
+    matches: matching.matches.filter(
+      ({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation),
+    ),
     findings: [...verdict.findings(), ...terms.flatMap(({ findings }) => findings)],
     unsettledIds: terms.flatMap(({ unsettledId }) => (unsettledId === null ? [] : [unsettledId])),
     dueAt: dueAtOf({ subscriptions, outcomes, isChargeWaiting: verdict.isChargeWaiting() }, reading, settings),

@@ -68,7 +68,11 @@ export function matchCharges(
     settings,
   )
   for (const { charge } of exact.matches) used.add(charge)
-  const surplus = surplusOf(exact, approved.filter((charge) => charge.outcome === 'approved' && !used.has(charge)), settings)
+  const surplus = surplusOf(
+    exact,
+    approved.filter((charge) => charge.outcome === 'approved' && !used.has(charge)),
+    settings,
+  )
   const released = new Set(surplus.filter(({ match }) => match === null).map(({ expectation }) => expectation))
   const matches = exact.matches.filter(({ expectation }) => !released.has(expectation))
   for (const { charge } of surplus) used.add(charge)
@@ -152,11 +156,7 @@ function isSwappable(
 }
 
 /** Charges that nobody expected and that equal the one a payment has. */
-function surplusOf(
-  { matches, fitting }: Exact,
-  left: readonly ChargeRow[],
-  settings: RecurringSettings,
-): Surplus[] {
+function surplusOf({ matches, fitting }: Exact, left: readonly ChargeRow[], settings: RecurringSettings): Surplus[] {
   const found: Surplus[] = []
   for (const charge of left) {
     const fits = fitting.get(charge) ?? []
@@ -295,9 +295,7 @@ function costOf(expectation: Expectation, charge: ChargeRow, rank: number, { nea
 const seconds = (ms: number): number => Math.floor(Math.abs(ms) / 1000)
 
 const distanceMs = ({ expectation, charge }: { expectation: Expectation; charge: ChargeRow }): number =>
-  expectation.processedAt === null
-    ? Number.POSITIVE_INFINITY
-    : Math.abs(charge.createdAt - expectation.processedAt)
+  expectation.processedAt === null ? Number.POSITIVE_INFINITY : Math.abs(charge.createdAt - expectation.processedAt)
 
 const gapMs = (one: ChargeRow, other: ChargeRow): number => Math.abs(one.createdAt - other.createdAt)
 
@@ -327,4 +325,3 @@ function firstFrom(charges: readonly ChargeRow[], from: Instant): number {
   }
   return low
 }
-
