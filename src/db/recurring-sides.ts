@@ -24,7 +24,7 @@ export async function loadReadingState(
     where account_id = ${accountId} and resource = 'subscription' and window_kind = 'all' and state = 'complete'`)
   const { rows: days } = await tx.execute<{ resource: string; day: string; read_at: string }>(sql`
     select resource, day::text as day, read_at from recon.covered_days
-    where account_id = ${accountId} and resource in ('card_transaction', 'ach_transaction')
+    where account_id = ${accountId} and resource in ('card_transaction', 'ach_transaction', 'invoice')
       and day >= (${timestamp(scopeFrom)} - interval '2 days')::date`)
   const readsOf = (resource: string): Map<BusinessDate, Instant> =>
     new Map(
@@ -33,11 +33,16 @@ export async function loadReadingState(
         return row.resource === resource && readAt !== null ? [[row.day as BusinessDate, readAt]] : []
       }),
     )
+  const invoiceReads = readsOf('invoice')
+  const achReads = [...readsOf('ach_transaction')].flatMap(([day, readAt]): [BusinessDate, Instant][] => {
+    const invoicesReadAt = invoiceReads.get(day)
+    return invoicesReadAt === undefined ? [] : [[day, invoicesReadAt < readAt ? invoicesReadAt : readAt]]
+  })
   return {
     now,
     scopeFrom,
     subscriptionsReadAt: instantOf(lists[0]?.at),
-    daysRead: { card: readsOf('card_transaction'), ach: readsOf('ach_transaction') },
+    daysRead: { card: readsOf('card_transaction'), ach: new Map(achReads) },
   }
 }
 
@@ -197,11 +202,19 @@ async function loadCardCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope)
     select t.customer_code, t.transaction_id, t.created_at, t.outcome, t.amount_minor, t.currency, t.card_number_masked,
       b.terminal_id, coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
       coalesce(t.user_name, ${SYSTEM_USER}) <> ${SYSTEM_USER}
-        or coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand
+        or coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand,
+      t.invoice_number is null or i.invoice_number is not null or c.read_at > t.created_at + interval '1 hour'
+        or p.state = 'not_permitted' as is_fee_known
     from helcim.card_transactions t
+    left join recon.covered_days c on c.account_id = t.account_id and c.resource = 'invoice' and c.day = t.created_on
+    left join (
+      select state from recon.pulls
+      where account_id = ${accountId} and resource = 'invoice' and window_kind = 'days' and state <> 'running'
+      order by pull_id desc limit 1
+    ) p on true
     left join helcim.card_batches b on b.account_id = t.account_id and b.card_batch_id = t.card_batch_id
     left join lateral (
-      select surcharging_fee_minor, convenience_fee_minor, created_at from helcim.invoices i
+      select invoice_number, surcharging_fee_minor, convenience_fee_minor, created_at from helcim.invoices i
       where i.account_id = t.account_id and i.invoice_number = t.invoice_number and i.vanished_at is null
       order by i.invoice_id limit 1
     ) i on true
@@ -218,7 +231,7 @@ async function loadAchCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope):
     select c.customer_code, t.ach_transaction_id as transaction_id, t.created_at, t.amount_minor, t.currency,
       null as card_number_masked, null as terminal_id,
       coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
-      coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand,
+      coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand, true as is_fee_known,
       t.status_auth in ('DECLINED', 'CANCELLED') or t.status_clearing in ('REJECTED', 'CONTESTED', 'RETURNED') as has_failed
     from helcim.customers c
     join helcim.invoices i on i.account_id = c.account_id and i.customer_id = c.customer_id
@@ -238,6 +251,7 @@ function chargeOf(row: Row, via: Via, outcome: ChargeRow['outcome']): OfCustomer
     outcome,
     amountMinor: minor(row, 'amount_minor'),
     feesMinor: minor(row, 'fees_minor'),
+    isFeeKnown: row.is_fee_known === true,
     currency: text(row, 'currency'),
     terminalId: row.terminal_id === null ? null : BigInt(text(row, 'terminal_id')),
     cardNumber: row.card_number_masked === null ? null : text(row, 'card_number_masked'),

@@ -100,6 +100,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     history,
     ledger,
     seed,
+    isEditTold: switches.subscriptionDateUpdated !== 'never',
     ignoreFilters: (names) => {
       for (const name of names) filtersIgnored.add(name)
     },

@@ -1,4 +1,5 @@
 import type { Instant } from '../domain/clock.ts'
+import { recurringEntries } from './defects/recurring-truth.ts'
 import type { Merchant } from './merchant.ts'
 import { servedStatistics } from './render.ts'
 import {
@@ -10,7 +11,7 @@ import {
   type TransactionRow,
 } from './rows.ts'
 
-/** Codes of `CHECKS`, families A and B, that card data can show. */
+/** Codes of `CHECKS`, families A and B, that card data can show, and family D. */
 export type DefectCode =
   | 'record_undecodable'
   | 'value_unknown'
@@ -24,12 +25,22 @@ export type DefectCode =
   | 'card_batch_open_too_long'
   | 'card_batch_changed_after_close'
   | 'card_batch_currency_mixed'
+  | 'charge_missing'
+  | 'charge_overdue'
+  | 'charge_failed'
+  | 'charge_amount_differs'
+  | 'charge_duplicated'
+  | 'charge_unexpected'
+  | 'charge_ambiguous'
+  | 'times_billed_differs'
+  | 'price_differs_from_plan'
+  | 'card_expires_before_next_charge'
 
 export interface Subject {
-  readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource'
+  readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource' | 'subscription' | 'subscription_payment'
   /**
    * A batch's figure is `<batch id>:<figure>`, a number in a gap `<terminal id>:<batch number>`, a resource the kind of
-   * its records.
+   * its records, a payment `<subscription id>:<payment number>`.
    */
   readonly id: string
 }
@@ -47,6 +58,8 @@ export interface TruthEntry {
   readonly actualCount?: number
   /** True when it only follows from a defect of another code. */
   readonly isConsequence: boolean
+  /** True where the API does not let anybody tell what is behind it; then the finding says just that. */
+  readonly isUndecidable?: boolean
   readonly note: string
 }
 
@@ -68,6 +81,8 @@ export interface TruthLedger {
   isTied(batchId: bigint): boolean
   /** The terminal's numbers have a hole, or will. */
   touchTerminal(terminalId: bigint, code: DefectCode): void
+  /** Takes a record for one defect, so that no other spoils its truth; false when it is taken. */
+  claim(record: string): boolean
   truth(now: Instant): Truth
 }
 
@@ -80,6 +95,7 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
   const touchedTerminals = new Map<bigint, DefectCode[]>()
+  const claimed = new Set<string>()
   return {
     note: (entry, holds = () => true) => {
       noted.push({ entry, holds })
@@ -95,6 +111,11 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
     },
     touchTerminal(terminalId, code) {
       touchedTerminals.set(terminalId, [...(touchedTerminals.get(terminalId) ?? []), code])
+    },
+    claim(record) {
+      if (claimed.has(record)) return false
+      claimed.add(record)
+      return true
     },
     truth(now) {
       const entries = new Map<string, TruthEntry>()
@@ -114,6 +135,7 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
         for (const entry of gapEntries(merchant, terminalId))
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
+      for (const entry of recurringEntries(merchant, now)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {

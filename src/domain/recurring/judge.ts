@@ -69,14 +69,15 @@ export function judgeCustomer(
     settings,
   )
   const isWhole = (charge: ChargeRow) => subscriptions.every((one) => isReadSince(one, charge.createdAt, reading))
-  const verdict = verdictOf(matching, { isWhole, reading, settings })
+  const hasFees = (expectation: Expectation) => mayHaveFees(expectation, sides.charges, settings)
+  const verdict = verdictOf(matching, { isWhole, mayHaveFees: hasFees, reading, settings })
   for (const expectation of overdue) verdict.find(expectation, { code: 'charge_overdue', expectation })
   for (const expectation of expectations) {
     if (verdict.isDecided(expectation)) continue
     if (expectation.state === 'declined' || expectation.state === 'failed') {
       const tries = matching.matches.filter((match) => match.expectation === expectation).map(({ charge }) => charge)
       verdict.find(expectation, { code: 'charge_failed', expectation, tries })
-    } else if (isProvedMissing(expectation, reading, settings)) {
+    } else if (isProvedMissing(expectation, reading, settings) && !hasFees(expectation)) {
       verdict.find(expectation, { code: 'charge_missing', expectation })
     }
   }
@@ -104,7 +105,12 @@ export function judgeCustomer(
 /** Collects where each payment and each charge ends, and sees that none ends twice. */
 function verdictOf(
   { matches, surplus, nearMisses }: Matching,
-  context: { isWhole: (charge: ChargeRow) => boolean; reading: ReadingState; settings: RecurringSettings },
+  context: {
+    isWhole: (charge: ChargeRow) => boolean
+    mayHaveFees: (expectation: Expectation) => boolean
+    reading: ReadingState
+    settings: RecurringSettings
+  },
 ) {
   const found: RecurringFinding[] = []
   const outcomeByExpectation = new Map<Expectation, Outcome>()
@@ -135,7 +141,8 @@ function verdictOf(
   }
   for (const { expectation, charges, kind } of nearMisses) {
     // Its true charge may still be on its way, and then the other one is none of its business.
-    const isCertain = isProvedMissing(expectation, context.reading, context.settings)
+    const isCertain =
+      isProvedMissing(expectation, context.reading, context.settings) && !context.mayHaveFees(expectation)
     outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
     for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
     const [charge] = charges
@@ -217,6 +224,22 @@ function isProvedMissing(
     }
     return true
   })
+}
+
+/** A charge a little above what is expected may hold a surcharge that its invoice, which was not read yet, states. */
+function mayHaveFees(
+  { window, currency, sumsMinor }: Expectation,
+  charges: readonly ChargeRow[],
+  { feePermilleMax }: RecurringSettings,
+): boolean {
+  return charges.some(
+    ({ createdAt, isFeeKnown, currency: other, amountMinor }) =>
+      !isFeeKnown &&
+      other === currency &&
+      createdAt >= window.from &&
+      createdAt <= window.until &&
+      sumsMinor.some((minor) => amountMinor > minor && (amountMinor - minor) * 1000n <= minor * BigInt(feePermilleMax)),
+  )
 }
 
 /** Whether a charge made at that time would show among what was read of a subscription, were it this one's. */

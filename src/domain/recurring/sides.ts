@@ -68,6 +68,8 @@ export interface ChargeRow {
   readonly amountMinor: bigint
   /** Surcharge and convenience fee that its invoice states: they come on top of what is owed. */
   readonly feesMinor: bigint
+  /** False while its invoice was not read: then there may be fees in its amount. */
+  readonly isFeeKnown: boolean
   readonly currency: string
   /** Of its batch; null where that is not known (yet). */
   readonly terminalId: HelcimId | null
@@ -98,7 +100,7 @@ export interface ReadingState {
   readonly scopeFrom: Instant
   /** When the last complete reading of the list of subscriptions began. */
   readonly subscriptionsReadAt: Instant | null
-  /** For each Mountain day when its last complete reading began. */
+  /** For each Mountain day when its last complete reading began; of ACH with its invoices, which name the customer. */
   readonly daysRead: Readonly<Record<Via, ReadonlyMap<BusinessDate, Instant>>>
 }
 
@@ -112,6 +114,8 @@ export interface RecurringSettings {
   readonly nearMs: number
   /** Two equal charges this close together are one too many, and no second purchase. */
   readonly duplicateMs: number
+  /** Fees add at most this share (of 1,000) to what is owed. */
+  readonly feePermilleMax: number
   /** How long money may be on its way after `dateProcessed`. */
   readonly missingAfterMs: number
   /** How long after the end of its due day a payment may wait. */
@@ -126,6 +130,7 @@ export const DEFAULT_RECURRING_SETTINGS: RecurringSettings = {
   windowAfterMs: 12 * HOUR_MS,
   nearMs: 10 * MINUTE_MS,
   duplicateMs: 10 * MINUTE_MS,
+  feePermilleMax: 50,
   missingAfterMs: 24 * HOUR_MS,
   overdueAfterMs: 24 * HOUR_MS,
 }

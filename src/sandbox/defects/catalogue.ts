@@ -4,6 +4,8 @@ import type { Merchant } from '../merchant.ts'
 import type { Random } from '../random.ts'
 import type { TruthLedger } from '../truth.ts'
 import { RECORD_DEFECTS } from './records.ts'
+import { RECURRING_DEFECTS } from './recurring.ts'
+import { RECURRING_INNOCENTS } from './recurring-innocents.ts'
 import { TOTAL_DEFECTS } from './totals.ts'
 
 /** What a defect works with when it strikes. */
@@ -14,6 +16,8 @@ export interface DefectContext {
   readonly history: History
   readonly ledger: TruthLedger
   readonly random: Random
+  /** Whether a subscription's record tells when a person changed it last. */
+  readonly isEditTold: boolean
   ignoreFilters(names: readonly string[]): void
 }
 
@@ -22,9 +26,15 @@ export type Defect = (context: DefectContext) => boolean
 
 /**
  * `<code>` or `<code>:<variant>`. Those of `records.ts` concern single records and the list of batches, those of
- * `totals.ts` what a batch says of itself; each says there which findings it leads to.
+ * `totals.ts` what a batch says of itself, those of `recurring.ts` what subscriptions bring in; each says there which
+ * findings it leads to. Those of `recurring-innocents.ts` only look like defects, and nothing is to be found.
  */
-export const DEFECTS = { ...RECORD_DEFECTS, ...TOTAL_DEFECTS } satisfies Record<string, Defect>
+export const DEFECTS = {
+  ...RECORD_DEFECTS,
+  ...TOTAL_DEFECTS,
+  ...RECURRING_DEFECTS,
+  ...RECURRING_INNOCENTS,
+} satisfies Record<string, Defect>
 export type DefectName = keyof typeof DEFECTS
 
 export interface DefectOptions {
@@ -72,4 +82,28 @@ export const CHANGE_DEFECTS: readonly DefectName[] = [
   'record_changed:batch',
   'record_changed:open',
   'card_batch_changed_after_close:moves',
+]
+
+/** Of subscriptions, which a scenario must have for them to strike; each can be seen by a single look a day later. */
+export const RECURRING_DEFECT_NAMES: readonly DefectName[] = [
+  'charge_missing',
+  'charge_missing:marked-paid',
+  'charge_overdue',
+  'charge_failed',
+  'charge_amount_differs',
+  'charge_duplicated',
+  'charge_unexpected',
+  'charge_unexpected:paused',
+  'charge_ambiguous',
+  'times_billed_differs',
+  'price_differs_from_plan',
+  'card_expires_before_next_charge',
+]
+
+export const RECURRING_INNOCENT_NAMES: readonly DefectName[] = [
+  'innocent:twins',
+  'innocent:surcharge',
+  'innocent:purchase-by-hand',
+  'innocent:purchase-on-another-card',
+  'innocent:partial-refunds',
 ]

@@ -32,6 +32,7 @@ export function createDefectSchedule(options: {
   history: History
   ledger: TruthLedger
   seed: number
+  isEditTold: boolean
   ignoreFilters: (names: readonly string[]) => void
   heedFilters: (names: readonly string[]) => void
 }): DefectSchedule {

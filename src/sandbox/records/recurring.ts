@@ -96,6 +96,8 @@ export interface SubscriptionRow {
   readonly anchorOn: string
   /** Place of `billsOn` in the series that begins with `anchorOn`. */
   readonly seriesIndex: number
+  /** Added to the number of billings that is served; the lie of a defect. */
+  readonly timesBilledLie?: number
 }
 
 /** What a charge takes. */
@@ -103,8 +105,8 @@ export const chargedMinor = (payment: SubscriptionPayment): bigint =>
   payment.setupMinor + payment.recurringMinor + payment.addOnMinor + payment.taxMinor
 
 /** Helcim counts successful billings only. */
-export const timesBilled = ({ payments }: SubscriptionRow): number =>
-  payments.filter(({ status }) => status === 'approved').length
+export const timesBilled = ({ payments, timesBilledLie = 0 }: SubscriptionRow): number =>
+  payments.filter(({ status }) => status === 'approved').length + timesBilledLie
 
 export const countFailed = ({ payments }: SubscriptionRow): number =>
   payments.filter(({ status }) => status === 'declined' || status === 'failed').length

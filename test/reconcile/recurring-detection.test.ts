@@ -1,0 +1,131 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { waitUntilQuiet } from '../../src/cli/settle-down.ts'
+import { toInstant } from '../../src/domain/clock.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
+import { askForDays } from '../../src/jobs/sync/ask-for-lists.ts'
+import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
+import {
+  type DefectOptions,
+  RECURRING_DEFECT_NAMES,
+  RECURRING_INNOCENT_NAMES,
+} from '../../src/sandbox/defects/catalogue.ts'
+import type { Switches } from '../../src/sandbox/options.ts'
+import { addDays, createZone } from '../../src/sandbox/zone.ts'
+import { AGREED, compare, createTally, type Look, nameTruth, withRuntime } from '../days/support.ts'
+
+const DAYS = 18
+const zone = createZone('America/Edmonton')
+const tally = createTally()
+
+afterAll(() => tally.print('Recurring charges'))
+
+/** What Helcim's documents leave open about subscriptions and their charges, other in each row. */
+const CASES: readonly { seed: number; lastDay: string; switches: Partial<Switches> }[] = [
+  { seed: 41, lastDay: '2026-10-14', switches: {} },
+  {
+    seed: 42,
+    lastDay: '2026-11-05',
+    switches: { subscriptionAmount: 'before-tax', waitingParts: 'filled', subObjectsOnList: true },
+  },
+  {
+    seed: 43,
+    lastDay: '2026-11-01',
+    switches: { subscriptionAmount: 'recurring', recurringCharge: 'hours-later', subObjectsOnList: true },
+  },
+  {
+    seed: 44,
+    lastDay: '2026-03-09',
+    switches: {
+      subscriptionDateUpdated: 'never',
+      zone: '-07:00',
+      recurringEnvelope: 'bare',
+      achCodes: 'names',
+      subObjectsOnList: true,
+    },
+  },
+  {
+    seed: 45,
+    lastDay: '2026-07-20',
+    switches: {
+      subscriptionDateUpdated: 'everything',
+      recurringCharge: 'hours-later',
+      hasFailedPayments: 'number',
+      amountTypes: 'four-decimals',
+      statusSpelling: 'APPROVAL',
+      subObjectsOnList: true,
+    },
+  },
+]
+
+function shopOf({ seed, lastDay, switches }: (typeof CASES)[number], names: readonly DefectOptions['name'][]) {
+  const startsOn = addDays(lastDay, -DAYS)
+  const endsAt = zone.at(lastDay, '14:00')
+  const defects = names.map((name, index) => ({
+    name,
+    at: toInstant(zone.at(addDays(lastDay, index % 2 === 0 ? -3 : -4), '13:00') + index * 60_000),
+  }))
+  return {
+    seed,
+    now: new Date(endsAt + 5_000).toISOString(),
+    historyDays: DAYS,
+    switches,
+    scenario: {
+      startsOn,
+      endsAt,
+      customers: 56,
+      salesPerDay: { min: 4, max: 8 },
+      billing: { subscriptions: 54, signUpsPerDay: 0, invoicesPerDay: 1 },
+      defects,
+    },
+  }
+}
+
+/** What a first start reads in its first hours: invoices and ACH, and payments that the list did not show. */
+async function readTheRest({ runtime }: Look): Promise<void> {
+  const { db, account, clock } = runtime.services
+  const { accountId, historyFrom } = account
+  const ask = { accountId, cause: 'the rest', now: clock.now() }
+  const range = { from: historyFrom, to: helcimDate(ask.now), callClass: 'fresh' as const }
+  let pulls = await db.transaction(async (tx) => [
+    ...(await askForDays(tx, ask, range, 'invoice')),
+    ...(await askForDays(tx, ask, range, 'ach_transaction')),
+  ])
+  while (pulls.length > 0) {
+    for (const pull of pulls) await runtime.enqueue.pullPage(pull)
+    if (!(await waitUntilQuiet(runtime, { signal: AbortSignal.timeout(60_000) })))
+      throw new Error('it did not come to rest')
+    pulls = await db.transaction((tx) => askForNeeds(tx, ask, { resources: ['subscription'] }))
+  }
+}
+
+/** Family D alone: what else a shop of this kind shows is told by other tests. */
+const isRecurring = ({ code }: { code: string }) => /^(charge_|times_billed|price_differs|card_expires)/.test(code)
+
+const foundIn = async (look: Look) => (await look.found()).filter(isRecurring)
+
+describe.concurrent('what subscriptions should have brought in is told exactly', () => {
+  it.each(CASES)('seed $seed, until $lastDay, $switches', async (one) => {
+    const shop = shopOf(one, [...RECURRING_DEFECT_NAMES, ...RECURRING_INNOCENT_NAMES])
+    await withRuntime(shop, async (look) => {
+      await look.pullMissing()
+      await readTheRest(look)
+      const truth = nameTruth(look.sandbox.truth().defects.filter(isRecurring))
+      const found = await foundIn(look)
+      const comparison = compare(truth, found)
+      tally.add(truth, found, comparison)
+      expect(comparison).toEqual(AGREED)
+      expect(look.sandbox.state.strikes()).toHaveLength(RECURRING_DEFECT_NAMES.length + RECURRING_INNOCENT_NAMES.length)
+      const { countOpened, countReopened, countResolved, recurring } = await look.reconcileFully()
+      expect({ countOpened, countReopened, countResolved }).toEqual({
+        countOpened: 0,
+        countReopened: 0,
+        countResolved: 0,
+      })
+      for (const { expectedMinor, minors } of recurring) {
+        expect(minors.matched + minors.found + minors.waiting).toBe(expectedMinor)
+      }
+      // The comparison can fail.
+      expect(compare(truth.slice(1), found).extra).toHaveLength(1)
+    })
+  })
+})
