@@ -33,6 +33,7 @@ export function evidenceQuery(mismatch: Mismatch): string {
   const other = OTHER_MIRRORS.find(({ resource }) => resource === subjectKind)
   if (other && RECORD_CODES.includes(code)) return recordQuery(accountId, other, subjectId)
   if (conditions.length > 0) return transactionsQuery(accountId, conditions.join(' or '))
+  if (ids('subscription').length > 0) return paymentsQuery(accountId, ids('subscription'))
   return pullsQuery(accountId, subjectId)
 }
 
@@ -75,6 +76,17 @@ select transaction_id as transaction, created_at_text as created, type, status, 
 from helcim.card_transactions
 where account_id = ${accountId} and (${condition})
 order by transaction_id;`.trim()
+
+const paymentsQuery = (accountId: number, ids: readonly string[]): string =>
+  `
+select p.subscription_id as subscription, p.payment_number as payment, p.due_on::text as due, p.status,
+  p.processed_at_text as processed, round(p.amount_minor / 100.0, 2) as amount, p.count_retries as retries,
+  m.via || ' ' || m.transaction_id as matched
+from helcim.subscription_payments p
+left join recon.matches m on m.account_id = p.account_id and m.subscription_id = p.subscription_id
+  and m.payment_number = p.payment_number and m.rule <> 'declined_try'
+where p.account_id = ${accountId} and p.subscription_id in (${ids.join(', ')})
+order by p.subscription_id, p.payment_number desc;`.trim()
 
 /** @param subjectId `terminal:number` */
 function batchesBesideQuery(accountId: number, subjectId: string): string {

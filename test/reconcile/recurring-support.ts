@@ -1,0 +1,62 @@
+import pino from 'pino'
+import type { JobContext } from '../../src/context.ts'
+import { createPull, listPullsByCause, type Pull } from '../../src/db/pulls.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
+import type { PullWindow } from '../../src/domain/pull.ts'
+import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
+import { resourceOf } from '../../src/jobs/sync/resources.ts'
+import { type RunScope, runReconcile } from '../../src/reconcile/run.ts'
+import type { Look } from '../days/support.ts'
+
+const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription']
+const DAYS = ['card_transaction', 'invoice', 'ach_transaction']
+
+export interface Reader {
+  /** Reads these resources whole, one after the other, as the jobs do, without a queue. */
+  read(cause: string, resources?: readonly string[]): Promise<void>
+  /** Reads the payments of subscriptions that the list did not show with them. */
+  readPayments(cause: string): Promise<void>
+  reconcile(scope: RunScope): ReturnType<typeof runReconcile>
+}
+
+export function createReader({ runtime }: Look): Reader {
+  const { db, account, clock, settings } = runtime.services
+  const { accountId, historyFrom } = account
+  const nothing = async () => {}
+  const context: JobContext = {
+    ...runtime.services,
+    enqueue: { pullPage: nothing, reconcile: nothing, due: nothing, alert: nothing },
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
+    isLastAttempt: true,
+  }
+  const readToEnd = async (cause: string) => {
+    for (;;) {
+      const running = (await listPullsByCause(db, accountId, cause)).find(({ state }) => state === 'running')
+      if (!running) return
+      await resourceOf(running.resource).readPage(context, running)
+    }
+  }
+  const ask = (resource: string, window: PullWindow, cause: string): Promise<{ pull: Pull }> => {
+    const { pageLimit } = resourceOf(resource)
+    return createPull(db, { accountId, resource, window, cause, callClass: 'fresh', pageLimit, now: clock.now() })
+  }
+  return {
+    async read(cause, resources = [...LISTS, ...DAYS]) {
+      const days = { kind: 'days', from: historyFrom, to: helcimDate(clock.now()) } as const
+      for (const resource of resources) {
+        await ask(resource, DAYS.includes(resource) ? days : { kind: 'all' }, cause)
+        await readToEnd(cause)
+      }
+    },
+    async readPayments(cause) {
+      for (;;) {
+        const asked = { accountId, cause, now: clock.now() }
+        const pulls = await db.transaction((tx) => askForNeeds(tx, asked, { resources: ['subscription'] }))
+        if (pulls.length === 0) return
+        await readToEnd(cause)
+      }
+    },
+    reconcile: (scope) => runReconcile(db, { accountId, historyFrom, scope, settings, clock }),
+  }
+}
