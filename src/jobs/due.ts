@@ -56,6 +56,8 @@ export const due = defineJob<JobContext>()({
       ? { outcome: 'failed' as const, reason: `${broken.resource}: ${broken.failWords ?? broken.state}` }
       : { outcome: 'done' as const }
     await finishDue(db, key, { claim, ...end, now: clock.now() })
+    // Whoever dies here leaves it to the judgement after the next poll.
+    if (kind === 'lists') await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `lists-${plannedAt}` })
   },
 })
 

@@ -19,6 +19,7 @@ import { OperatingError } from '../../domain/operating-error.ts'
 import {
   decidePage,
   halves,
+  isCardData,
   isOneAnswer,
   isRoundSize,
   orderOf,
@@ -292,9 +293,12 @@ export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'ac
   for (const one of pulls) if (one.state === 'running') await context.enqueue.pullPage(one)
 }
 
-/** What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. */
-async function askNext(context: JobContext, { accountId, pullId, cause }: Pull): Promise<void> {
-  await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
+/**
+ * What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. Of
+ * the other resources nothing is judged but whether they could be read: once for all of them, when the hour's work ends.
+ */
+async function askNext(context: JobContext, { accountId, pullId, resource, cause }: Pull): Promise<void> {
+  if (isCardData(resource)) await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
   const key = dueOfCause(accountId, cause)
   if (key) await context.enqueue.due(key)
 }
