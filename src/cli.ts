@@ -5,6 +5,7 @@ import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
 import { ACCOUNT_FLAG, runReconcileCommand } from './cli/judge.ts'
 import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatches.ts'
+import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
 import { runStart } from './cli/start.ts'
@@ -15,10 +16,13 @@ import { readConfig } from './config.ts'
 import type { PersonAction } from './db/mismatches/act.ts'
 import { UsageError } from './domain/operating-error.ts'
 import { withoutParameters } from './domain/secret.ts'
+import { RESOURCES } from './jobs/sync/resources.ts'
 import { createLog } from './log.ts'
 
+const RESOURCE_NAMES = [...RESOURCES.keys()]
+
 const program = new Command('tieout')
-  .description('Pulls card data from Helcim within its limits and proves that each batch ties out.')
+  .description('Pulls payment data from Helcim within its limits and proves that each batch ties out.')
   .showHelpAfterError('(tieout --help shows the commands, tieout <command> --help their options)')
   .version(versionOfPackage())
   .exitOverride()
@@ -70,11 +74,19 @@ program
   .command('sync')
   .description('pulls once what is due or asked for; exits 0 only when all of it is complete')
   .option('--account <name>', 'only this account of TIEOUT_ACCOUNTS_FILE; all of them by default')
-  .option('--from <date>', 'first day of card transactions, YYYY-MM-DD, Mountain Time')
+  .option('--from <date>', 'first day of transactions, invoices and ACH, YYYY-MM-DD, Mountain Time')
   .option('--to <date>', 'last day, inclusive')
-  .option('--resource <name...>', 'card_terminal, card_batch, card_transaction; all of them by default')
+  .option('--resource <name...>', `${RESOURCE_NAMES.join(', ')}; all of them by default`)
   .option('--json', 'prints JSON')
   .action(async (options) => exitWith(await runSync(config(), options, interruptible())))
+
+program
+  .command('replay')
+  .description('rebuilds the columns of mirrored records from what was received, without a call')
+  .option('--account <name>', 'only this account; all of them by default')
+  .option('--resource <name...>', `${RESOURCE_NAMES.join(', ')}; all of them by default`)
+  .option('--json', 'prints JSON')
+  .action(async (options) => exitWith(await runReplay(config(), options, interruptible())))
 
 program
   .command('reconcile')

@@ -12,6 +12,7 @@ import { helcimDate } from '../domain/helcim-time.ts'
 import { createHelcimClient } from '../helcim/client.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
 import { createSchedule } from '../jobs/schedule/schedule.ts'
+import { askForMissingLists } from '../jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
@@ -38,7 +39,7 @@ export interface AccountWork {
   readonly services: Services
   /** Starts its schedule. */
   schedule(): Promise<void>
-  /** Asks for the batch list and for every day of the history that was never read completely. */
+  /** Asks for the batch list, for every day of the history and every other list that was never read completely. */
   askForMissing(cause: string): Promise<void>
   /** Puts running pulls back into a queue that may have lost them; a page that waits is not doubled. */
   repair(): Promise<void>
@@ -110,6 +111,7 @@ export async function openAccount(
       const pulls = await db.transaction(async (tx) => [
         ...(await askForHistory(tx, ask, historyFrom)),
         ...(await askForBatches(tx, ask)),
+        ...(await askForMissingLists(tx, ask)),
       ])
       // Pulls that a former process left running are taken up as well.
       const left = await listRunningPulls(db, accountId)

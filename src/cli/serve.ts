@@ -13,6 +13,7 @@ import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshne
 import { type CallFacts, createMetrics } from '../http/metrics.ts'
 import { startHttpServer } from '../http/server.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
+import { rereadMsMax } from '../jobs/sync/ask-for-due-lists.ts'
 import { TERMINALS_EVERY_MS } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
@@ -140,8 +141,10 @@ function dueAfterBy({ syncCron, zone }: AccountSettings): FreshnessRule['dueAfte
         return next(FIXED_CRONS.recent, at)
       case 'card_terminal':
         return next(syncCron, toInstant(at + TERMINALS_EVERY_MS))
-      default:
+      case 'card_batch':
         return next(syncCron, at)
+      default:
+        return next(FIXED_CRONS.lists, toInstant(at + rereadMsMax(resource)))
     }
   }
 }

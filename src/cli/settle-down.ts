@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Services } from '../context.ts'
-import { listRunningPulls } from '../db/pulls.ts'
+import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import { asDatabaseTrouble } from '../db/trouble.ts'
 import { OperatingError, UsageError } from '../domain/operating-error.ts'
 import type { Runtime } from './runtime.ts'
@@ -71,15 +71,18 @@ async function look({ services, queue }: Quieting): Promise<PullProgress & { isQ
   const { waiting, active, delayed } = await queue.counts()
   const { rows } = await db.execute<Record<string, string>>(sql`
     select (select count(*) from recon.marks where account_id = ${account.accountId}) as marks,
-      (select count(*) from recon.covered_days where account_id = ${account.accountId}) as covered,
+      (select count(*) from recon.covered_days
+        where account_id = ${account.accountId} and resource = 'card_transaction') as covered,
       (select count(*) from helcim.card_transactions where account_id = ${account.accountId}) as transactions,
       (select count(*) from recon.calls where account_id = ${account.accountId}) as calls`)
   const [row = {}] = rows
-  const daysRunning = running.reduce(
-    (days, { window }) =>
-      days + (window.kind === 'days' ? (Date.parse(window.to) - Date.parse(window.from)) / 86_400_000 + 1 : 0),
-    0,
-  )
+  const daysRunning = running
+    .filter(isOfCardDays)
+    .reduce(
+      (days, { window }) =>
+        days + (window.kind === 'days' ? (Date.parse(window.to) - Date.parse(window.from)) / 86_400_000 + 1 : 0),
+      0,
+    )
   const daysCovered = Number(row.covered)
   const isIdle = waiting + active + delayed === 0
   return {

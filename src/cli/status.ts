@@ -1,10 +1,12 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../db/accounts.ts'
-import { listResourceStates, listUncoveredDays } from '../db/coverage.ts'
+import { listResourceExtents, listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
+import { countDetails } from '../db/needs.ts'
 import { loadOverview } from '../db/overview.ts'
-import { addDays } from '../domain/calendar.ts'
+import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { RESOURCES } from '../jobs/sync/resources.ts'
 import { type AccountOption, withAccount, withAccounts } from './judge.ts'
 import { say, table } from './paint.ts'
 import { clockOf, type OpenDatabase } from './runtime.ts'
@@ -14,9 +16,10 @@ import { showTerminals } from './show-terminals.ts'
 export function runStatus(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
   if (options.json) {
     return withAccount(config, options, async (database, account) => {
-      const { overview, missing, states } = await look(config, database, account)
+      const { overview, missing, resources, details } = await look(config, database, account)
       const { name, historyFrom } = account
-      say(JSON.stringify({ account: name, historyFrom, ...overview, missing, resources: states.map(toJson) }, null, 2))
+      const shown = { account: name, historyFrom, ...overview, missing, details, resources: resources.map(toJson) }
+      say(JSON.stringify(shown, null, 2))
       return 0
     })
   }
@@ -33,18 +36,31 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
   const clock = clockOf(config)
   const now = clock.now()
   const yesterday = addDays(helcimDate(now), -1)
-  const history = { accountId, resource: 'card_transaction', from: historyFrom, to: yesterday }
+  const asked = await listResourceStates(db, accountId)
+  const extents = await listResourceExtents(db, accountId)
+  const neverAsked = [...RESOURCES.keys()].filter((name) => !asked.some(({ resource }) => resource === name))
+  const states = [...asked, ...neverAsked.map(neverAskedFor)]
+  const missingOf = (resource: string) =>
+    listUncoveredDays(db, { accountId, resource, from: historyFrom, to: yesterday })
+  const resources: ResourceView[] = []
+  for (const state of states) {
+    const { resource, windowKind } = state
+    const extent = extents.find((one) => one.resource === resource)
+    const missing = windowKind === 'days' ? await missingOf(resource) : []
+    resources.push({ ...state, countRecords: extent?.countRecords ?? 0, lastDay: extent?.lastDay ?? null, missing })
+  }
   return {
     now,
     yesterday,
     overview: await loadOverview(db, accountId, { minuteMs: clock.realMs(60_000), hourMs: clock.realMs(3_600_000) }),
-    states: await listResourceStates(db, accountId),
-    missing: await listUncoveredDays(db, history),
+    resources,
+    missing: await missingOf('card_transaction'),
+    details: await countDetails(db, accountId),
   }
 }
 
 async function show(config: Config, database: OpenDatabase, account: Account): Promise<void> {
-  const { now, yesterday, overview, states, missing } = await look(config, database, account)
+  const { now, yesterday, overview, resources, missing, details } = await look(config, database, account)
   const { name, historyFrom, accountId } = account
   // Of the environment: an accounts file may say otherwise, and needs its tokens to be read.
   const { limits } = config.helcim
@@ -63,25 +79,60 @@ async function show(config: Config, database: OpenDatabase, account: Account): P
   say()
   say(
     table(
-      ['resource', 'read as', 'last complete', 'last ended', 'reason'],
-      states.map((state) => [
-        state.resource,
-        state.windowKind === 'all' ? 'whole list' : 'days',
-        state.lastCompleteAt === null ? 'never' : ageText(now, state.lastCompleteAt),
-        state.lastState,
-        state.lastFailWords ?? '',
+      ['resource', 'records', 'read as', 'proved', 'last complete', 'last ended', 'reason'],
+      resources.map((one) => [
+        one.resource,
+        String(one.countRecords),
+        one.windowKind === 'all' ? 'whole list' : 'days',
+        provedText(one),
+        one.lastCompleteAt === null ? 'never' : ageText(now, one.lastCompleteAt),
+        one.lastState.replace('_', ' '),
+        one.lastFailWords ?? '',
       ]),
+      [1],
     ),
   )
+  if (details.countSubscriptions > 0) {
+    say()
+    say(`  payments of ${details.countRead} of ${details.countSubscriptions} subscriptions were read, each by itself`)
+  }
   say()
   say(await showTerminals(database.db, accountId))
 }
 
-const toJson = ({
-  lastCompleteAt,
-  firstAskedAt,
-  ...state
-}: Awaited<ReturnType<typeof listResourceStates>>[number]) => ({
+/** One resource as it is read as a whole or by days. */
+type ResourceView = ResourceState & {
+  readonly countRecords: number
+  readonly lastDay: string | null
+  /** Days of the history that were not read completely. */
+  readonly missing: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]
+}
+
+const neverAskedFor = (resource: string): ResourceState => ({
+  resource,
+  windowKind: RESOURCES.get(resource)?.rhythm?.kind === 'days' ? 'days' : 'all',
+  lastCompleteAt: null,
+  lastState: 'not asked yet',
+  lastFailCode: null,
+  lastFailWords: null,
+  firstAskedAt: null,
+})
+
+/** How far, in a few words. */
+function provedText({ windowKind, lastCompleteAt, lastState, lastDay, missing }: ResourceView): string {
+  if (lastState === 'not_permitted') return 'not permitted'
+  if (windowKind === 'all') return lastCompleteAt === null ? 'no' : 'all of it'
+  if (lastDay === null) return 'no'
+  const countMissing = missing.reduce(
+    (days, { from, to }) => days + (Date.parse(to) - Date.parse(from)) / DAY_MS + 1,
+    0,
+  )
+  return countMissing === 0 ? `to ${lastDay}` : `to ${lastDay}, ${countMissing} days missing`
+}
+
+const DAY_MS = 86_400_000
+
+const toJson = ({ lastCompleteAt, firstAskedAt, ...state }: ResourceView) => ({
   ...state,
   lastCompleteAt: lastCompleteAt === null ? null : new Date(lastCompleteAt).toISOString(),
   firstAskedAt: firstAskedAt === null ? null : new Date(firstAskedAt).toISOString(),

@@ -1,19 +1,23 @@
 import { type AccountSettings, readAccounts } from '../accounts-file.ts'
 import type { Config } from '../config.ts'
-import type { Services } from '../context.ts'
+import type { Enqueue, Services } from '../context.ts'
 import type { Tx } from '../db/client.ts'
 import { listPullsByCause, type Pull } from '../db/pulls.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { subjectText } from '../domain/pull.ts'
-import { askForBatches, askForDays, askForHistory, askForList } from '../jobs/sync/ask-for-lists.ts'
-import { RESOURCES } from '../jobs/sync/resources.ts'
+import { askForDueDays } from '../jobs/sync/ask-for-due-lists.ts'
+import { type Ask, askForBatches, askForDays, askForHistory, askForList } from '../jobs/sync/ask-for-lists.ts'
+import { askForNeeds } from '../jobs/sync/ask-for-needs.ts'
+import type { Resource } from '../jobs/sync/resource.ts'
+import { resourceOf } from '../jobs/sync/resources.ts'
 import { createLog } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
 import { dateOf } from './date-option.ts'
 import type { AccountOption } from './judge.ts'
 import { paint, say, table } from './paint.ts'
+import { resourcesOf } from './resource-option.ts'
 import { openRuntime } from './runtime.ts'
 import { waitUntilQuiet } from './settle-down.ts'
 
@@ -47,7 +51,11 @@ export async function runSync(config: Config, options: SyncOptions, signal: Abor
     for (const work of works) await work.repair()
     let isQuiet = true
     for (const { services } of works) {
-      isQuiet = (await waitUntilQuiet({ services, queue: runtime.queue }, ended)) && isQuiet
+      const beQuiet = () => waitUntilQuiet({ services, queue: runtime.queue }, ended)
+      isQuiet =
+        (await beQuiet()) &&
+        (await readNeeded({ services, enqueue: runtime.enqueue, beQuiet }, cause, resources)) &&
+        isQuiet
     }
     const read: Read[] = []
     for (const { services, settings } of works) {
@@ -60,6 +68,30 @@ export async function runSync(config: Config, options: SyncOptions, signal: Abor
   } finally {
     await runtime.close({ deadlineMs: 10_000 })
   }
+}
+
+/** Single readings that the lists show to be needed, a few at a time until none is. @returns false when interrupted */
+async function readNeeded(
+  { services, enqueue, beQuiet }: { services: Services; enqueue: Enqueue; beQuiet: () => Promise<boolean> },
+  cause: string,
+  resources: readonly string[],
+): Promise<boolean> {
+  const { db, account, clock } = services
+  for (;;) {
+    const ask = { accountId: account.accountId, cause, now: clock.now() }
+    const pulls = await db.transaction((tx) => askForNeeds(tx, ask, { resources }))
+    const running = pulls.filter(({ state }) => state === 'running')
+    // What ended without success is asked for by a later command.
+    if (running.length === 0) return true
+    for (const pull of running) await enqueue.pullPage(pull)
+    if (!(await beQuiet())) return false
+  }
+}
+
+/** Of days, as far as it was said. */
+interface Range {
+  readonly from: BusinessDate | undefined
+  readonly to: BusinessDate | undefined
 }
 
 interface Read {
@@ -79,23 +111,46 @@ async function ask(
   { account, clock }: Services,
   cause: string,
   resources: readonly string[],
-  range: { from: BusinessDate | undefined; to: BusinessDate | undefined },
+  range: Range,
 ): Promise<void> {
   const now = clock.now()
   const input = { accountId: account.accountId, cause, now }
   const today = helcimDate(now)
+  const { from: first = account.historyFrom, to: last = today } = range
+  if (first > last) throw new UsageError(`--from ${first} is after --to ${last}`)
   const pulls: Pull[] = []
   if (resources.includes('card_transaction')) {
     if (range.from === undefined && range.to === undefined)
       pulls.push(...(await askForHistory(tx, input, account.historyFrom)))
     const from = range.from ?? (range.to === undefined ? today : account.historyFrom)
     const to = range.to ?? today
-    if (from > to) throw new UsageError(`--from ${from} is after --to ${to}`)
     const isCovered = pulls.some(({ window }) => window.kind === 'days' && window.from <= from && window.to >= to)
     if (!isCovered) pulls.push(...(await askForDays(tx, input, { from, to, callClass: 'fresh' })))
   }
   if (resources.includes('card_terminal')) await askForList(tx, input, 'card_terminal')
   if (resources.includes('card_batch')) await askForBatches(tx, input)
+  for (const resource of resources.map(resourceOf)) await askForOther(tx, input, resource, { account, today, range })
+}
+
+/** Everything but card data: the list, or the days that are asked for; unless said those that are due, and today. */
+async function askForOther(
+  tx: Tx,
+  ask: Ask,
+  resource: Resource,
+  { account, today, range }: { account: Services['account']; today: BusinessDate; range: Range },
+): Promise<void> {
+  const { name, rhythm } = resource
+  if (rhythm?.kind === 'list') await askForList(tx, ask, name)
+  if (rhythm?.kind !== 'days') return
+  const { historyFrom } = account
+  if (range.from !== undefined || range.to !== undefined) {
+    const { from = historyFrom, to = today } = range
+    await askForDays(tx, ask, { from, to, callClass: 'fresh' }, name)
+    return
+  }
+  const due = await askForDueDays(tx, ask, resource, { rhythm, historyFrom })
+  const isToday = due.some(({ window }) => window.kind === 'days' && window.to >= today)
+  if (!isToday) await askForDays(tx, ask, { from: today, to: today, callClass: 'fresh' }, name)
 }
 
 function show(read: readonly Read[], isJson: boolean): void {
@@ -145,14 +200,4 @@ function reasonsOf(pulls: readonly Pull[]): string[] {
     return ['HELCIM_API_TOKEN: Helcim does not accept the token; set a valid one', ...ofWindows]
   const stopped = failed.find(({ failCode }) => failCode === 'ACCOUNT_STOPPED')
   return stopped ? [stopped.failWords ?? '', ...ofWindows] : ofWindows
-}
-
-function resourcesOf(asked: readonly string[] | undefined): string[] {
-  const known = [...RESOURCES.keys()]
-  if (!asked || asked.length === 0) return known
-  const names = asked.map((name) => name.replaceAll('-', '_').replace(/(ch)es$|s$/, '$1'))
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    throw new UsageError(`--resource: there is no "${unknown}"; choose from ${known.join(', ')}`)
-  return names
 }

@@ -2,10 +2,12 @@ import { type SQL, sql } from 'drizzle-orm'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
+import { ALL_MIRRORS } from './mirror/mirrors.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /** Records that the days of a window were read completely by a pull that began at `readAt`; never moves backwards. */
@@ -31,19 +33,18 @@ export async function markVanished<R>(
   mirror: MirrorTable<R>,
   input: {
     accountId: number
-    from: BusinessDate
-    to: BusinessDate
+    /** What was read completely. */
+    window: PullWindow
     seenIds: readonly HelcimId[]
     readAt: Instant
     now: Instant
   },
 ): Promise<number> {
-  if (mirror.dateColumn === null) throw new Error(`${mirror.resource} has no date to cut a window by`)
   const id = sql.raw(mirror.idColumn)
   const marks = mirror.marks
   const { rows } = await tx.execute<{ subject: string | null }>(sql`
     update ${sql.raw(mirror.table)} set vanished_at = ${timestamp(input.now)}
-    where account_id = ${input.accountId} and ${sql.raw(mirror.dateColumn)} between ${input.from}::date and ${input.to}::date
+    where account_id = ${input.accountId} and ${isWithin(mirror, input.window)}
       and vanished_at is null and observed_at < ${timestamp(input.readAt)}
       and not (${id} = any(${arrayOf(input.seenIds)}::bigint[]))
     returning ${marks ? sql.raw(marks.column) : sql`null`}::text as subject`)
@@ -57,6 +58,15 @@ export async function markVanished<R>(
   return rows.length
 }
 
+function isWithin<R>({ resource, idColumn, dateColumn, codeColumn }: MirrorTable<R>, window: PullWindow): SQL {
+  if (window.kind === 'all') return sql`true`
+  if (window.kind === 'one') return sql`${sql.raw(idColumn)} = ${window.id}`
+  if (window.kind === 'days' && dateColumn !== null)
+    return sql`${sql.raw(dateColumn)} between ${window.from}::date and ${window.to}::date`
+  if (window.kind === 'code' && codeColumn !== null) return sql`${sql.raw(codeColumn)} = ${window.code}`
+  throw new Error(`no reading of ${resource} by ${window.kind} is complete`)
+}
+
 export interface DayRange {
   readonly accountId: number
   readonly resource: string
@@ -67,7 +77,11 @@ export interface DayRange {
 /** Days between two dates that no pull has read completely, as ranges, the oldest first. */
 export const listUncoveredDays = (tx: Tx, range: DayRange) => listDaysWithout(tx, range, sql`true`)
 
-/** The same, and days whose last complete reading began before they were over: rows may have come since. */
+/** The same, and days whose last complete reading began before `readBefore`. */
+export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
+  listDaysWithout(tx, range, sql`c.read_at > ${timestamp(readBefore)}`)
+
+/** Days without any complete reading, and those whose last complete reading began before they were over: rows may have come since. */
 export const listUnprovedDays = (tx: Tx, range: DayRange) =>
   listDaysWithout(tx, range, sql`c.read_at >= (c.day + 1)::timestamp at time zone ${HELCIM_ZONE}`)
 
@@ -92,6 +106,34 @@ async function listDaysWithout(
     else ranges.push({ from: day, to: day })
   }
   return ranges
+}
+
+/** How many records of each resource are mirrored as present, and for resources read by days how far they are proved. */
+export interface ResourceExtent {
+  readonly resource: string
+  readonly countRecords: number
+  /** First and last day of those read completely; null for lists. */
+  readonly firstDay: string | null
+  readonly lastDay: string | null
+}
+
+export async function listResourceExtents(tx: Tx, accountId: number): Promise<ResourceExtent[]> {
+  const counts = ALL_MIRRORS.map(
+    ({ resource, table }) => `select '${resource}' as resource, count(*) as count
+    from ${table} where account_id = ${accountId} and vanished_at is null`,
+  ).join(' union all ')
+  const { rows } = await tx.execute<Record<string, string | null>>(sql`
+    select c.resource, c.count, d.first_day, d.last_day from (${sql.raw(counts)}) c
+    left join (
+      select resource, min(day)::text as first_day, max(day)::text as last_day
+      from recon.covered_days where account_id = ${accountId} group by resource
+    ) d using (resource) order by 1`)
+  return rows.map((row) => ({
+    resource: String(row.resource),
+    countRecords: Number(row.count),
+    firstDay: row.first_day ?? null,
+    lastDay: row.last_day ?? null,
+  }))
 }
 
 export interface ResourceState {

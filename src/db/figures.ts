@@ -3,6 +3,7 @@ import type { BusinessDate } from '../domain/calendar.ts'
 import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import { isCardData } from '../domain/pull.ts'
 import { instantOf } from './batch-facts.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
@@ -73,17 +74,29 @@ export async function loadFigures(
   }
 }
 
-/** For every list that is read as a whole or by days: when it was last proved. */
+/**
+ * For every list that is read as a whole or by days: when it was last proved. What this token may not read, beside card
+ * data, is left out: it is not stale, and `status` says so.
+ */
 export async function listProofs(tx: Tx, accountId: number): Promise<ResourceProof[]> {
-  const { rows } = await tx.execute<{ resource: string; proved_at: string | null; first_asked_at: string }>(sql`
+  const { rows } = await tx.execute<{
+    resource: string
+    proved_at: string | null
+    first_asked_at: string
+    last_state: string | null
+  }>(sql`
     select resource, min(started_at) as first_asked_at,
       max(finished_at) filter (where state = 'complete'
-        and (window_kind = 'all' or to_date >= (started_at at time zone ${HELCIM_ZONE})::date)) as proved_at
+        and (window_kind = 'all' or to_date >= (started_at at time zone ${HELCIM_ZONE})::date)) as proved_at,
+      (array_agg(state order by pull_id desc) filter (where state <> 'running'))[1] as last_state
     from recon.pulls where account_id = ${accountId} and window_kind in ('all', 'days')
     group by resource order by resource`)
   return rows.flatMap((row) => {
     const firstAskedAt = instantOf(row.first_asked_at)
-    return firstAskedAt === null ? [] : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt }
+    const isBeyondToken = row.last_state === 'not_permitted' && !isCardData(row.resource)
+    return firstAskedAt === null || isBeyondToken
+      ? []
+      : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt }
   })
 }
 

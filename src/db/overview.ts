@@ -32,8 +32,10 @@ export async function loadOverview(
       (select count(*) from recon.batch_checks where account_id = ${accountId} and state = 'tied') as tied,
       (select count(*) from recon.batch_checks where account_id = ${accountId} and state in ('differs', 'missing')) as differing,
       (select count(*) from recon.batch_checks where account_id = ${accountId} and state = 'waiting') as waiting,
-      (select min(day)::text from recon.covered_days where account_id = ${accountId}) as first_day,
-      (select max(day)::text from recon.covered_days where account_id = ${accountId}) as last_day,
+      (select min(day)::text from recon.covered_days
+        where account_id = ${accountId} and resource = 'card_transaction') as first_day,
+      (select max(day)::text from recon.covered_days
+        where account_id = ${accountId} and resource = 'card_transaction') as last_day,
       count(*) as calls,
       count(*) filter (where status = 429) as rate_limited,
       count(*) filter (where counted_from > clock_timestamp() - make_interval(secs => ${windows.minuteMs / 1000})) as minute,

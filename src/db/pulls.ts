@@ -186,6 +186,10 @@ export async function listRunningPulls(tx: Tx, accountId: number): Promise<Pull[
   return rows.map(toPull)
 }
 
+/** True while days of card transactions are read: most differences of batches are rows still on their way. */
+export const isOfCardDays = ({ resource, window }: Pull): boolean =>
+  resource === 'card_transaction' && window.kind === 'days'
+
 /** Pulls that one piece of due work or one command asked for, parts of split windows included. */
 export async function listPullsByCause(tx: Tx, accountId: number, cause: string): Promise<Pull[]> {
   const rows = await tx
@@ -237,6 +241,8 @@ export function subjectOf(window: PullWindow): string {
       return String(window.cardBatchId)
     case 'one':
       return String(window.id)
+    case 'code':
+      return window.code
     case 'batch_number':
       return `${window.terminalId}:${window.batchNumber}`
   }
@@ -252,6 +258,8 @@ function windowOf(row: typeof pulls.$inferSelect): PullWindow {
       return { kind: 'card_batch', cardBatchId: BigInt(row.subject) }
     case 'one':
       return { kind: 'one', id: BigInt(row.subject) }
+    case 'code':
+      return { kind: 'code', code: row.subject }
     case 'batch_number': {
       const [terminalId = '', batchNumber = ''] = row.subject.split(':')
       return { kind: 'batch_number', terminalId: BigInt(terminalId), batchNumber: BigInt(batchNumber) }

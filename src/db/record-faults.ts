@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from './client.ts'
+import { OTHER_MIRRORS } from './mirror/mirrors.ts'
 
 /** Records that could not be read when they were last returned. */
 export interface UndecodedRecord {
@@ -51,6 +52,41 @@ export async function listVanished(tx: Tx, accountId: number): Promise<Transacti
     where account_id = ${accountId} and vanished_at is not null order by transaction_id`)
   return rows.map(toFault)
 }
+
+/** A record of another resource than card transactions that has something about it. */
+export interface OtherFault {
+  readonly resource: string
+  readonly id: bigint
+}
+
+/** Records with values outside the known ones. */
+export async function listOtherUnknownValues(
+  tx: Tx,
+  accountId: number,
+): Promise<(OtherFault & { unknownValues: { field: string; value: string }[] })[]> {
+  const condition = 'unknown_values is not null and vanished_at is null'
+  const { rows } = await tx.execute<OtherRow>(ofOthers(accountId, 'unknown_values', condition))
+  return rows.map((row) => ({ ...toOther(row), unknownValues: JSON.parse(row.value ?? '[]') }))
+}
+
+/** Records that a complete reading of their list or day no longer returned. */
+export async function listOtherVanished(tx: Tx, accountId: number): Promise<OtherFault[]> {
+  const { rows } = await tx.execute<OtherRow>(ofOthers(accountId, 'null', 'vanished_at is not null'))
+  return rows.map(toOther)
+}
+
+/** One statement over all tables; each has a partial index for either condition. */
+const ofOthers = (accountId: number, value: string, condition: string) =>
+  sql.raw(
+    `${OTHER_MIRRORS.map(
+      ({ resource, table, idColumn }) => `select '${resource}' as resource, ${idColumn} as id, ${value}::text as value
+        from ${table} where account_id = ${accountId} and ${condition}`,
+    ).join(' union all ')} order by 1, 2`,
+  )
+
+type OtherRow = { resource: string; id: string; value: string | null }
+
+const toOther = ({ resource, id }: OtherRow): OtherFault => ({ resource, id: BigInt(id) })
 
 export interface ChangedTransaction extends TransactionFault {
   /** Watched fields as they were when the record was first seen to differ, where they still differ. */

@@ -10,8 +10,13 @@ export type PullWindow =
   | { readonly kind: 'card_batch'; readonly cardBatchId: HelcimId }
   /** One record by its id. */
   | { readonly kind: 'one'; readonly id: HelcimId }
+  /** The records that go by this code or number, asked for by a filter of the list. */
+  | { readonly kind: 'code'; readonly code: string }
   /** The batch that a terminal counted as `batchNumber`: confirms or fills a hole. */
   | { readonly kind: 'batch_number'; readonly terminalId: HelcimId; readonly batchNumber: bigint }
+
+/** Card data are what every proof rests on; the other resources may be beyond what a token is allowed to read. */
+export const isCardData = (resource: string): boolean => resource.startsWith('card_')
 
 /** The window in a person's words. */
 export function subjectText(window: PullWindow): string {
@@ -24,10 +29,15 @@ export function subjectText(window: PullWindow): string {
       return `card batch ${window.cardBatchId}`
     case 'one':
       return `id ${window.id}`
+    case 'code':
+      return window.code
     case 'batch_number':
       return `batch no. ${window.batchNumber} of terminal ${window.terminalId}`
   }
 }
+
+/** True for a window that one answer fills: nothing of it lies on a second page. */
+export const isOneAnswer = ({ kind }: PullWindow): boolean => kind === 'one' || kind === 'code'
 
 export type ListOrder = 'descending' | 'ascending' | 'none'
 
@@ -48,12 +58,16 @@ export function orderOf(ids: readonly HelcimId[], soFar: ListOrder | null, lastI
 
 /** Page sizes at which servers like to cut: a page of just that many rows may be a silent maximum (API.md, point 3). */
 const ROUND_SIZES = new Set([10, 20, 25, 50, 100, 125, 200, 250, 500, 1_000])
+/** True when pages may well be cut at so many rows. */
+export const isRoundSize = (countRows: number): boolean => ROUND_SIZES.has(countRows)
 const PAGES_MAX = 2_000
 
 export interface PageSeen {
   readonly page: number
-  /** Rows asked for. */
-  readonly limit: number
+  /** Rows asked for; null where the list takes no number, and only an empty page shows its end. */
+  readonly limit: number | null
+  /** True where the place of a page is told by a number of rows, which may count from 0 or from 1. */
+  readonly isByOffset: boolean
   /** Rows that came, unreadable ones included. */
   readonly countRows: number
   /** Of these, ids that no earlier page of this walk had, and ids that one had. */
@@ -86,7 +100,8 @@ export function decidePage(seen: PageSeen): PageDecision {
     // Where page 2 repeats page 1, the parameter may be ignored and nobody can say what lies behind it. Later on, some
     // servers repeat the last page past the end, and do so for the next one too; a page that merely came twice, or was
     // pushed down by a page of new rows, does not.
-    if (page === 2) return 'stuck'
+    // A list without a limit is asked for page 2 whatever page 1 held: most likely it has nothing more.
+    if (page === 2) return limit === null && !isRoundSize(countRows) && seen.isRepeatOfLast ? 'end' : 'stuck'
     if (!seen.isRepeatOfLast) return 'walk-again'
     return seen.isAfterRepeat ? 'end' : 'next'
   }
@@ -94,10 +109,12 @@ export function decidePage(seen: PageSeen): PageDecision {
   if (countRows === 0) return 'end'
   if (countRepeated > 0 && page > 1) {
     const isPushedDown = seen.order === 'descending' && seen.isRepeatAtHead
-    if (!isPushedDown) return 'walk-again'
+    // Of a count from 1 each stretch begins with the last row of the one before; nothing lies between them.
+    const isCountedFromOne = seen.isByOffset && seen.isRepeatAtHead && countRepeated === 1
+    if (!isPushedDown && !isCountedFromOne) return 'walk-again'
   }
-  if (countRows >= limit) return 'next'
-  return ROUND_SIZES.has(countRows) && countRows >= seen.largestPage ? 'next' : 'end'
+  if (limit === null || countRows >= limit) return 'next'
+  return isRoundSize(countRows) && countRows >= seen.largestPage ? 'next' : 'end'
 }
 
 /** Cuts a window of days in two, or says that it cannot be cut. */

@@ -32,6 +32,7 @@ export async function decodePage<R>(
   for (const [index, item] of items.entries()) {
     if (index % RECORDS_PER_TURN === 0) await nextTurn()
     const value = sound(endpoint, () => parseJson(item))
+    if (!isHeld(endpoint, value)) continue
     const outcome = decodeValue(endpoint, value, {
       place: `page ${page} #${index + 1}`,
       isBrokenText: body?.isUtf8 === false && item.includes(REPLACEMENT),
@@ -60,18 +61,58 @@ export function decodeRecord<R>(endpoint: RecordShape<R> & Source, body: AnswerB
   return decodeValue(endpoint, value, { place: 'the only one', isBrokenText })
 }
 
+/**
+ * Reads an answer to a single id, bare or wrapped. Without a record in it (204, an empty list where one is due) the page
+ * is empty: Helcim does not have it.
+ * @throws HelcimError as `decodePage`
+ */
+export async function decodeSingle<R>(
+  endpoint: RecordShape<R> & Source,
+  body: AnswerBody | null,
+): Promise<DecodedPage<R>> {
+  if (body === null) return { records: [], undecodable: [] }
+  const text = sound(endpoint, () => singleOf(endpoint, body.text))
+  if (text === null) return decodePage(endpoint, body)
+  const isThere = isHeld(
+    endpoint,
+    sound(endpoint, () => parseJson(text)),
+  )
+  if (!isThere) return { records: [], undecodable: [] }
+  const outcome = decodeRecord(endpoint, { ...body, text })
+  return outcome.isDecoded
+    ? { records: [outcome.decoded], undecodable: [] }
+    : { records: [], undecodable: [outcome.undecodable] }
+}
+
+/** The text of the record in an answer that is sound as a whole; null when there is none, and it is to be read as a list. */
+function singleOf<R>({ idKey }: RecordShape<R>, text: string): string | null {
+  parseJson(text)
+  const parts = splitJson(text)
+  if (parts.kind !== 'object') return null
+  if (parts.members.has(idKey)) return text
+  for (const key of SINGLE_WRAPPER_KEYS) {
+    const member = parts.members.get(key)
+    const inner = member === undefined ? undefined : splitJson(member)
+    if (member !== undefined && inner?.kind === 'object' && inner.members.has(idKey)) return member
+  }
+  return null
+}
+
 const RECORDS_PER_TURN = 50
 /** What a decoder of UTF-8 writes for bytes that are none. */
 const REPLACEMENT = '\uFFFD'
 /** Where a list hides when the answer is an object (API.md, point 1). */
-const WRAPPER_KEYS = ['data', 'transactions', 'batches', 'terminals', 'items', 'value']
+const WRAPPER_KEYS = ['data', 'transactions', 'batches', 'terminals', 'customers', 'invoices', 'items', 'value']
+/** Where a single record hides when the answer is an object around it (API.md §8 and §11). */
+const SINGLE_WRAPPER_KEYS = ['data', 'transaction', 'customer']
 
 function decodeValue<R>(
   shape: RecordShape<R>,
   value: JsonValue,
   { place, isBrokenText }: { place: string; isBrokenText: boolean },
 ): RecordOutcome<R> {
-  const { content, cardTokens, isMasked } = withoutSecrets(value)
+  const { content: all, tokens, isMasked } = withoutSecrets(value)
+  const content = (isJsonObject(all) && shape.select?.(all)) || all
   const raw = stringifyJson(content)
   const refuse = (key: string, reason: string): RecordOutcome<R> => ({
     isDecoded: false,
@@ -81,7 +122,8 @@ function decodeValue<R>(
 
   const reading: Reading = {
     object: content,
-    cardToken: cardTokens.get('cardToken') ?? null,
+    tokens,
+    place: '',
     problems: [],
     unknownValues: [],
   }
@@ -90,19 +132,23 @@ function decodeValue<R>(
   if (isBrokenText) return refuse(String(id), 'its text is not UTF-8')
   const record = shape.decode(reading, id)
   if (reading.problems.length > 0) return refuse(String(id), reading.problems.join('; '))
-  const contentHash = hashOf(content, cardTokens)
+  const contentHash = hashOf(content, tokens)
   const { unknownValues } = reading
   return { isDecoded: true, decoded: { id, record, raw, contentHash, unknownValues, cardNumberMasked: isMasked } }
 }
 
 /** A masked card number enters in its masked form: from a digest over all of it, the hidden digits could be guessed. */
-function hashOf(content: JsonValue, cardTokens: ReadonlyMap<string, JsonValue>): string {
+function hashOf(content: JsonValue, tokens: ReadonlyMap<string, JsonValue>): string {
   let text = stringifySorted(content)
-  for (const place of [...cardTokens.keys()].sort()) {
-    text += `\n${place}\n${stringifySorted(cardTokens.get(place) ?? null)}`
+  for (const place of [...tokens.keys()].sort()) {
+    text += `\n${place}\n${stringifySorted(tokens.get(place) ?? null)}`
   }
   return hash('sha256', text, 'hex')
 }
+
+/** False for an object that does not hold a record of this kind; what is no object is for the decoder to refuse. */
+const isHeld = <R>({ select }: RecordShape<R>, value: JsonValue): boolean =>
+  !select || !isJsonObject(value) || select(value) !== null
 
 /** The texts of a list's records, from a bare list or a wrapper around one. */
 function listOf(source: Source, text: string): readonly string[] {

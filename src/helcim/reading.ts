@@ -1,7 +1,9 @@
+import type { BusinessDate } from '../domain/calendar.ts'
 import { parseHelcimTime } from '../domain/helcim-time.ts'
 import { currencyDigits, parseMinor } from '../domain/money.ts'
 import type { HelcimId, HelcimTime, UnknownValue } from '../domain/record.ts'
-import { isJsonNumber, type JsonObject, type JsonValue, stringifyJson } from './json.ts'
+import type { HelcimDay } from '../domain/recurring.ts'
+import { isJsonList, isJsonNumber, isJsonObject, type JsonObject, type JsonValue, stringifyJson } from './json.ts'
 
 /**
  * One record while it is being read. Readers note what they cannot make sense of in `problems` and hand back a
@@ -9,8 +11,10 @@ import { isJsonNumber, type JsonObject, type JsonValue, stringifyJson } from './
  */
 export interface Reading {
   readonly object: JsonObject
-  /** Cut out of `object` before anything else saw it. */
-  readonly cardToken: JsonValue
+  /** Cut out of the record before anything else saw it, by place: `cardToken`, `cards.0.cardToken`. */
+  readonly tokens: ReadonlyMap<string, JsonValue>
+  /** Where `object` lies in the record: empty for the record itself, `cards.0.` for a part of it. */
+  readonly place: string
   readonly problems: string[]
   readonly unknownValues: UnknownValue[]
 }
@@ -106,6 +110,92 @@ export function readFlag(reading: Reading, key: string): boolean {
   return false
 }
 
+/** As `readFlag`, and any number above 0 is true (API.md, point 14). */
+export function readFlagOrCount(reading: Reading, key: string): boolean {
+  const text = textOf(reading.object[key]) ?? ''
+  return /^[1-9]\d*$/.test(text) || readFlag(reading, key)
+}
+
+/** As `readMinor`, but a missing key, `""` and null mean that nothing is said. */
+export const readMinorOrNone = (reading: Reading, key: string, digits: number): bigint | null =>
+  isSaid(reading, key) ? readMinor(reading, key, digits) : null
+
+/** As `readCount`, but a missing key, `""` and null mean that nothing is said. */
+export const readCountOrNone = (reading: Reading, key: string): number | null =>
+  isSaid(reading, key) ? readCount(reading, key) : null
+
+/** A decimal that is no amount, such as a quantity, as its text; null when nothing is said. */
+export function readDecimal(reading: Reading, key: string): string | null {
+  if (!isSaid(reading, key)) return null
+  const text = textOf(reading.object[key]) ?? ''
+  if (PLAIN_DECIMAL.test(text)) return text
+  reading.problems.push(`${key} is no decimal: ${excerpt(text)}`)
+  return null
+}
+
+/** A day, with or without a time behind it. */
+export function readDay(reading: Reading, key: string): HelcimDay {
+  const { text } = readTime(reading, key)
+  return { text, day: text === '' || text.startsWith('0000-00-00') ? null : (text.slice(0, 10) as BusinessDate) }
+}
+
+/** A code of a closed list by its name, sent as the number of its place or as the name itself. */
+export function readCode(reading: Reading, key: string, names: readonly string[], first: 0 | 1): string {
+  const text = readText(reading, key) ?? ''
+  const name = /^\d{1,4}$/.test(text) ? names[Number(text) - first] : names.find((one) => one === text.toUpperCase())
+  if (name !== undefined) return name
+  noteUnknown(reading, key, text)
+  return text
+}
+
+/** A token that was cut out of the record. */
+export const readToken = ({ tokens, place }: Reading, key: string): string | null =>
+  toColumnText(textOf(tokens.get(`${place}${key}`)) ?? '') || null
+
+/**
+ * The parts of a record, each read as a record of its own whose problems are those of the whole.
+ * @returns null when the key is missing, null or `""`: nothing is said of them
+ */
+export function readParts<P>(reading: Reading, key: string, read: (part: Reading) => P): P[] | null {
+  if (!isSaid(reading, key)) return null
+  const list = reading.object[key]
+  if (!isJsonList(list)) {
+    reading.problems.push(`${key} is no list`)
+    return null
+  }
+  return list.flatMap((object, index) => {
+    const place = `${key}.${index}.`
+    if (!isJsonObject(object)) {
+      reading.problems.push(`${key}.${index} is no object`)
+      return []
+    }
+    const { tokens } = reading
+    const part: Reading = { object, tokens, place: `${reading.place}${place}`, problems: [], unknownValues: [] }
+    const value = read(part)
+    reading.problems.push(...part.problems.map((problem) => `${place}${problem}`))
+    reading.unknownValues.push(...part.unknownValues.map(({ field, value }) => ({ field: `${place}${field}`, value })))
+    return [value]
+  })
+}
+
+/** An object within a record, such as `tax` with its `amount`; null when it is missing, null or `""`. */
+export function readInner<P>(reading: Reading, key: string, read: (inner: Reading) => P): P | null {
+  const object = reading.object[key]
+  if (!isJsonObject(object)) {
+    if (isSaid(reading, key)) reading.problems.push(`${key} is no object`)
+    return null
+  }
+  const inner: Reading = { ...reading, object, place: `${reading.place}${key}.`, problems: [] }
+  const value = read(inner)
+  reading.problems.push(...inner.problems.map((problem) => `${key}.${problem}`))
+  return value
+}
+
+function isSaid({ object }: Reading, key: string): boolean {
+  const value = object[key]
+  return value !== undefined && value !== null && value !== ''
+}
+
 export function noteUnknown(reading: Reading, field: string, value: string): void {
   reading.unknownValues.push({ field, value: excerpt(toColumnText(value)) })
 }
@@ -113,6 +203,8 @@ export function noteUnknown(reading: Reading, field: string, value: string): voi
 /** What PostgreSQL's `text` refuses (NUL) or cannot hold (half a surrogate pair) becomes U+FFFD; `raw` keeps it. */
 export const toColumnText = (text: string): string => text.replaceAll('\u0000', '\uFFFD').toWellFormed()
 
+/** As Postgres' `numeric` reads it, of a length that no quantity has. */
+const PLAIN_DECIMAL = /^-?\d{1,30}(?:\.\d{1,30})?$/
 const INT32_MAX = 2_147_483_647n
 const INT64_MAX = 9_223_372_036_854_775_807n
 const DIGITS_UNKNOWN_CURRENCY = 2

@@ -3,10 +3,10 @@ import { maskCardNumberField, maskCardNumbers } from './card-numbers.ts'
 import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from './json.ts'
 
 export interface WithoutSecrets {
-  /** What may be stored and shown: no card token, no verification value, no card number beyond first six, last four. */
+  /** What may be stored and shown: no token, no verification value, no card number beyond first six, last four. */
   readonly content: JsonValue
-  /** Every card token that was cut out, by its place, e.g. `cardToken` or `card.cardToken`. */
-  readonly cardTokens: ReadonlyMap<string, JsonValue>
+  /** Every token that was cut out, by its place, e.g. `cardToken` or `cards.0.cardToken`. */
+  readonly tokens: ReadonlyMap<string, JsonValue>
   /** True when a full card number was masked. */
   readonly isMasked: boolean
 }
@@ -16,11 +16,11 @@ export interface WithoutSecrets {
  * that no later step can forget it. Identifiers are never altered: an order number may well look like a card number.
  */
 export function withoutSecrets(value: JsonValue): WithoutSecrets {
-  const cardTokens = new Map<string, JsonValue>()
+  const tokens = new Map<string, JsonValue>()
   let isMasked = false
 
   const copyText = (text: string, key: string): string => {
-    const masked = key === CARD_NUMBER_KEY ? maskCardNumberField(text) : maskCardNumbers(text)
+    const masked = CARD_NUMBER_KEYS.has(key) ? maskCardNumberField(text) : maskCardNumbers(text)
     if (masked !== text) isMasked = true
     return masked
   }
@@ -38,13 +38,13 @@ export function withoutSecrets(value: JsonValue): WithoutSecrets {
     const kept: Record<string, JsonValue> = {}
     for (const key of Object.keys(object)) {
       const member = object[key] ?? null
-      if (key === CARD_TOKEN_KEY) cardTokens.set([...path, key].join('.'), member)
+      if (TOKEN_KEYS.has(key)) tokens.set([...path, key].join('.'), member)
       else setOwn(kept, key, VERIFICATION_KEY.test(key) ? REDACTED : copy(member, key, nest(path, key, member)))
     }
     return kept
   }
 
-  return { content: copy(value, '', []), cardTokens, isMasked }
+  return { content: copy(value, '', []), tokens, isMasked }
 }
 
 /** Paths only matter to what can hold a token, and most values are plain. */
@@ -57,8 +57,9 @@ function setOwn(object: Record<string, JsonValue>, key: string, value: JsonValue
   else Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
-const CARD_NUMBER_KEY = 'cardNumber'
-const CARD_TOKEN_KEY = 'cardToken'
+const CARD_NUMBER_KEYS = new Set(['cardNumber', 'cardF6L4'])
+/** What pays with a card or an account, and what opens an invoice's page (`token`, API.md §10). */
+const TOKEN_KEYS = new Set(['cardToken', 'bankToken', 'token'])
 const VERIFICATION_KEY = /^(?:card)?cv[vc]2?$/i
 const IDENTIFIERS = new Set(['id', 'customerCode', 'invoiceNumber', 'approvalCode', 'batchNumber'])
 

@@ -9,11 +9,13 @@ import { helcimDate } from '../domain/helcim-time.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { defineJob } from './define-job.ts'
 import { lanesOfJudging } from './lanes.ts'
+import { askForDueLists } from './sync/ask-for-due-lists.ts'
 import { askForBatches, askForDays, askForHistory } from './sync/ask-for-lists.ts'
+import { askForNeeds } from './sync/ask-for-needs.ts'
 import { causeOf } from './sync/cause.ts'
 
 /** Kinds of due work. Those that ask for pulls are done when their pulls are. */
-export const DUE_KINDS = ['poll', 'recent', 'week', 'full', 'retention'] as const
+export const DUE_KINDS = ['poll', 'recent', 'week', 'lists', 'full', 'retention'] as const
 export type DueKind = (typeof DUE_KINDS)[number]
 
 /** The fixed rhythms, in the account's zone; `poll` and `full` are settings. */
@@ -21,6 +23,8 @@ export const FIXED_CRONS = {
   /** The last three days once more: late rows and rows in no batch come to light. */
   recent: '7 * * * *',
   week: '17 2 * * *',
+  /** Everything but card data, each by its own rhythm, and what is needed one by one. */
+  lists: '23 * * * *',
   retention: '41 4 * * *',
 } as const
 
@@ -52,6 +56,8 @@ export const due = defineJob<JobContext>()({
       ? { outcome: 'failed' as const, reason: `${broken.resource}: ${broken.failWords ?? broken.state}` }
       : { outcome: 'done' as const }
     await finishDue(db, key, { claim, ...end, now: clock.now() })
+    // Whoever dies here leaves it to the judgement after the next poll.
+    if (kind === 'lists') await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `lists-${plannedAt}` })
   },
 })
 
@@ -76,6 +82,14 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
     case 'week':
       await db.transaction((tx) => askForDays(tx, ask, { from: addDays(today, -6), to: today, callClass: 'backfill' }))
       break
+    case 'lists': {
+      const asked = await listPullsByCause(db, accountId, cause)
+      if (asked.length === 0) await db.transaction((tx) => askForDueLists(tx, ask, account.historyFrom))
+      const isReading = (await listPullsByCause(db, accountId, cause)).some(({ state }) => state === 'running')
+      // What is needed shows when the lists are there.
+      if (!isReading) await db.transaction((tx) => askForNeeds(tx, ask))
+      break
+    }
     case 'full': {
       await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope: 'full', settings, clock })
       // Also without news: this may be the rerun of one that was killed when it had written them.

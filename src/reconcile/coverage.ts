@@ -3,6 +3,7 @@ import { listResourceStates, listUncoveredDays, type ResourceState } from '../db
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import { isCardData } from '../domain/pull.ts'
 import type { CheckSettings } from './settings.ts'
 
 export const COVERAGE_CODES = ['pull_incomplete', 'filter_ignored'] as const satisfies readonly MismatchCode[]
@@ -18,12 +19,30 @@ interface CoverageInput {
 /** What has not been read completely for longer than its limit, and lists that break their own filter. */
 export async function findCoverageGaps(tx: Tx, input: CoverageInput): Promise<Finding[]> {
   const states = await listResourceStates(tx, input.accountId)
+  const isBeyondToken = ({ resource, lastState }: ResourceState) =>
+    lastState === 'not_permitted' && !isCardData(resource)
+  const readable = states.filter((state) => !isBeyondToken(state))
   return [
     ...states.flatMap(findFilterIgnored),
-    ...states.flatMap((state) => findStale(state, input)),
-    ...(await findUncoveredDays(tx, states, input)),
+    ...states.filter(isBeyondToken).map(notPermitted),
+    ...readable.flatMap((state) => findStale(state, input)),
+    ...(await findUncoveredDays(tx, readable, input)),
   ]
 }
+
+/** Whoever made the token may well have meant it so: worth knowing once, and no alarm. */
+const notPermitted = ({ resource, lastFailWords: words }: ResourceState): Finding =>
+  textFinding({
+    code: 'pull_incomplete',
+    severity: 'low',
+    subject: { kind: 'resource', id: resource },
+    period: 'not permitted',
+    expectedText: 'read completely',
+    actualText: words ?? 'not permitted',
+    summary: `This token may not read ${plural(resource)}${words ? `: ${words}` : ''}. None of them are mirrored.`,
+    advice: 'Allow it in Helcim (All Tools → Integrations → API Access), or accept this if it is meant so.',
+    evidence: [`resource:${resource}`],
+  })
 
 function findFilterIgnored({ resource, lastFailCode, lastFailWords }: ResourceState): Finding[] {
   if (lastFailCode !== 'FILTER_IGNORED') return []

@@ -1,6 +1,8 @@
 import type { Tx } from '../db/client.ts'
 import {
   listChangedTransactions,
+  listOtherUnknownValues,
+  listOtherVanished,
   listUndecodedRecords,
   listUnknownValues,
   listVanished,
@@ -23,6 +25,8 @@ export async function findRecordFaults(tx: Tx, accountId: number): Promise<Findi
     ...(await findUnknownValues(tx, accountId)),
     ...(await findVanished(tx, accountId)),
     ...(await findChanged(tx, accountId)),
+    ...(await findOtherUnknownValues(tx, accountId)),
+    ...(await findOtherVanished(tx, accountId)),
   ]
 }
 
@@ -111,6 +115,42 @@ async function findChanged(tx: Tx, accountId: number): Promise<Finding[]> {
   })
 }
 
+async function findOtherUnknownValues(tx: Tx, accountId: number): Promise<Finding[]> {
+  const faults = await listOtherUnknownValues(tx, accountId)
+  return faults.map(({ resource, id, unknownValues }) => {
+    const values = unknownValues.map(({ field, value }) => `${field} "${value}"`).join(', ')
+    return textFinding({
+      code: 'value_unknown',
+      severity: 'medium',
+      subject: { kind: resource, id: String(id) },
+      expectedText: 'known values',
+      actualText: values,
+      summary: `${nameOf(resource)} ${id} has the unknown ${values}; it is kept as it came.`,
+      advice: 'Find out what the value means (Helcim’s changelog), then update tieout so that it is read rightly.',
+      evidence: [`${resource}:${id}`],
+    })
+  })
+}
+
+/** Money of its own, which nobody deletes in the course of things. */
+const MONEY_RESOURCES = ['invoice', 'ach_transaction', 'ach_batch', 'card_batch']
+
+async function findOtherVanished(tx: Tx, accountId: number): Promise<Finding[]> {
+  const faults = await listOtherVanished(tx, accountId)
+  return faults.map(({ resource, id }) =>
+    textFinding({
+      code: 'record_disappeared',
+      severity: MONEY_RESOURCES.includes(resource) ? 'high' : 'low',
+      subject: { kind: resource, id: String(id) },
+      expectedText: 'returned as before',
+      actualText: 'not returned',
+      summary: `${nameOf(resource)} ${id} was returned before; a complete reading no longer holds it.`,
+      advice: 'It is kept here. If nobody deleted it in Helcim, ask Helcim why it is gone.',
+      evidence: [`${resource}:${id}`],
+    }),
+  )
+}
+
 const FIELD_NAMES: Readonly<Record<string, string>> = {
   amount_minor: 'amount',
   card_batch_id: 'batch',
@@ -125,5 +165,5 @@ const describe = ({ transactionId, amountMinor, currency, createdAtText }: Trans
 
 const nameOf = (resource: string): string => {
   const words = resource.replaceAll('_', ' ')
-  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`.replace(/^Ach /, 'ACH ')
 }

@@ -11,7 +11,7 @@ import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { Db, Tx } from '../db/client.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
-import { listRunningPulls } from '../db/pulls.ts'
+import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import { runs } from '../db/schema/recon.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
@@ -60,7 +60,7 @@ export async function runReconcile(
     const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const asked = await loadFacts(tx, accountId, scope)
     const running = await listRunningPulls(tx, accountId)
-    const isReading = running.some((pull) => pull.window.kind === 'days')
+    const isReading = running.some(isOfCardDays)
     const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now: startedAt })
     // What was judged by another rule, or by none, is judged again.
     const facts = isNews ? await loadBatchFacts(tx, accountId, null) : asked

@@ -92,7 +92,7 @@ function createLook(sandbox: Sandbox, runtime: SoleRuntime): Look {
   /** Between the end of a reading and its judgement a busy machine can look quiet. */
   const isJudged = async () => {
     const [row] = await query(`select (select max(started_at) from recon.runs) >=
-      (select max(finished_at) from recon.pulls where state <> 'split') as is_judged`)
+      (select max(finished_at) from recon.pulls where state <> 'split' and resource like 'card%') as is_judged`)
     return row?.is_judged === true && (await runtime.queue.counts()).delayed === 0
   }
   const beQuiet = async () => {

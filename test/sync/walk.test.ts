@@ -86,6 +86,7 @@ function walk(model: ModelServer, decide: typeof decidePage = decidePage): Walke
     const decision = decide({
       page,
       limit: model.limit,
+      isByOffset: false,
       countRows: rows.length,
       countFresh: fresh.length,
       countRepeated: rows.length - fresh.length,

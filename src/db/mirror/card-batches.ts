@@ -1,9 +1,6 @@
 import type { CardBatch } from '../../domain/card-batch.ts'
-import type { HelcimTime } from '../../domain/record.ts'
 import type { MirrorTable } from './mirror-table.ts'
-
-export const isoOf = (time: HelcimTime): string | null =>
-  time.instant === null ? null : new Date(time.instant).toISOString()
+import { isoOf } from './time-columns.ts'
 
 export const cardBatchMirror: MirrorTable<CardBatch> = {
   resource: 'card_batch',
@@ -30,6 +27,7 @@ export const cardBatchMirror: MirrorTable<CardBatch> = {
     { name: 'count_approved', type: 'integer', of: (b) => b.statistics?.counts.approved ?? null },
     { name: 'count_declined', type: 'integer', of: (b) => b.statistics?.counts.declined ?? null },
   ],
+  parts: [],
   watched: [
     'is_closed',
     'terminal_id',
@@ -43,5 +41,6 @@ export const cardBatchMirror: MirrorTable<CardBatch> = {
     'count_declined',
   ],
   dateColumn: null,
+  codeColumn: null,
   marks: { kind: 'card_batch', column: 'card_batch_id' },
 }

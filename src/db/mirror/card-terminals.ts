@@ -11,7 +11,9 @@ export const cardTerminalMirror: MirrorTable<CardTerminal> = {
     { name: 'currency', type: 'text', of: (t) => t.currency },
     { name: 'status', type: 'text', of: (t) => t.status },
   ],
+  parts: [],
   watched: [],
   dateColumn: null,
+  codeColumn: null,
   marks: null,
 }

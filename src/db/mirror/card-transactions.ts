@@ -1,6 +1,6 @@
 import type { CardTransaction } from '../../domain/card-transaction.ts'
-import { isoOf } from './card-batches.ts'
 import type { MirrorTable } from './mirror-table.ts'
+import { isoOf } from './time-columns.ts'
 
 export const cardTransactionMirror: MirrorTable<CardTransaction> = {
   resource: 'card_transaction',
@@ -20,7 +20,7 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
     { name: 'user_name', type: 'text', of: (t) => t.user },
     { name: 'card_brand', type: 'text', of: (t) => t.cardBrand },
     { name: 'card_number_masked', type: 'text', of: (t) => t.cardNumberMasked },
-    { name: 'card_token', type: 'text', of: (t) => t.cardToken },
+    { name: 'card_token', type: 'text', of: (t) => t.cardToken, isCutOut: true },
     { name: 'card_holder_name', type: 'text', of: (t) => t.cardHolderName },
     { name: 'approval_code', type: 'text', of: (t) => t.approvalCode },
     { name: 'avs_response', type: 'text', of: (t) => t.avsResponse },
@@ -31,7 +31,9 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
     { name: 'warning', type: 'text', of: (t) => t.warning },
     { name: 'errors', type: 'text', of: (t) => t.errors },
   ],
+  parts: [],
   watched: ['amount_minor', 'currency', 'outcome', 'type', 'card_batch_id'],
   dateColumn: 'created_on',
+  codeColumn: null,
   marks: { kind: 'card_batch', column: 'card_batch_id' },
 }

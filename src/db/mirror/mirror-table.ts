@@ -1,13 +1,38 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DecodedRecord } from '../../domain/record.ts'
+import type { CopyValue } from './copy-text.ts'
 
-/** One typed column of a mirrored resource and how its value is taken from a decoded record. */
-export interface MirrorColumn<R> {
+export interface ColumnName {
   readonly name: string
   /** Postgres type, as `json_to_recordset` declares it. */
-  readonly type: 'bigint' | 'integer' | 'text' | 'boolean' | 'timestamptz' | 'date'
-  of(record: R): bigint | number | string | boolean | null
+  readonly type: 'bigint' | 'integer' | 'text' | 'boolean' | 'timestamptz' | 'date' | 'numeric'
+  /** True for a token: it is cut out of `raw`, so that nothing but a new reading can tell it again. */
+  readonly isCutOut?: boolean
 }
+
+/** One typed column of a mirrored resource and how its value is taken from a decoded record. */
+export interface MirrorColumn<R> extends ColumnName {
+  of(record: R): CopyValue
+}
+
+/** Things that a record consists of, such as the cards of a customer: rows of their own, by their place in it. */
+export interface MirrorParts<R> {
+  /** Qualified table name; its key is account, id of the record, `position`. */
+  readonly table: string
+  readonly columns: readonly ColumnName[]
+  /** The values of the columns, part by part; null when the record does not speak of its parts. */
+  valuesOf(record: R): readonly (readonly CopyValue[])[] | null
+}
+
+export const defineParts = <R, P>(definition: {
+  table: string
+  of: (record: R) => readonly P[] | null
+  columns: readonly MirrorColumn<P>[]
+}): MirrorParts<R> => ({
+  table: definition.table,
+  columns: definition.columns,
+  valuesOf: (record) => definition.of(record)?.map((part) => definition.columns.map(({ of }) => of(part))) ?? null,
+})
 
 /** How a resource is kept. Everything else (versions, hashes, vanishing) is the same for all of them. */
 export interface MirrorTable<R> {
@@ -18,10 +43,13 @@ export interface MirrorTable<R> {
   /** The column that holds Helcim's id. */
   readonly idColumn: string
   readonly columns: readonly MirrorColumn<R>[]
+  readonly parts: readonly MirrorParts<R>[]
   /** Columns whose change is told (`record_changed`), and compared with the version before. */
   readonly watched: readonly string[]
   /** The column with Helcim's own date by which a window is cut, where the resource has one. */
   readonly dateColumn: string | null
+  /** The column with the code or number by which other records name this one, where a list can be asked for it. */
+  readonly codeColumn: string | null
   /** The column that names the subject to reconcile again when a row changes, and that subject's kind. */
   readonly marks: { readonly kind: string; readonly column: string } | null
 }
@@ -62,5 +90,5 @@ export const unknownValuesOf = ({ unknownValues }: Pick<DecodedRecord<unknown>, 
 /** Half of a SHA-256 tells versions of one record apart for good, and 16 bytes are what a uuid column stores. */
 export const asUuid = (contentHash: string): string => contentHash.slice(0, 32)
 
-const jsonValue = (value: bigint | number | string | boolean | null): string =>
+export const jsonValue = (value: CopyValue): string =>
   typeof value === 'bigint' ? `"${value}"` : JSON.stringify(value)

@@ -77,6 +77,7 @@ async function insertNew<R>(
     observed,
   ])
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
+  await writeParts(tx, mirror, accountId, records)
   const marked = marks && columns.find(({ name }) => name === marks.column)
   if (!marked) return
   const subjects = new Set(records.map(({ record }) => marked.of(record)))
@@ -88,7 +89,7 @@ async function insertNew<R>(
 }
 
 async function updateChanged<R>(
-  tx: Tx,
+  tx: CopyTx,
   mirror: MirrorTable<R>,
   accountId: number,
   observedAt: Instant,
@@ -118,6 +119,35 @@ async function updateChanged<R>(
     ), ${markChanged(mirror, accountId)}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
     from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)
+  await writeParts(tx, mirror, accountId, records)
+}
+
+/**
+ * Parts have no life of their own: what is kept of a record is kept with its parts, by their place. Those of a record
+ * that does not speak of them stay.
+ */
+async function writeParts<R>(
+  tx: CopyTx,
+  { idColumn, parts }: MirrorTable<R>,
+  accountId: number,
+  records: readonly DecodedRecord<R>[],
+): Promise<void> {
+  for (const { table, columns, valuesOf } of parts) {
+    const told = records.flatMap(({ id, record }) => {
+      const all = valuesOf(record)
+      return all === null ? [] : [{ id, all }]
+    })
+    if (told.length === 0) continue
+    await tx.execute(sql`delete from ${sql.raw(table)}
+      where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(told.map(({ id }) => id))}::bigint[])`)
+    const names = ['account_id', idColumn, 'position', ...columns.map(({ name }) => name)].join(', ')
+    const rows = told.flatMap(({ id, all }) => all.map((values, position) => [accountId, id, position, ...values]))
+    if (rows.length > 0)
+      await tx.copyFrom(
+        `copy ${table} (${names}) from stdin`,
+        copyText(rows, (row) => row),
+      )
+  }
 }
 
 /** The watched fields in which the former version differs, with their former values; null when none does. */

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import type { Tx } from '../client.ts'
+import { OTHER_MIRRORS } from '../mirror/mirrors.ts'
 import type { mismatches } from '../schema/mismatches.ts'
 
 type Mismatch = typeof mismatches.$inferSelect
@@ -29,6 +30,8 @@ export function evidenceQuery(mismatch: Mismatch): string {
       ? [`(card_batch_id in (${ids('card_batch').join(', ')}) and vanished_at is null)`]
       : []),
   ]
+  const other = OTHER_MIRRORS.find(({ resource }) => resource === subjectKind)
+  if (other && RECORD_CODES.includes(code)) return recordQuery(accountId, other, subjectId)
   if (conditions.length > 0) return transactionsQuery(accountId, conditions.join(' or '))
   return pullsQuery(accountId, subjectId)
 }
@@ -47,6 +50,16 @@ export async function listEvidence(tx: Tx, { query, limit }: { query: string; li
     count: Number(rows[0]?.count_of_all ?? 0),
   }
 }
+
+/** Codes about one record as it is. */
+const RECORD_CODES: readonly string[] = ['value_unknown', 'record_disappeared']
+
+const recordQuery = (accountId: number, { table, idColumn }: (typeof OTHER_MIRRORS)[number], id: string): string =>
+  `
+select ${idColumn} as id, first_seen_at::text as first_seen, observed_at::text as changed, vanished_at::text as vanished,
+  unknown_values::text as unknown
+from ${table}
+where account_id = ${accountId} and ${idColumn} = ${/^\d{1,18}$/.test(id) ? id : '0'};`.trim()
 
 /** The ids of one kind among the evidence, which is `kind:id`; what is no number is no id of Helcim's. */
 const idsOf = (evidence: readonly string[], kind: string): string[] =>

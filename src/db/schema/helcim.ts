@@ -47,6 +47,7 @@ export const cardBatches = helcim.table(
   (t) => [
     primaryKey({ columns: [t.accountId, t.cardBatchId] }),
     index('card_batches_terminal').on(t.accountId, t.terminalId, t.batchNumber),
+    index('card_batches_unknown').on(t.accountId, t.cardBatchId).where(sql`unknown_values is not null`),
   ],
 )
 

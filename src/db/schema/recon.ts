@@ -124,7 +124,7 @@ export const pulls = recon.table(
     accountId: accountId(),
     pullId: int64('pull_id').notNull().generatedAlwaysAsIdentity(),
     resource: text('resource').notNull(),
-    /** `all`, `days` (fromDate … toDate, Mountain, inclusive), `card_batch` (subjectId) or `number` (terminal:number). */
+    /** `all`, `days` (fromDate … toDate, Mountain, inclusive), `card_batch`, `one` (an id), `code`, `batch_number` (terminal:number). */
     windowKind: text('window_kind').notNull(),
     fromDate: date('from_date'),
     toDate: date('to_date'),
@@ -140,6 +140,7 @@ export const pulls = recon.table(
     walk: smallint('walk').notNull().default(1),
     walkStartedAt: instant('walk_started_at').notNull(),
     nextPage: integer('next_page').notNull().default(1),
+    /** 0 for a list that takes none. */
     pageLimit: integer('page_limit').notNull(),
     countRows: integer('count_rows').notNull().default(0),
     countChanged: integer('count_changed').notNull().default(0),

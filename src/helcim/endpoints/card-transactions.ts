@@ -17,8 +17,8 @@ import {
   readMinor,
   readText,
   readTime,
+  readToken,
   textOf,
-  toColumnText,
   toId,
 } from '../reading.ts'
 
@@ -61,7 +61,7 @@ export const cardTransactions: ListEndpoint<CardTransaction, CardTransactionsQue
       user: readText(reading, 'user'),
       cardBrand: readText(reading, 'cardType'),
       cardNumberMasked: toMaskedCardNumber(readText(reading, 'cardNumber') ?? ''),
-      cardToken: toColumnText(textOf(reading.cardToken) ?? '') || null,
+      cardToken: readToken(reading, 'cardToken'),
       cardHolderName: readText(reading, 'cardHolderName'),
       approvalCode: readText(reading, 'approvalCode'),
       avsResponse: readText(reading, 'avsResponse'),

@@ -1,6 +1,6 @@
 import type { Tx } from '../../db/client.ts'
 import { listUncoveredDays } from '../../db/coverage.ts'
-import { createPull, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
+import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
@@ -12,7 +12,7 @@ const WINDOW_DAYS_MAX = 7
 /** Terminals change when a merchant orders one. */
 export const TERMINALS_EVERY_MS = 24 * 3_600_000
 
-interface Ask {
+export interface Ask {
   readonly accountId: number
   /** Why; asking again with the same cause is harmless. */
   readonly cause: string
@@ -29,9 +29,14 @@ export async function askForBatches(tx: Tx, ask: Ask): Promise<Pull[]> {
   ]
 }
 
-export async function askForList(tx: Tx, { accountId, cause, now }: Ask, resource: string): Promise<Pull> {
+export async function askForList(
+  tx: Tx,
+  { accountId, cause, now }: Ask,
+  resource: string,
+  callClass: CallClass = 'fresh',
+): Promise<Pull> {
   const { pageLimit } = resourceOf(resource)
-  const asked = { accountId, resource, window: { kind: 'all' as const }, cause, callClass: 'fresh' as const }
+  const asked = { accountId, resource, window: { kind: 'all' as const }, cause, callClass }
   return (await createPull(tx, { ...asked, pageLimit, now })).pull
 }
 
@@ -40,14 +45,15 @@ export async function askForDays(
   tx: Tx,
   { accountId, cause, now }: Ask,
   range: { from: BusinessDate; to: BusinessDate; callClass: CallClass },
+  resource = 'card_transaction',
 ): Promise<Pull[]> {
-  const { pageLimit } = resourceOf('card_transaction')
+  const { pageLimit } = resourceOf(resource)
   const pulls: Pull[] = []
   for (let to = range.to; to >= range.from; to = addDays(to, -WINDOW_DAYS_MAX)) {
     let from = addDays(to, 1 - WINDOW_DAYS_MAX)
     if (from < range.from) from = range.from
     const window = { kind: 'days' as const, from, to }
-    const asked = { accountId, resource: 'card_transaction', window, cause, callClass: range.callClass }
+    const asked = { accountId, resource, window, cause, callClass: range.callClass }
     pulls.push((await createPull(tx, { ...asked, pageLimit, now })).pull)
   }
   return pulls
@@ -56,7 +62,7 @@ export async function askForDays(
 /** Days of the account's history that were never read completely, today included; none while they are being read. */
 export async function askForHistory(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
   const running = await listRunningPulls(tx, ask.accountId)
-  if (running.some((pull) => pull.window.kind === 'days')) return []
+  if (running.some(isOfCardDays)) return []
   const ranges = await listUncoveredDays(tx, {
     accountId: ask.accountId,
     resource: 'card_transaction',

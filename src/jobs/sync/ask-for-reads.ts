@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/client.ts'
-import { createPull, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
+import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { PullWindow } from '../../domain/pull.ts'
@@ -21,7 +21,7 @@ export async function askForReads(
   if (result.undecided.length === 0 && result.unconfirmedGaps.length === 0) return []
   // While whole days are being read, most differences are rows still on their way.
   const running = await listRunningPulls(tx, accountId)
-  if (running.some((pull) => pull.window.kind === 'days')) return []
+  if (running.some(isOfCardDays)) return []
   const list = await latestCompletePull(tx, accountId, 'card_batch')
   if (list === null) return []
   const reads = [

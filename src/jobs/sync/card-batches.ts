@@ -8,6 +8,7 @@ export const cardBatchResource = defineResource({
   name: 'card_batch',
   endpoint: cardBatches,
   mirror: cardBatchMirror,
+  rhythm: null,
   pageLimit: 1_000,
   call(window) {
     switch (window.kind) {
@@ -30,5 +31,5 @@ export const cardBatchResource = defineResource({
       ? batch.terminalId === window.terminalId && batch.batchNumber === window.batchNumber
       : window.kind !== 'one' || batch.cardBatchId === window.id,
   afterPage: (tx, { accountId, ids, readAt }) => dateStatistics(tx, { accountId, cardBatchIds: ids, readAt }),
-  afterMissing: (tx, { accountId, id }) => noteMissingBatch(tx, { accountId, cardBatchId: id }),
+  afterMissing: (tx, { pull, id }) => noteMissingBatch(tx, { accountId: pull.accountId, cardBatchId: id }),
 })

@@ -16,12 +16,21 @@ import {
 import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
-import { decidePage, halves, orderOf, type PageDecision, subjectText } from '../../domain/pull.ts'
+import {
+  decidePage,
+  halves,
+  isCardData,
+  isOneAnswer,
+  isRoundSize,
+  orderOf,
+  type PageDecision,
+  subjectText,
+} from '../../domain/pull.ts'
 import type { DecodedPage, HelcimId } from '../../domain/record.ts'
 import { HelcimError } from '../../helcim/errors.ts'
-import { decodePage, decodeRecord } from '../../helcim/page.ts'
+import { decodePage, decodeSingle } from '../../helcim/page.ts'
 import { dueOfCause } from './cause.ts'
-import type { ResourceDescription } from './resource.ts'
+import type { PageAsked, ResourceDescription } from './resource.ts'
 
 /** A walk that finds its pages moved this often is given up for narrower windows. */
 const WALKS_MAX = 3
@@ -32,7 +41,11 @@ interface PageRead<R> {
   readonly ids: readonly HelcimId[]
   readonly countRows: number
   readonly readAt: Instant
+  /** Stores the records of another kind that the page holds. */
+  storeInner(tx: CopyTx, at: { accountId: number; readAt: Instant }): Promise<void>
 }
+
+const askedOf = ({ pageLimit: limit, nextPage: page, countRows: offset }: Pull): PageAsked => ({ limit, page, offset })
 
 /**
  * Reads the next page of a pull, stores its rows together with the progress, and asks for what comes next. Run twice or
@@ -40,7 +53,7 @@ interface PageRead<R> {
  */
 export async function readPage<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<void> {
   const { accountId, tokenFingerprint } = context.account
-  const { name: endpoint } = resource.call(pull.window, { limit: pull.pageLimit, page: pull.nextPage })
+  const { name: endpoint } = resource.call(pull.window, askedOf(pull))
   const refusal = await findBlock(context.db, { accountId, tokenFingerprint, endpoint })
   if (refusal !== null) return noteNotPermitted(context, pull, { endpoint, words: refusal })
   let read: PageRead<R>
@@ -49,6 +62,7 @@ export async function readPage<R>(resource: ResourceDescription<R>, context: Job
   } catch (error) {
     return endOnError(resource, context, pull, error)
   }
+  if (pull.window.kind === 'one' && read.countRows === 0) return noteMissing(resource, context, pull, pull.window.id)
   const countOutside = read.page.records.filter(({ record }) => !resource.isInside(record, pull.window)).length
   if (countOutside > 0) {
     const words = `${countOutside} of ${read.countRows} rows lie outside ${subjectText(pull.window)}`
@@ -66,32 +80,34 @@ export async function readPage<R>(resource: ResourceDescription<R>, context: Job
 /** One page, or one record by its id. An empty page behind a full one is asked for again before it is believed. */
 async function fetchPage<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<PageRead<R>> {
   const read = await fetchOnce(resource, context, pull)
-  const isBehindFull = pull.nextPage > 1 && pull.countRows >= (pull.nextPage - 1) * pull.pageLimit
-  return read.countRows === 0 && isBehindFull ? fetchOnce(resource, context, pull) : read
+  return read.countRows === 0 && isBehindFull(pull) ? fetchOnce(resource, context, pull) : read
+}
+
+/** Of a list that takes no limit, full are pages of a size at which servers like to cut. */
+function isBehindFull({ nextPage, countRows, pageLimit }: Pull): boolean {
+  const countPages = nextPage - 1
+  if (countPages === 0) return false
+  return pageLimit > 0 ? countRows >= countPages * pageLimit : isRoundSize(countRows / countPages)
 }
 
 async function fetchOnce<R>(resource: ResourceDescription<R>, context: JobContext, pull: Pull): Promise<PageRead<R>> {
   const { helcim, clock, signal } = context
   const readAt = clock.now()
-  const call = resource.call(pull.window, { limit: pull.pageLimit, page: pull.nextPage })
-  const answer = await helcim.read(call, { callClass: pull.callClass, signal })
-  const page =
-    pull.window.kind === 'one' && answer.body
-      ? asPage(decodeRecord(resource.endpoint, answer.body))
-      : await decodePage(resource.endpoint, answer.body, pull.nextPage)
+  const { body } = await helcim.read(resource.call(pull.window, askedOf(pull)), { callClass: pull.callClass, signal })
+  const isSingle = pull.window.kind === 'one'
+  const page = isSingle
+    ? await decodeSingle(resource.endpoint, body)
+    : await decodePage(resource.endpoint, body, pull.nextPage)
+  const storeInner = await resource.inner?.read({ body, isSingle, number: pull.nextPage })
   const unreadableIds = page.undecodable.flatMap(({ key }) => (/^\d+$/.test(key) ? BigInt(key) : []))
   return {
     page,
     ids: [...page.records.map((record) => record.id), ...unreadableIds],
     countRows: page.records.length + page.undecodable.length,
     readAt,
+    storeInner: storeInner ?? (async () => {}),
   }
 }
-
-const asPage = <R>(outcome: ReturnType<typeof decodeRecord<R>>): DecodedPage<R> =>
-  outcome.isDecoded
-    ? { records: [outcome.decoded], undecodable: [] }
-    : { records: [], undecodable: [outcome.undecodable] }
 
 function isSameSet(some: readonly HelcimId[], others: readonly HelcimId[]): boolean {
   const known = new Set(others)
@@ -126,11 +142,12 @@ async function storePage<R>(
   )
   const largestPage = Math.max(await largestPageSeen(tx, accountId, resource.name), read.countRows)
   const decision: PageDecision =
-    resource.endpoint.paging.style === 'none' || pull.window.kind === 'one'
+    resource.endpoint.paging.style === 'none' || isOneAnswer(pull.window)
       ? 'end'
       : decidePage({
           page,
-          limit: pull.pageLimit,
+          limit: pull.pageLimit || null,
+          isByOffset: resource.endpoint.paging.style === 'offset',
           countRows: read.countRows,
           countFresh: fresh.size,
           countRepeated: read.ids.length - fresh.size,
@@ -143,6 +160,7 @@ async function storePage<R>(
 
   const records = read.page.records.filter((record) => fresh.has(record.id))
   const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, records })
+  await read.storeInner(tx, { accountId, readAt: read.readAt })
   await storeUndecodable(tx, {
     accountId,
     resource: resource.name,
@@ -226,8 +244,9 @@ async function noteMissing<R>(
   id: HelcimId,
 ): Promise<void> {
   await context.db.transaction(async (tx) => {
-    await resource.afterMissing?.(tx, { accountId: pull.accountId, id })
-    await finishPull(tx, pull, { state: 'complete', now: context.clock.now() })
+    const now = context.clock.now()
+    await resource.afterMissing?.(tx, { pull, id, now })
+    await finishPull(tx, pull, { state: 'complete', now })
   })
   await askNext(context, pull)
 }
@@ -274,9 +293,12 @@ export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'ac
   for (const one of pulls) if (one.state === 'running') await context.enqueue.pullPage(one)
 }
 
-/** What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. */
-async function askNext(context: JobContext, { accountId, pullId, cause }: Pull): Promise<void> {
-  await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
+/**
+ * What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. Of
+ * the other resources nothing is judged but whether they could be read: once for all of them, when the hour's work ends.
+ */
+async function askNext(context: JobContext, { accountId, pullId, resource, cause }: Pull): Promise<void> {
+  if (isCardData(resource)) await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
   const key = dueOfCause(accountId, cause)
   if (key) await context.enqueue.due(key)
 }

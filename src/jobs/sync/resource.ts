@@ -1,12 +1,15 @@
 import type { JobContext, Services } from '../../context.ts'
-import type { Tx } from '../../db/client.ts'
+import type { CopyTx, Tx } from '../../db/client.ts'
 import type { MirrorTable } from '../../db/mirror/mirror-table.ts'
 import type { Pull } from '../../db/pulls.ts'
+import type { CallClass } from '../../domain/budget-class.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { PullWindow } from '../../domain/pull.ts'
 import type { HelcimId } from '../../domain/record.ts'
+import type { AnswerBody } from '../../helcim/body.ts'
 import type { EndpointCall, ListEndpoint } from '../../helcim/endpoint.ts'
 import { readPage } from './read-page.ts'
+import { type Replay, replayOf } from './replay.ts'
 
 /** What changed after a page or a walk, and who must hear of it. */
 export interface WalkEnd {
@@ -16,35 +19,82 @@ export interface WalkEnd {
   readonly now: Instant
 }
 
+/** One answer that is asked for. */
+export interface PageAsked {
+  /** Rows; 0 where the list takes no number. */
+  readonly limit: number
+  /** Begins with 1. */
+  readonly page: number
+  /** Rows that the pages before it held. */
+  readonly offset: number
+}
+
+/** How often a resource is read again, beside what is asked for by need. */
+export type Rhythm =
+  /** A list without filters. A long one is read more rarely, see `askForDueLists`. */
+  | { readonly kind: 'list'; readonly everyMs: number; readonly callClass: CallClass }
+  /** Days of creation: the last so many of them, today included; the shortest stretch first. */
+  | {
+      readonly kind: 'days'
+      readonly stretches: readonly { readonly days: number; readonly everyMs: number; readonly callClass: CallClass }[]
+    }
+
+/** Records of another kind that answers hold within this one's. */
+export interface InnerRecords {
+  readonly replay: Replay
+  /** Reads them; what it returns stores them, in the page's transaction. */
+  read(page: {
+    body: AnswerBody | null
+    isSingle: boolean
+    number: number
+  }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
+}
+
+interface StoredAt {
+  readonly accountId: number
+  readonly readAt: Instant
+}
+
 /** A resource, described once: everything the one sync loop needs to read any window of it. */
 export interface ResourceDescription<R> {
   /** Singular kind, as in subjects of mismatches. */
   readonly name: string
   readonly endpoint: ListEndpoint<R, never>
   readonly mirror: MirrorTable<R>
-  /** Rows asked for per page; lists without paging come in one. */
+  /** null for card data, which `due` asks for by rules of their own. */
+  readonly rhythm: Rhythm | null
+  /** Rows asked for per page; lists without paging come in one, 0 where the list takes no number. */
   readonly pageLimit: number
   /** @throws Error for a window that this resource does not have */
-  call(window: PullWindow, page: { limit: number; page: number }): EndpointCall
+  call(window: PullWindow, page: PageAsked): EndpointCall
   /** Did the filter hold for this record? Helcim ignores parameters that it does not know (API.md, point 15). */
   isInside(record: R, window: PullWindow): boolean
+  readonly inner?: InnerRecords
   /** Runs in the page's transaction, after its rows are stored. */
   afterPage?(tx: Tx, page: { accountId: number; ids: readonly HelcimId[]; readAt: Instant }): Promise<void>
   /** Runs in the transaction that ends a complete walk. */
   afterWalk?(tx: Tx, services: Services, end: WalkEnd): Promise<void>
-  /** Helcim answered 404 to a record asked for by its id. */
-  afterMissing?(tx: Tx, key: { accountId: number; id: HelcimId }): Promise<void>
+  /** Helcim has no record of the id that was asked for. */
+  afterMissing?(tx: Tx, missing: { pull: Pull; id: HelcimId; now: Instant }): Promise<void>
 }
 
 /** A resource with its record type closed over, so that resources of all types stand in one list. */
 export interface Resource {
   readonly name: string
   readonly pageLimit: number
+  readonly rhythm: Rhythm | null
+  /** One for each table. */
+  readonly replays: readonly Replay[]
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
 export const defineResource = <R>(description: ResourceDescription<R>): Resource => ({
   name: description.name,
   pageLimit: description.pageLimit,
+  rhythm: description.rhythm,
+  replays: [
+    replayOf(description.endpoint, description.mirror),
+    ...(description.inner ? [description.inner.replay] : []),
+  ],
   readPage: (context, pull) => readPage(description, context, pull),
 })

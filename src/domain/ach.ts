@@ -1,0 +1,54 @@
+import type { HelcimId, HelcimTime } from './record.ts'
+
+/** In the order of their codes, as the OpenAPI file lists the names (API.md §11). */
+export const ACH_CODES = {
+  /** The first is 1. */
+  statusAuth: ['APPROVED', 'DECLINED', 'IN_PROGRESS', 'CANCELLED', 'PENDING'],
+  /** The first is 0. Only CLEARED is money, and a return can follow days later. */
+  statusClearing: ['OPENED', 'CLEARED', 'REJECTED', 'CONTESTED', 'RETURNED'],
+  /** The first is 1. */
+  type: ['WITHDRAWAL', 'DEPOSIT', 'SETTLE', 'REVERSE', 'REFUND'],
+  /** The first is 1. */
+  currency: ['CAD', 'USD'],
+  /** The first is 1. */
+  statusBatch: ['OPEN', 'CLOSED'],
+} as const
+
+/** Codes are kept by their names, whichever of both Helcim sent; a code that we do not know as it came. */
+export interface AchTransaction {
+  readonly achTransactionId: HelcimId
+  readonly statusAuth: string
+  readonly statusClearing: string
+  readonly type: string
+  readonly amountMinor: bigint
+  readonly currency: string
+  /** null while pending. */
+  readonly achBatchId: HelcimId | null
+  readonly batchStatus: string
+  /** The invoice's id. */
+  readonly orderId: HelcimId | null
+  readonly bankAccountId: HelcimId | null
+  /** Last four of the transit and last four of the account, run together. */
+  readonly bankLastFours: string | null
+  readonly originalTransactionId: HelcimId | null
+  readonly approvalCode: string | null
+  readonly responseMessage: string | null
+  readonly isTest: boolean
+  readonly created: HelcimTime
+  readonly closed: HelcimTime
+}
+
+export const ACH_FIGURES = ['withdrawals', 'deposits', 'reversed', 'refunded'] as const
+export type AchFigure = (typeof ACH_FIGURES)[number]
+
+/** Names no currency. */
+export interface AchBatch {
+  readonly achBatchId: HelcimId
+  readonly reference: string | null
+  readonly status: string
+  /** Each kind gross. */
+  readonly amounts: Readonly<Record<AchFigure, bigint>>
+  readonly counts: Readonly<Record<AchFigure, number>>
+  readonly opened: HelcimTime
+  readonly closed: HelcimTime
+}

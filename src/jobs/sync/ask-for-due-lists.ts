@@ -1,0 +1,91 @@
+import type { Tx } from '../../db/client.ts'
+import { listStaleDays, listUncoveredDays } from '../../db/coverage.ts'
+import { latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
+import { addDays, type BusinessDate } from '../../domain/calendar.ts'
+import { type Instant, toInstant } from '../../domain/clock.ts'
+import { helcimDate } from '../../domain/helcim-time.ts'
+import { type Ask, askForDays, askForList } from './ask-for-lists.ts'
+import type { Resource, Rhythm } from './resource.ts'
+import { RESOURCES } from './resources.ts'
+
+/** A list is read so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
+const CALL_EVERY_MS = 90_000
+const LIST_EVERY_MS_MAX = 24 * 3_600_000
+/** Work that is due each hour begins a little earlier or later than the hour before. */
+const JITTER_MS = 10 * 60_000
+
+/** Asks for what is due by the rhythm of each resource: whole lists, days that change still, days never read completely. */
+export async function askForDueLists(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
+  const running = await listRunningPulls(tx, ask.accountId)
+  const pulls: Pull[] = []
+  for (const resource of RESOURCES.values()) {
+    const { name, rhythm } = resource
+    if (rhythm === null) continue
+    const isBeingRead = running.some((pull) => pull.resource === name && pull.window.kind === kindOf(rhythm))
+    if (isBeingRead) continue
+    if (rhythm.kind === 'days') pulls.push(...(await askForDueDays(tx, ask, resource, { rhythm, historyFrom })))
+    else if (await isListDue(tx, ask, name, rhythm.everyMs)) {
+      pulls.push(await askForList(tx, ask, name, rhythm.callClass))
+    }
+  }
+  return pulls
+}
+
+/** Asks for the lists that were never read completely. */
+export async function askForMissingLists(tx: Tx, ask: Ask): Promise<Pull[]> {
+  const pulls: Pull[] = []
+  for (const { name, rhythm } of RESOURCES.values()) {
+    if (rhythm?.kind !== 'list' || (await latestCompletePull(tx, ask.accountId, name)) !== null) continue
+    pulls.push(await askForList(tx, ask, name, rhythm.callClass))
+  }
+  return pulls
+}
+
+/** Days that are due: of the rhythm's stretches those read too long ago, before them those never read completely. */
+export async function askForDueDays(
+  tx: Tx,
+  ask: Ask,
+  { name }: Resource,
+  { rhythm, historyFrom }: { rhythm: Extract<Rhythm, { kind: 'days' }>; historyFrom: BusinessDate },
+): Promise<Pull[]> {
+  const { accountId, now } = ask
+  const today = helcimDate(now)
+  const pulls: Pull[] = []
+  let to = today
+  for (const { days, everyMs, callClass } of rhythm.stretches) {
+    const first = addDays(today, 1 - days)
+    const from = first < historyFrom ? historyFrom : first
+    if (from > to) continue
+    const readBefore = toInstant(now - everyMs + JITTER_MS)
+    for (const range of await listStaleDays(tx, { accountId, resource: name, from, to }, readBefore)) {
+      pulls.push(...(await askForDays(tx, ask, { ...range, callClass }, name)))
+    }
+    to = addDays(from, -1)
+  }
+  if (to < historyFrom) return pulls
+  const missing = await listUncoveredDays(tx, { accountId, resource: name, from: historyFrom, to })
+  for (const range of missing.reverse()) {
+    pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' }, name)))
+  }
+  return pulls
+}
+
+/** How long after a complete reading a resource is read again at the latest; a list may be as long as it likes. */
+export function rereadMsMax(name: string): number {
+  const rhythm = RESOURCES.get(name)?.rhythm
+  return rhythm?.kind === 'days' ? Math.min(...rhythm.stretches.map(({ everyMs }) => everyMs)) : LIST_EVERY_MS_MAX
+}
+
+const kindOf = ({ kind }: Rhythm): 'all' | 'days' => (kind === 'list' ? 'all' : 'days')
+
+async function isListDue(
+  tx: Tx,
+  { accountId, now }: { accountId: number; now: Instant },
+  resource: string,
+  everyMs: number,
+): Promise<boolean> {
+  const latest = await latestCompletePull(tx, accountId, resource)
+  if (latest === null) return true
+  const spreadMs = Math.min(LIST_EVERY_MS_MAX, latest.countCalls * CALL_EVERY_MS)
+  return now - latest.startedAt >= Math.max(everyMs, spreadMs) - JITTER_MS
+}

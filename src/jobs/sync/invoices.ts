@@ -1,0 +1,33 @@
+import { invoiceMirror } from '../../db/mirror/invoices.ts'
+import { invoices } from '../../helcim/endpoints/invoices.ts'
+import { askedDays, isAmongAsked } from './days-window.ts'
+import { isNamed } from './named.ts'
+import { proveWalk } from './prove-walk.ts'
+import { defineResource } from './resource.ts'
+
+/**
+ * About as many as transactions, and a hundred or so a page: the last days once a day, and by their number those that a
+ * payment names (`ask-for-needs.ts`).
+ */
+export const invoiceResource = defineResource({
+  name: 'invoice',
+  endpoint: invoices,
+  mirror: invoiceMirror,
+  rhythm: { kind: 'days', stretches: [{ days: 3, everyMs: 24 * 3_600_000, callClass: 'backfill' }] },
+  pageLimit: 0,
+  call(window, { page }) {
+    switch (window.kind) {
+      case 'days': {
+        const { from: dateStart, to: dateEnd } = askedDays(window)
+        return invoices.list({ dateStart, dateEnd, page })
+      }
+      case 'code':
+        return invoices.list({ invoiceNumber: window.code, page })
+      default:
+        throw new Error(`invoices are not read by ${window.kind}`)
+    }
+  },
+  isInside: ({ invoiceNumber, created }, window) =>
+    window.kind === 'days' ? isAmongAsked(created, window) : isNamed(invoiceNumber, window),
+  afterWalk: proveWalk(invoiceMirror),
+})
