@@ -39,14 +39,15 @@ export const cardTransactionResource = defineResource<CardTransaction>({
     // Dates that Helcim cuts in another zone than it writes may lie one day further out.
     return addDays(window.from, -MARGIN_DAYS - 1) <= day && day <= addDays(window.to, MARGIN_DAYS + 1)
   },
-  async afterWalk(tx, _services, { pull, ids, now }) {
+  async afterWalk(tx, _services, { pull, ids, isIdMissing, now }) {
     const { accountId, pullId, window, walkStartedAt } = pull
     if (window.kind === 'card_batch') {
       await dateRows(tx, { accountId, cardBatchId: window.cardBatchId, readFrom: walkStartedAt, readUntil: now })
     }
     if (window.kind !== 'days') return
     const { from, to } = window
-    await markVanished(tx, cardTransactionMirror, { accountId, from, to, seenIds: ids, readAt: walkStartedAt, now })
+    if (!isIdMissing)
+      await markVanished(tx, cardTransactionMirror, { accountId, from, to, seenIds: ids, readAt: walkStartedAt, now })
     await coverDays(tx, { accountId, resource: 'card_transaction', from, to, readAt: walkStartedAt, pullId })
   },
 })

@@ -13,6 +13,8 @@ export interface WalkEnd {
   readonly pull: Pull
   /** Ids of the whole walk. */
   readonly ids: readonly HelcimId[]
+  /** True when the id of a record could not be read: whatever is not among `ids` may have been it. */
+  readonly isIdMissing: boolean
   readonly now: Instant
 }
 
