@@ -81,6 +81,7 @@ describe.skipIf(process.env.TIEOUT_LONG !== '1')('fault 2', () => {
         countKills += 1
       }
       const countInHour = sandbox.calls().length
+      const countLeft = await countUnfinished(database)
       const last = start()
       await until('all work is done', async () => (await countUnfinished(database)) === 0, 600_000)
       last.kill('SIGTERM')
@@ -101,10 +102,10 @@ describe.skipIf(process.env.TIEOUT_LONG !== '1')('fault 2', () => {
       expect(totals).toMatchObject(readableTotals(sandbox))
       expect(sandbox.violations()).toEqual([])
       expect(peaks.count429).toBe(0)
-      // The controls: it was killed often, also in the middle of calls, and had not finished before.
+      // The controls: it was killed often, also in the middle of calls, and there was work to do all the while.
       expect(countKills).toBeGreaterThan(10)
       expect(countAtWork).toBeGreaterThan(0)
-      expect(countInHour).toBeGreaterThan(different.size / 2)
+      expect(countLeft).toBeGreaterThan(0)
     } finally {
       await sandbox.close()
     }
