@@ -32,6 +32,8 @@ import { decodePage, decodeSingle } from '../../helcim/page.ts'
 import { dueOfCause } from './cause.ts'
 import type { PageAsked, ResourceDescription } from './resource.ts'
 
+/** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */
+const NO_ID: HelcimId = 0n
 /** A walk that finds its pages moved this often is given up for narrower windows. */
 const WALKS_MAX = 3
 
@@ -95,10 +97,8 @@ async function fetchOnce<R>(resource: ResourceDescription<R>, context: JobContex
   const readAt = clock.now()
   const { body } = await helcim.read(resource.call(pull.window, askedOf(pull)), { callClass: pull.callClass, signal })
   const isSingle = pull.window.kind === 'one'
-  const page = isSingle
-    ? await decodeSingle(resource.endpoint, body)
-    : await decodePage(resource.endpoint, body, pull.nextPage)
-  const storeInner = await resource.inner?.read({ body, isSingle, number: pull.nextPage })
+  const page = isSingle ? await decodeSingle(resource.endpoint, body) : await decodePage(resource.endpoint, body)
+  const storeInner = await resource.inner?.read({ body, isSingle })
   const unreadableIds = page.undecodable.flatMap(({ key }) => (/^\d+$/.test(key) ? BigInt(key) : []))
   return {
     page,
@@ -169,10 +169,12 @@ async function storePage<R>(
     decodedIds: records.map((record) => record.id),
   })
   const countRecords = { countRows: read.countRows, countUndecodable: read.page.undecodable.length }
+  // At the head, so that the last id of a page is one that can be compared.
+  const ids = [...(read.countRows > read.ids.length ? [NO_ID] : []), ...fresh]
   const isFirst = await advancePull(
     tx,
     { accountId, pullId, walk, page },
-    { ids: [...fresh], ...countRecords, countChanged: stored.countNew + stored.countChanged, listOrder: order, now },
+    { ids, ...countRecords, countChanged: stored.countNew + stored.countChanged, listOrder: order, now },
   )
   if (!isFirst) return null
   await resource.afterPage?.(tx, { accountId, ids: read.page.records.map((record) => record.id), readAt: read.readAt })
@@ -185,7 +187,9 @@ async function storePage<R>(
     case 'stuck':
       return narrow(tx, pull, now)
     case 'end': {
-      await resource.afterWalk?.(tx, context, { pull, ids: [...before.ids, ...fresh], now })
+      const all = [...before.ids, ...ids]
+      const known = all.filter((id) => id !== NO_ID)
+      await resource.afterWalk?.(tx, context, { pull, ids: known, isIdMissing: known.length < all.length, now })
       await finishPull(tx, pull, { state: 'complete', now })
       return { toRead: [], isFinished: true }
     }

@@ -16,6 +16,8 @@ export interface WalkEnd {
   readonly pull: Pull
   /** Ids of the whole walk. */
   readonly ids: readonly HelcimId[]
+  /** True when the id of a record could not be read: whatever is not among `ids` may have been it. */
+  readonly isIdMissing: boolean
   readonly now: Instant
 }
 
@@ -43,11 +45,7 @@ export type Rhythm =
 export interface InnerRecords {
   readonly replay: Replay
   /** Reads them; what it returns stores them, in the page's transaction. */
-  read(page: {
-    body: AnswerBody | null
-    isSingle: boolean
-    number: number
-  }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
+  read(page: { body: AnswerBody | null; isSingle: boolean }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
 }
 
 interface StoredAt {
