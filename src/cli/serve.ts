@@ -18,10 +18,11 @@ import type { Logger } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
 import type { Runtime } from './runtime.ts'
 import { versionOfPackage } from './version.ts'
+import { createWebhookReceivers } from './webhook-receivers.ts'
 
 /**
  * Connections of its own: looking must neither wait behind the jobs nor take theirs. One for each check of `/readyz`
- * that asks the database, one for `/metrics`.
+ * that asks the database, one for `/metrics` and webhooks.
  */
 const CONNECTIONS = 4
 const CONNECT_MS_MAX = 2_000
@@ -35,7 +36,7 @@ export interface Pages {
 }
 
 /**
- * Opens health checks and metrics.
+ * Opens health checks, metrics and webhooks in.
  * @returns null where they are switched off
  * @throws UsageError that names the variable when it cannot listen there
  */
@@ -106,13 +107,15 @@ export async function servePages(
       return all
     },
   }
+  const webhooks = createWebhookReceivers({ runtime, database, log })
   try {
-    const server = await startHttpServer({ host, port, password, log, deadReason, probes, metrics })
+    const server = await startHttpServer({ host, port, password, log, deadReason, probes, metrics, webhooks })
     return {
       address: server.address,
       countCall: metrics.countCall,
       async close() {
         await server.close()
+        await webhooks.settled()
         await database.close()
       },
     }

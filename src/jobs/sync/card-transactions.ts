@@ -3,7 +3,7 @@ import { coverDays, markVanished } from '../../db/coverage.ts'
 import { cardTransactionMirror } from '../../db/mirror/card-transactions.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { CardTransaction } from '../../domain/card-transaction.ts'
-import { cardTransactions } from '../../helcim/endpoints/card-transactions.ts'
+import { cardTransactionById, cardTransactions } from '../../helcim/endpoints/card-transactions.ts'
 import { defineResource } from './resource.ts'
 
 /**
@@ -28,12 +28,15 @@ export const cardTransactionResource = defineResource<CardTransaction>({
         })
       case 'card_batch':
         return cardTransactions.list({ cardBatchId: window.cardBatchId, limit, page })
+      case 'one':
+        return cardTransactionById(window.id)
       default:
         throw new Error(`card transactions are not read by ${window.kind}`)
     }
   },
   isInside(transaction, window) {
     if (window.kind === 'card_batch') return transaction.cardBatchId === window.cardBatchId
+    if (window.kind === 'one') return transaction.transactionId === window.id
     if (window.kind !== 'days' || transaction.created.instant === null) return true
     const day = transaction.created.text.slice(0, 10) as BusinessDate
     // Dates that Helcim cuts in another zone than it writes may lie one day further out.
