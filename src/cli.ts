@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { runBackfill } from './cli/backfill.ts'
 import { runDemo } from './cli/demo.ts'
 import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
@@ -75,6 +76,17 @@ program
   .option('--resource <name...>', 'card_terminal, card_batch, card_transaction; all of them by default')
   .option('--json', 'prints JSON')
   .action(async (options) => exitWith(await runSync(config(), options, interruptible())))
+
+program
+  .command('backfill')
+  .description('reads the past, day by day, at the lowest priority; goes on where it was cut off')
+  .option('--account <name>', 'only this account of TIEOUT_ACCOUNTS_FILE; all of them by default')
+  .option('--from <date>', 'first day, needed; YYYY-MM-DD, Mountain Time')
+  .option('--to <date>', 'last day, inclusive; today by default')
+  .option('--resource <name...>', 'of those that are read by days: card_transaction; all of them by default')
+  .option('--again', 'reads also days that were read completely before')
+  .option('--json', 'prints JSON, one object a line')
+  .action(async (options) => exitWith(await runBackfill(config(), options, interruptible())))
 
 program
   .command('reconcile')

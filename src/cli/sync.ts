@@ -67,7 +67,8 @@ interface Read {
   readonly pull: Pull
 }
 
-function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
+/** The accounts that a command concerns: the named one, or all. @throws UsageError when there is none of that name */
+export function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
   const all = readAccounts(config)
   const accounts = name === undefined ? all : all.filter((account) => account.name === name)
   if (accounts.length > 0) return accounts
@@ -129,7 +130,7 @@ function show(read: readonly Read[], isJson: boolean): void {
 const ACCOUNT_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
 
 /** Why pulls failed, each reason once however many pulls it ended. */
-function reasonsOf(pulls: readonly Pull[]): string[] {
+export function reasonsOf(pulls: readonly Pull[]): string[] {
   const failed = pulls.filter(({ failWords }) => failWords !== null)
   const windows = new Map<string, string[]>()
   for (const { resource, window, failCode, failWords } of failed) {
@@ -147,8 +148,11 @@ function reasonsOf(pulls: readonly Pull[]): string[] {
   return stopped ? [stopped.failWords ?? '', ...ofWindows] : ofWindows
 }
 
-function resourcesOf(asked: readonly string[] | undefined): string[] {
-  const known = [...RESOURCES.keys()]
+/** Resources by the names that a person gives them. @throws UsageError for one that is none */
+export function resourcesOf(
+  asked: readonly string[] | undefined,
+  known: readonly string[] = [...RESOURCES.keys()],
+): readonly string[] {
   if (!asked || asked.length === 0) return known
   const names = asked.map((name) => name.replaceAll('-', '_').replace(/(ch)es$|s$/, '$1'))
   const unknown = names.find((name) => !known.includes(name))

@@ -18,6 +18,7 @@ import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domai
 import type { Clock, Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding } from '../domain/mismatch.ts'
+import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
@@ -60,7 +61,7 @@ export async function runReconcile(
     const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const asked = await loadFacts(tx, accountId, scope)
     const running = await listRunningPulls(tx, accountId)
-    const isReading = running.some((pull) => pull.window.kind === 'days')
+    const isReading = running.some((pull) => isOfHistory(pull.window, historyFrom))
     const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now: startedAt })
     // What was judged by another rule, or by none, is judged again.
     const facts = isNews ? await loadBatchFacts(tx, accountId, null) : asked

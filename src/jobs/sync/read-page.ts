@@ -16,7 +16,7 @@ import {
 import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
-import { decidePage, halves, orderOf, type PageDecision, subjectText } from '../../domain/pull.ts'
+import { decidePage, halves, isOverlong, orderOf, type PageDecision, subjectText } from '../../domain/pull.ts'
 import type { DecodedPage, HelcimId } from '../../domain/record.ts'
 import { HelcimError } from '../../helcim/errors.ts'
 import { decodePage, decodeRecord } from '../../helcim/page.ts'
@@ -161,6 +161,7 @@ async function storePage<R>(
 
   switch (decision) {
     case 'next':
+      if (isOverlong(pull, page)) return narrow(tx, pull, now)
       return { toRead: [{ ...pull, nextPage: page + 1 }], isFinished: false }
     case 'walk-again':
       return pull.walk < WALKS_MAX ? restart(tx, pull, now) : narrow(tx, pull, now)
@@ -181,7 +182,7 @@ async function restart(tx: Tx, pull: Pull, now: Instant): Promise<NextStep | nul
   return restarted?.state === 'running' ? { toRead: [restarted], isFinished: false } : null
 }
 
-/** Paging cannot be trusted for this window. Smaller windows fit on one page; a single day that does not is told. */
+/** Paging cannot be trusted for this window, or it holds too much. Smaller windows fit on one page; a single day that does not is told. */
 async function narrow(tx: Tx, pull: Pull, now: Instant): Promise<NextStep> {
   const parts = pull.window.kind === 'days' ? halves(pull.window, addDays) : null
   if (parts === null) {

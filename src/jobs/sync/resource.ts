@@ -40,11 +40,14 @@ export interface ResourceDescription<R> {
 export interface Resource {
   readonly name: string
   readonly pageLimit: number
+  /** Windows of days are read of it, and can be filled in; else it is read as a whole by each poll. */
+  readonly isReadByDays: boolean
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
 export const defineResource = <R>(description: ResourceDescription<R>): Resource => ({
   name: description.name,
   pageLimit: description.pageLimit,
+  isReadByDays: description.mirror.dateColumn !== null,
   readPage: (context, pull) => readPage(description, context, pull),
 })
