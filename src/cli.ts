@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
 import { runBackfill } from './cli/backfill.ts'
+import { AS_OF_FLAG } from './cli/date-option.ts'
 import { runDemo } from './cli/demo.ts'
 import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
@@ -109,6 +110,7 @@ const mismatchCommand = program
   .option('--currency <code>', 'CAD or USD')
   .option('--assigned <name>', 'of this owner, or of nobody')
   .option('--older-than <days>', 'first seen more than so many whole days ago')
+  .option(...AS_OF_FLAG)
   .option('--sort <order>', 'severity, money (at stake, one currency after the other) or age', 'severity')
   .option('--json', 'prints a JSON array')
   .option('--fail-on <severity>', 'exits 3 when one of them is unresolved and at least as bad')

@@ -4,7 +4,7 @@ import type { Tx } from './client.ts'
 import { timestamp } from './mirror/store-records.ts'
 
 /** How long each log of our own work is kept, in days. Mirrored records and mismatches are never deleted. */
-const KEPT_DAYS = { calls: 35, pulls: 35, dueWork: 35, webhooks: 35, runs: 400 }
+export const KEPT_DAYS = { calls: 35, pulls: 35, dueWork: 35, webhooks: 35, runs: 400 } as const
 const DAY_MS = 24 * 3_600_000
 
 /** Forgets old calls, pulls, due work, webhooks and runs. Calls are dated by Postgres' clock, everything else by ours. */

@@ -10,6 +10,7 @@ import {
 import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { Db, Tx } from '../db/client.ts'
+import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { listRunningPulls } from '../db/pulls.ts'
 import { runs } from '../db/schema/recon.ts'
@@ -184,5 +185,7 @@ async function storeRun(
     countDiffering: result.countDiffering,
     countOpened: result.countOpened + result.countReopened,
     countResolved: result.countResolved,
+    seen: sql`array(select mismatch_id from recon.mismatches
+      where account_id = ${accountId} and last_seen_at = ${timestamp(startedAt)})`,
   })
 }
