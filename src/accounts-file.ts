@@ -13,6 +13,7 @@ import {
   parseZone,
   requireToken,
 } from './config.ts'
+import { ACCOUNT_NAME } from './domain/account-name.ts'
 import type { CallLimits } from './domain/call-budget.ts'
 import { UsageError } from './domain/operating-error.ts'
 import type { Secret } from './domain/secret.ts'
@@ -34,9 +35,6 @@ export interface AccountSettings {
   readonly syncCron: string
   readonly reconcileCron: string
 }
-
-/** The one account of a process that has no accounts file. */
-export const ACCOUNT_NAME = 'default'
 
 /**
  * The accounts of a process: those of `TIEOUT_ACCOUNTS_FILE`, or one named `default` with `HELCIM_API_TOKEN`. What an

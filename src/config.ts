@@ -154,10 +154,13 @@ const toConfig = (settings: Settings) => ({
   logLevel: settings.LOG_LEVEL,
 })
 
+/** Every variable there is. */
+export const variableNames = (): readonly Name[] => settingsWith(false).keyof().options
+
 function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, string>>; problems: string[] } {
   const values: Partial<Record<Name, string>> = {}
   const problems: string[] = []
-  for (const name of settingsWith(false).keyof().options) {
+  for (const name of variableNames()) {
     // Is itself the path of a file.
     if (name === 'TIEOUT_ACCOUNTS_FILE') {
       if (env[name]) values[name] = env[name]

@@ -11,8 +11,9 @@ import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
 import { AS_OF_FLAG, instantOption } from './date-option.ts'
 import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
-import { paint, say } from './paint.ts'
+import { count, paint, say } from './paint.ts'
 import { clockOf } from './runtime.ts'
+import { showVerification } from './show-verification.ts'
 
 interface ExportOptions extends AccountOption {
   readonly period?: string
@@ -74,16 +75,14 @@ function runExport(config: Config, name: string, options: ExportOptions, signal:
 
 /** Reads files back. @returns 1 when anything does not agree */
 async function runVerify(folder: string, { json }: { json?: boolean }): Promise<number> {
-  const { files, differences, countCompared } = await verifyExports(folder)
+  const verification = await verifyExports(folder)
+  const { files, differences, countCompared } = verification
   if (json) {
     say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, differences }, null, 2))
     return differences.length === 0 ? 0 : 1
   }
-  for (const difference of differences) say(`  ${paint('red', '✗')} ${difference}`)
+  say(showVerification(verification))
   if (differences.length > 0) return 1
-  const rows = files.reduce((total, control) => total + control.rows, 0)
-  say(`  ${paint('green', '✓')} ${files.length} files with ${count(rows)} rows agree with their control files`)
-  if (countCompared > 0) say(`  ${paint('green', '✓')} ${countCompared} comparisons between them agree`)
   for (const control of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
   return 0
 }
@@ -113,8 +112,6 @@ const warningsOf = ({ file, missing }: WrittenFile['control']): string[] =>
   missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
 
 const toJson = ({ path, control }: WrittenFile) => ({ path: resolve(path), ...control })
-
-const count = (value: number): string => value.toLocaleString('en-CA')
 
 /** How much of the file there is; how much there will be nobody knows before its end. */
 function showProgress() {

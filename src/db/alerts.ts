@@ -67,7 +67,7 @@ interface Outbox {
 }
 
 /** The cause of the row that says since when a channel is switched on. */
-const BEGUN = 'channel begun'
+export const BEGUN = 'channel begun'
 
 /**
  * Switches channels on that never were. A channel's first row in the outbox is a mark, delivered when it is written,
@@ -239,7 +239,7 @@ const lockOutbox = (tx: Tx, accountId: number) =>
   tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`alerts ${accountId}`}))`)
 
 /** Of `e`, events of mismatches: those that this channel is to be told and has no item for. */
-const isUntold = (accountId: number, channel: string): SQL => sql`
+export const isUntold = (accountId: number, channel: string): SQL => sql`
   e.account_id = ${accountId} and e.kind = any(${arrayOf(TOLD_KINDS)}::text[])
   and not exists (select from recon.alert_items i
     where i.account_id = ${accountId} and i.channel = ${channel} and i.event_id = e.event_id)`

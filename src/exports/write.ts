@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../db/as-of.ts'
 import { type Snapshot, withSnapshot } from '../db/client.ts'
+import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { CONTROL_ENDING, type Control } from './control.ts'
@@ -75,7 +76,7 @@ interface OneFile extends ExportRequest {
 
 async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> {
   const { report, format, scope, account, directory, signal, onProgress = () => {} } = one
-  const file = `${report.name}-${periodName(one.period)}.${format}`
+  const file = fileName(account.name, report.name, one.period, format)
   const data = await stageFile(directory, file)
   try {
     const countSent = await snapshot.copyTo(copySql(report, scope, format), (bytes) =>
@@ -117,6 +118,15 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
   } finally {
     await data.discard()
   }
+}
+
+/**
+ * Files of several accounts may lie in one folder, so the name of the account leads, but for the one of a process without
+ * an accounts file. It may hold points; what follows holds one only, so no two accounts share a name.
+ */
+function fileName(account: string, report: string, period: Period, format: ExportFormat): string {
+  const prefix = account === ACCOUNT_NAME ? '' : `${account}.`
+  return `${prefix}${report}-${periodName(period)}.${format}`
 }
 
 async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {

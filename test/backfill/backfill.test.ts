@@ -9,8 +9,8 @@ import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { UsageError } from '../../src/domain/operating-error.ts'
 import { createLog } from '../../src/log.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const DAYS = 420
 const TODAY = helcimDate(createSystemClock().now())

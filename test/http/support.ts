@@ -6,10 +6,10 @@ import { readConfig } from '../../src/config.ts'
 import { createSystemClock } from '../../src/domain/clock.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { type HttpOptions, type HttpServer, startHttpServer } from '../../src/http/server.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { openShop } from '../kills/shop.ts'
 import { type Proxy as StoreProxy, startProxy } from '../queue/proxy.ts'
 import { createTestLog } from '../queue/support.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 export const PASSWORD = 'canary-Password-7f3a'
 

@@ -11,8 +11,8 @@ import { listOpenMismatches } from '../../src/db/mismatches.ts'
 import { forgetOld } from '../../src/db/retention.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { createLog } from '../../src/log.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const textOf = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 const PASSWORD = 'for-this-test-only'
