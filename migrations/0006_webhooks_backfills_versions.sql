@@ -41,4 +41,5 @@ ALTER TABLE "helcim"."record_versions" ADD COLUMN "typed" json;--> statement-bre
 ALTER TABLE "recon"."accounts" ADD COLUMN "versions_since" timestamp with time zone DEFAULT now() NOT NULL;--> statement-breakpoint
 ALTER TABLE "recon"."runs" ADD COLUMN "seen" uuid[];--> statement-breakpoint
 CREATE UNIQUE INDEX "backfills_unfinished" ON "recon"."backfills" USING btree ("account_id","resource","from_date","to_date","is_again") WHERE finished_at is null;--> statement-breakpoint
-CREATE INDEX "webhooks_asked" ON "recon"."webhooks" USING btree ("account_id","received_at") WHERE outcome = 'asked';
+CREATE INDEX "webhooks_asked" ON "recon"."webhooks" USING btree ("account_id","received_at") WHERE outcome = 'asked';--> statement-breakpoint
+CREATE INDEX "pulls_cause" ON "recon"."pulls" USING btree ("account_id","cause");

@@ -83,9 +83,6 @@ function problemsBetween(settings: Settings): string[] {
   if (settings.HELCIM_WEBHOOK_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
     problems.push('HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead')
   }
-  if (settings.HELCIM_WEBHOOK_TOKEN && settings.HTTP_PORT === null) {
-    problems.push('HELCIM_WEBHOOK_TOKEN: webhooks come in over HTTP; set HTTP_PORT to a port, or remove the token')
-  }
   if (settings.ALERT_WEBHOOK_URL && !settings.ALERT_WEBHOOK_SECRET) {
     problems.push(
       'ALERT_WEBHOOK_SECRET: set it to the secret that signs alerts, "whsec_" and at least 24 bytes in base64',

@@ -8,6 +8,7 @@ import { isSchemaCurrent } from '../db/migrate.ts'
 import { addDays, plannedInstants } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { UsageError } from '../domain/operating-error.ts'
 import type { AccountFacts } from '../http/account-metrics.ts'
 import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshness.ts'
 import { type CallFacts, createMetrics } from '../http/metrics.ts'
@@ -38,7 +39,7 @@ export interface Pages {
 /**
  * Opens health checks, metrics and webhooks in.
  * @returns null where they are switched off
- * @throws UsageError that names the variable when it cannot listen there
+ * @throws UsageError that names the variable when it cannot listen there, or has to and may not
  */
 export async function servePages(
   config: Config,
@@ -46,7 +47,12 @@ export async function servePages(
   options: { log: Logger; deadReason: () => string | null },
 ): Promise<Pages | null> {
   const { host, port, password } = config.http
-  if (port === null) return null
+  if (port === null) {
+    if (runtime.accounts().every((work) => work.settings.webhookToken === null)) return null
+    throw new UsageError(
+      'HTTP_PORT: it is off, but webhooks come in over HTTP; set a port, or remove the verifier token',
+    )
+  }
   const { log, deadReason } = options
   const { clock } = runtime
   const database = openDatabase(runtime.database.url, {

@@ -1,4 +1,7 @@
+import pino from 'pino'
 import { expect, test } from 'vitest'
+import { servePages } from '../../src/cli/serve.ts'
+import { readConfig } from '../../src/config.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import { createSecret } from '../../src/domain/secret.ts'
@@ -43,6 +46,8 @@ test('from Helcim’s webhook to the row: each new sale is in Postgres by one ca
       `select call_class, count(*) from recon.calls where endpoint = 'GET /card-transactions/{id}' group by 1`,
     )
     expect(calls).toEqual([{ call_class: 'fresh', count: String(ids.length) }])
+    const off = servePages(readConfig({ HTTP_PORT: 'off' }), intake.runtime, { log: pino(), deadReason: () => null })
+    await expect(off).rejects.toThrow('HTTP_PORT: it is off, but webhooks come in over HTTP')
     // Only whole days prove something: nothing that a webhook brought counts as read.
     const proved = `recon.covered_days join recon.pulls using (account_id, pull_id) where window_kind = 'one'`
     expect(await countOf(intake, proved)).toBe(0)

@@ -159,6 +159,8 @@ export const pulls = recon.table(
     primaryKey({ columns: [t.accountId, t.pullId] }),
     uniqueIndex('pulls_identity').on(t.accountId, t.resource, t.windowKind, t.subject, t.cause),
     index('pulls_running').on(t.accountId, t.resource).where(sql`state = 'running'`),
+    // Webhooks ask for many.
+    index('pulls_cause').on(t.accountId, t.cause),
     index('pulls_finished').on(t.accountId, t.resource, t.windowKind, t.finishedAt),
   ],
 )

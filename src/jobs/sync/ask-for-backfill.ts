@@ -64,7 +64,7 @@ export async function askForBackfill(
   const taken = new Set([...running, ...failed].flatMap((pull) => daysOf(windowOf(pull))))
   const days = unread.flatMap(daysOf).filter((day) => !taken.has(day))
   const read = pulls.filter((pull) => pull.state === 'complete')
-  const { rowsOf, daysMax } = await knowledge(tx, accountId, read)
+  const { rowsOf, daysMax } = await knowledge(tx, { accountId, resource, read })
   const windows = planWindows(days.reverse(), rowsOf, daysMax)
 
   const isHopeless = failed.some((pull) => HOPELESS_CODES.includes(pull.failCode))
@@ -98,11 +98,10 @@ export async function askForBackfill(
 /** What is known about how full days are: from the batches' own counts, else from the windows read so far. */
 async function knowledge(
   tx: Tx,
-  accountId: number,
-  read: readonly Pull[],
+  { accountId, resource, read }: { accountId: number; resource: string; read: readonly Pull[] },
 ): Promise<{ rowsOf: RowsOf; daysMax?: number }> {
   const counted = await countRowsByDay(tx, accountId)
-  if (counted.size > 0) return { rowsOf: (day) => counted.get(day) ?? 0 }
+  if (resource === 'card_transaction' && counted.size > 0) return { rowsOf: (day) => counted.get(day) ?? 0 }
   const last = read.at(-1)
   if (last === undefined) return { rowsOf: ROWS_OF_UNKNOWN }
   const window = windowOf(last)
