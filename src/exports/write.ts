@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
 import type pg from 'pg'
+import { withSnapshotAsOf } from '../db/as-of.ts'
 import { type Snapshot, withSnapshot } from '../db/client.ts'
 import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
 import { CONTROL_ENDING, type Control } from './control.ts'
 import type { ExportFormat } from './formats.ts'
 import { isCreatedWithin, isMovement, isReturned, movementTables, signedMinor } from './movements.ts'
@@ -34,23 +36,29 @@ export interface WrittenFile {
  * Writes one file for each report, and its control file. All of them show one state of the database, and the same state
  * gives the same bytes. A file appears under its name only when it is whole; its control file comes right after it.
  * Rows become bytes as they come and nothing is collected, so memory does not grow with rows.
- * @param options `onProgress` hears how many bytes of a file there are so far
+ * @param options `onProgress` hears how many bytes of a file there are so far; `asOf` is the instant whose state is shown
  * @throws UsageError when the directory cannot be written to
  */
 export function writeExports(
   pool: pg.Pool,
   request: ExportRequest,
-  options: { signal?: AbortSignal; onProgress?: (file: string, countBytes: number) => void } = {},
+  options: {
+    signal?: AbortSignal
+    onProgress?: (file: string, countBytes: number) => void
+    asOf?: { at: Instant; now: Instant }
+  } = {},
 ): Promise<WrittenFile[]> {
-  return withSnapshot(pool, async (snapshot) => {
+  const { asOf, ...rest } = options
+  const write = async (snapshot: Snapshot) => {
     const account = await loadAccount(snapshot, request.accountId)
     const scope = { accountId: request.accountId, ...request.period, ...instantsOf(request.period, account.zone) }
     const written: WrittenFile[] = []
     for (const report of request.reports) {
-      written.push(await writeOne(snapshot, { ...request, report, account, scope, ...options }))
+      written.push(await writeOne(snapshot, { ...request, report, account, scope, ...rest }))
     }
     return written
-  })
+  }
+  return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
 }
 
 interface AccountFacts {

@@ -3,7 +3,14 @@ import type { Instant } from '../../domain/clock.ts'
 import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
 import { copyText } from './copy-text.ts'
-import { asUuid, type MirrorTable, recordsToJson, unknownValuesOf, writtenColumns } from './mirror-table.ts'
+import {
+  asUuid,
+  isSecretColumn,
+  type MirrorTable,
+  recordsToJson,
+  unknownValuesOf,
+  writtenColumns,
+} from './mirror-table.ts'
 
 export interface Stored {
   readonly countNew: number
@@ -103,6 +110,11 @@ async function updateChanged<R>(
       .map((name) => `${name} = i.${name}${name === 'raw' ? '::json' : ''}`)
       .join(', '),
   )
+  const typed = sql.raw(
+    [...columns.map(({ name }) => name).filter((name) => !isSecretColumn(name)), 'first_seen_at', 'vanished_at']
+      .map((name) => `former.${name}`)
+      .join(', '),
+  )
   const incoming = await recordsToJson(mirror, records)
   await tx.execute(sql`
     with incoming as materialized (
@@ -113,9 +125,11 @@ async function updateChanged<R>(
       from incoming i join ${sql.raw(table)} e on e.account_id = ${accountId} and e.${id} = i.${id}
     ), versions as (
       insert into helcim.record_versions
-        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed)
-      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed
-      from former where content_hash <> next_hash
+        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed, typed)
+      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed,
+        (select to_json(t) from (select ${typed}) t)
+      -- One that had vanished and is the same again was not there meanwhile.
+      from former where content_hash <> next_hash or vanished_at is not null
     ), ${markChanged(mirror, accountId)}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
     from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)

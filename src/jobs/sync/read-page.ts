@@ -21,6 +21,7 @@ import {
   halves,
   isCardData,
   isOneAnswer,
+  isOverlong,
   isRoundSize,
   orderOf,
   type PageDecision,
@@ -181,6 +182,7 @@ async function storePage<R>(
 
   switch (decision) {
     case 'next':
+      if (isOverlong(pull, page)) return narrow(tx, pull, now)
       return { toRead: [{ ...pull, nextPage: page + 1 }], isFinished: false }
     case 'walk-again':
       return pull.walk < WALKS_MAX ? restart(tx, pull, now) : narrow(tx, pull, now)
@@ -203,7 +205,7 @@ async function restart(tx: Tx, pull: Pull, now: Instant): Promise<NextStep | nul
   return restarted?.state === 'running' ? { toRead: [restarted], isFinished: false } : null
 }
 
-/** Paging cannot be trusted for this window. Smaller windows fit on one page; a single day that does not is told. */
+/** Paging cannot be trusted for this window, or it holds too much. Smaller windows fit on one page; a single day that does not is told. */
 async function narrow(tx: Tx, pull: Pull, now: Instant): Promise<NextStep> {
   const parts = pull.window.kind === 'days' ? halves(pull.window, addDays) : null
   if (parts === null) {

@@ -83,6 +83,8 @@ export interface Resource {
   readonly rhythm: Rhythm | null
   /** One for each table. */
   readonly replays: readonly Replay[]
+  /** Windows of days are read of it, and can be filled in; else it is read as a whole by each poll. */
+  readonly isReadByDays: boolean
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
@@ -94,5 +96,6 @@ export const defineResource = <R>(description: ResourceDescription<R>): Resource
     replayOf(description.endpoint, description.mirror),
     ...(description.inner ? [description.inner.replay] : []),
   ],
+  isReadByDays: description.mirror.dateColumn !== null,
   readPage: (context, pull) => readPage(description, context, pull),
 })
