@@ -17,6 +17,9 @@ declare
   -- Logs of tieout's own work, which retention deletes, and what only stands until it is done.
   deletable constant text[] := array['recon.calls', 'recon.pulls', 'recon.due_work', 'recon.runs', 'recon.webhooks',
     'recon.pull_pages', 'recon.marks', 'recon.endpoint_blocks', 'recon.call_holders', 'helcim.undecoded_records'];
+  -- Parts of a record, which are written anew with it; its former versions keep the former ones.
+  parts constant text[] := array['helcim.customer_cards', 'helcim.invoice_lines', 'helcim.subscription_payments',
+    'helcim.subscription_add_ons'];
   one record;
 begin
   if (select count(*) from pg_namespace where nspname = any(schemas)) < cardinality(schemas) then
@@ -75,7 +78,7 @@ begin
   for one in select unnest(append_only) as name loop
     execute format('revoke update on %s from tieout_writer', one.name);
   end loop;
-  for one in select unnest(deletable) as name loop
+  for one in select unnest(deletable || parts) as name loop
     execute format('grant delete on %s to tieout_writer', one.name);
   end loop;
   -- The queue: jobs are deleted when they are done.

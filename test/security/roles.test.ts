@@ -46,7 +46,8 @@ const DENIED = '42501'
 
 beforeAll(async () => {
   database = await createTestDatabase()
-  shop = await openShop({ seed: 3, historyDays: 5, salesPerDay: 12, pageSizeMax: 1_000, serviceTimeMs: 0 })
+  const billing = { subscriptions: 10, signUpsPerDay: 1, invoicesPerDay: 2 }
+  shop = await openShop({ seed: 3, historyDays: 5, salesPerDay: 12, pageSizeMax: 1_000, serviceTimeMs: 0, billing })
   const migrated = await openMigrated(readConfig({ DATABASE_URL: database.url }), silent)
   await migrated.close()
   // Twice, as after an upgrade.
