@@ -86,7 +86,8 @@ describe.skipIf(redisUrl === null)(`${REPLICAS} daemons on one PostgreSQL and on
       expect(ends.map(({ name }) => name).sort()).toEqual(plannedSince(Number(account?.at)).sort())
       expect(ends.filter(({ isEnded }) => !isEnded)).toEqual([])
       const doneOf = (kind: string) => ends.filter(({ name, outcome }) => name.startsWith(kind) && outcome === 'done')
-      for (const kind of ['poll', 'recent', 'week', 'full', 'retention']) expect(doneOf(kind), kind).not.toEqual([])
+      for (const kind of ['poll', 'recent', 'lists', 'week', 'full', 'retention'])
+        expect(doneOf(kind), kind).not.toEqual([])
       // The day and its night are once each, whoever did them.
       for (const kind of ['week', 'full', 'retention']) expect(doneOf(kind), kind).toHaveLength(1)
       expect(await rows(DOUBLED_PULLS)).toEqual([])
@@ -239,6 +240,7 @@ function plannedSince(firstAt: number): string[] {
     return [
       ...(minute % 30 === 0 ? ['poll'] : []),
       ...(minute === 7 ? ['recent'] : []),
+      ...(minute === 23 ? ['lists'] : []),
       ...(hour === 2 && minute === 17 ? ['week'] : []),
       ...(hour === 3 && minute === 30 ? ['full'] : []),
       ...(hour === 4 && minute === 41 ? ['retention'] : []),
