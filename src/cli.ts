@@ -96,7 +96,10 @@ program
   .option('--account <name>', 'only this account of TIEOUT_ACCOUNTS_FILE; all of them by default')
   .option('--from <date>', 'first day, needed; YYYY-MM-DD, Mountain Time')
   .option('--to <date>', 'last day, inclusive; today by default')
-  .option('--resource <name...>', 'of those that are read by days: card_transaction; all of them by default')
+  .option(
+    '--resource <name...>',
+    'of those that are read by days: card_transaction, invoice, ach_transaction; all of them by default',
+  )
   .option('--again', 'reads also days that were read completely before')
   .option('--json', 'prints JSON, one object a line')
   .action(async (options) => exitWith(await runBackfill(config(), options, interruptible())))

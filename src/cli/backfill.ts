@@ -76,14 +76,14 @@ export async function runBackfill(config: Config, options: BackfillOptions, sign
   }
 }
 
-/** Resources of which days are read. What is read as a whole by every poll has no past to be filled in. */
+/** Resources of which days are read. What is always read as a whole has no past to be filled in. */
 function filledByDays(asked: readonly string[] | undefined): readonly string[] {
   const byDays = [...RESOURCES.values()].filter((one) => one.isReadByDays).map(({ name }) => name)
   const names = asked && asked.length > 0 ? resourcesOf(asked) : byDays
   const whole = names.find((name) => !byDays.includes(name))
   if (whole === undefined) return names
   throw new UsageError(
-    `--resource: ${whole} is read as a whole by each poll, so there is nothing to fill in; choose from ${byDays.join(', ')}`,
+    `--resource: ${whole} is always read as a whole, so there is nothing to fill in; choose from ${byDays.join(', ')}`,
   )
 }
 

@@ -3,11 +3,12 @@ import { type BackfillEnd, backfillAccount, runBackfill } from '../../src/cli/ba
 import type { Progress } from '../../src/cli/backfill-progress.ts'
 import { openSoleRuntime } from '../../src/cli/sole-runtime.ts'
 import { readConfig } from '../../src/config.ts'
-import { addDays } from '../../src/domain/calendar.ts'
+import { addDays, type BusinessDate } from '../../src/domain/calendar.ts'
 import { createSystemClock } from '../../src/domain/clock.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { UsageError } from '../../src/domain/operating-error.ts'
 import { createLog } from '../../src/log.ts'
+import type { BillingOptions } from '../../src/sandbox/options.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -29,14 +30,15 @@ interface Shop {
 }
 
 /** More than a year of few sales, of which the account itself is meant to hold the last days. */
-async function open(): Promise<Shop> {
+async function open({ days = DAYS, billing }: { days?: number; billing?: BillingOptions } = {}): Promise<Shop> {
   const { sandbox, env } = await openShop({
     seed: 13,
-    historyDays: DAYS,
+    historyDays: days,
     salesPerDay: 3,
     pageSizeMax: 25,
     serviceTimeMs: { min: 40, max: 80 },
     limits: LIMITS,
+    ...(billing && { billing }),
   })
   const database = await createTestDatabase()
   closing.push(
@@ -49,8 +51,13 @@ async function open(): Promise<Shop> {
 /** A process of its own in all but the process; after `pages` pages it is cut off, and its queue loses what it held. */
 async function run(
   { env, sandbox, database }: Shop,
-  { pages = Number.POSITIVE_INFINITY, isAgain = false }: { pages?: number; isAgain?: boolean },
-): Promise<{ end: BackfillEnd | undefined; told: Progress[] }> {
+  {
+    pages = Number.POSITIVE_INFINITY,
+    isAgain = false,
+    resources = ['card_transaction'],
+    from = FROM,
+  }: { pages?: number; isAgain?: boolean; resources?: readonly string[]; from?: BusinessDate },
+): Promise<{ end: BackfillEnd | undefined; ends: BackfillEnd[]; told: Progress[] }> {
   const runtime = await openSoleRuntime(readConfig(env), { log: createLog({ level: 'silent', isPretty: false }) })
   const interrupt = new AbortController()
   const told: Progress[] = []
@@ -59,15 +66,15 @@ async function run(
     runtime.work({ onDead: () => interrupt.abort() })
     const [work] = runtime.accounts()
     if (!work) throw new Error('no account')
-    const request = { resources: ['card_transaction'], from: FROM, to: TODAY, isAgain }
+    const request = { resources, from, to: TODAY, isAgain }
     const view = { update: (progress: Progress) => void told.push(progress), stop: () => {} }
     const watch = setInterval(() => {
       if (pageCalls(sandbox).length - countBefore >= pages) interrupt.abort()
     }, 5)
-    const [end] = await backfillAccount(runtime, work, request, { signal: interrupt.signal, view }).finally(() =>
+    const ends = await backfillAccount(runtime, work, request, { signal: interrupt.signal, view }).finally(() =>
       clearInterval(watch),
     )
-    return { end, told }
+    return { end: ends[0], ends, told }
   } finally {
     await runtime.close({ deadlineMs: 100 })
     if (pages < Number.POSITIVE_INFINITY) await database.rows('delete from bullmq.job')
@@ -125,6 +132,19 @@ test('cut off again and again it goes on: no finished window is read twice, noth
   expect(Math.max(...countByPage(sandbox).values())).toBeGreaterThanOrEqual(2)
 })
 
+test('invoices and bank payments of the past come the same way', async () => {
+  const days = 40
+  const shop = await open({ days, billing: { subscriptions: 30, signUpsPerDay: 1, invoicesPerDay: 2 } })
+  const resources = ['invoice', 'ach_transaction']
+  const { ends } = await run(shop, { resources, from: addDays(TODAY, -days) })
+  expect(ends.map(({ outcome }) => outcome)).toEqual(['complete', 'complete'])
+  const { invoices, achTransactions } = shop.sandbox.totals()
+  const [counts] = await shop.database.rows(`select (select count(*) from helcim.invoices)::int as invoices,
+    (select count(*) from helcim.ach_transactions)::int as bank_payments`)
+  expect(counts).toEqual({ invoices: invoices.count, bank_payments: achTransactions.count })
+  expect(achTransactions.count).toBeGreaterThan(10)
+})
+
 test.each([
   [{}, '--from: say with which day to begin, like 2023-01-01'],
   [{ from: 'monday' }, '--from: "monday" is not a date like 2026-10-31'],
@@ -132,7 +152,7 @@ test.each([
   [{ from: '2023-02-01', to: '2999-01-01' }, `--to 2999-01-01 is after today, ${TODAY}`],
   [
     { from: '2023-01-01', resource: ['card-batches'] },
-    '--resource: card_batch is read as a whole by each poll, so there is nothing to fill in; choose from card_transaction',
+    '--resource: card_batch is always read as a whole, so there is nothing to fill in; choose from card_transaction, invoice, ach_transaction',
   ],
 ])('%j is refused with one line before anything is opened', async (options, line) => {
   const config = readConfig({ HELCIM_API_TOKEN: 'token', DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
