@@ -9,6 +9,7 @@ import {
   parseHistoryDays,
   parseLimits,
   parseToken,
+  parseVerifierToken,
   parseZone,
   requireToken,
 } from './config.ts'
@@ -23,6 +24,8 @@ export interface AccountSettings {
   /** Stands in the database, metrics and logs. */
   readonly name: string
   readonly token: Secret
+  /** Verifies webhooks of Helcim; null where none are taken. */
+  readonly webhookToken: Secret | null
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly limits: CallLimits
@@ -45,14 +48,15 @@ export function readAccounts(config: Config): readonly AccountSettings[] {
 }
 
 /** Changes whenever anything of an account does, and shows nothing of it: two readings can be compared. */
-export const accountFingerprint = ({ token, ...rest }: AccountSettings): string =>
+export const accountFingerprint = ({ token, webhookToken, ...rest }: AccountSettings): string =>
   createHash('sha256')
-    .update(JSON.stringify([rest, token.reveal()]))
+    .update(JSON.stringify([rest, token.reveal(), webhookToken?.reveal() ?? null]))
     .digest('hex')
 
 const accountOfEnvironment = (config: Config): AccountSettings => ({
   name: ACCOUNT_NAME,
   token: requireToken(config),
+  webhookToken: config.helcim.webhookToken,
   baseUrl: config.helcim.baseUrl,
   limits: config.helcim.limits,
   zone: config.zone,
@@ -70,6 +74,9 @@ const entriesWith = (config: Config, folder: string) =>
           z.strictObject({
             name: parsedBy(parseName),
             tokenFile: parsedBy((text) => ({ path: text, token: readToken(resolve(folder, text)) })),
+            webhookTokenFile: parsedBy((text) =>
+              readSecret(resolve(folder, text), 'verifier token', parseVerifierToken),
+            ).optional(),
             baseUrl: parsedBy((text) => checkBaseUrl(text).href.replace(/\/$/, '')).prefault(config.helcim.baseUrl),
             limits: z.string().optional(),
             zone: parsedBy(parseZone).prefault(config.zone),
@@ -85,7 +92,7 @@ const entriesWith = (config: Config, folder: string) =>
         .min(1, 'name at least one account'),
     })
     .transform(({ accounts }, context) =>
-      accounts.map(({ limits, tokenFile, ...account }, index) => {
+      accounts.map(({ limits, tokenFile, webhookTokenFile: webhookToken = null, ...account }, index) => {
         const isLocal = isLoopback(new URL(account.baseUrl))
         if (config.clock !== null && !isLocal) {
           const message = 'TIEOUT_CLOCK is set, and a simulated clock is for a Helcim on this machine only; remove it'
@@ -93,7 +100,7 @@ const entriesWith = (config: Config, folder: string) =>
         }
         try {
           const allowed = limits === undefined ? config.helcim.limits : parseLimits(limits, isLocal)
-          return { ...account, tokenFile: tokenFile.path, token: tokenFile.token, limits: allowed }
+          return { ...account, tokenFile: tokenFile.path, token: tokenFile.token, webhookToken, limits: allowed }
         } catch (error) {
           context.addIssue({ code: 'custom', message: wordsOf(error), path: ['accounts', index, 'limits'] })
           return z.NEVER
@@ -156,15 +163,17 @@ function parseName(text: string): string {
   throw new Error('set it to letters, digits, ".", "_" and "-", at most 63 of them')
 }
 
-function readToken(path: string): Secret {
+const readToken = (path: string): Secret => readSecret(path, 'API token', parseToken)
+
+function readSecret(path: string, what: string, parse: (text: string) => Secret): Secret {
   let text: string
   try {
     text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     throw new Error(`"${path}" cannot be read${codeOf(error)}; set it to a file that this user may read`)
   }
-  if (text === '') throw new Error(`"${path}" is empty; write the API token into it`)
-  return parseToken(text)
+  if (text === '') throw new Error(`"${path}" is empty; write the ${what} into it`)
+  return parse(text)
 }
 
 /** `accounts[2].zone`, as one would write it. */

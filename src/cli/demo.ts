@@ -118,7 +118,7 @@ async function pull(runtime: SoleRuntime, signal: AbortSignal): Promise<boolean>
   })
   const isTerminal = process.stdout.isTTY === true
   if (isTerminal) bar.start(DEMO_HISTORY_DAYS, 0, { rows: 0, calls: 0 })
-  else say('  pulling …')
+  else say('  pulling …\n')
   const isQuiet = await waitUntilQuiet(runtime, {
     signal: AbortSignal.any([signal, dead.signal]),
     onProgress: ({ daysCovered, daysTotal, rows, calls }) => {
@@ -136,7 +136,6 @@ async function report({ runtime, receiver, folder, zone, signal }: Demo, before:
   // The proof: looking at everything finds nothing that looking at what changed did not find.
   await runReconcile(db, { accountId, historyFrom, scope: 'full', settings, clock })
   const mismatches = await listOpenMismatches(db, accountId)
-  say()
   showPulled(before, await overviewOf(runtime))
   section('Card batches')
   say(await showTerminals(db, accountId))

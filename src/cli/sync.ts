@@ -99,7 +99,8 @@ interface Read {
   readonly pull: Pull
 }
 
-function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
+/** The accounts that a command concerns: the named one, or all. @throws UsageError when there is none of that name */
+export function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
   const all = readAccounts(config)
   const accounts = name === undefined ? all : all.filter((account) => account.name === name)
   if (accounts.length > 0) return accounts
@@ -184,7 +185,7 @@ function show(read: readonly Read[], isJson: boolean): void {
 const ACCOUNT_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
 
 /** Why pulls failed, each reason once however many pulls it ended. */
-function reasonsOf(pulls: readonly Pull[]): string[] {
+export function reasonsOf(pulls: readonly Pull[]): string[] {
   const failed = pulls.filter(({ failWords }) => failWords !== null)
   const windows = new Map<string, string[]>()
   for (const { resource, window, failCode, failWords } of failed) {

@@ -128,7 +128,9 @@ export async function writeReminders(
       where m.account_id = ${accountId} and m.state <> 'resolved' and due.reminder is not null
         and not exists (select from recon.mismatch_events r
           where r.account_id = m.account_id and r.mismatch_id = m.mismatch_id and r.kind = 'reminded'
-            and r.event_id > coalesce(opened.event_id, 0) and r.reminder >= due.reminder)`)
+            and r.event_id > coalesce(opened.event_id, 0) and r.reminder >= due.reminder)
+      -- The same reminders have the same order, whatever the plan: what is told follows it.
+      order by m.code, m.subject_kind, m.subject_id, m.period`)
     return { countReminded: rowCount ?? 0 }
   })
 }

@@ -6,9 +6,10 @@ import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
+import { markSubjects } from './mirror/mark-rules.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
 import { ALL_MIRRORS } from './mirror/mirrors.ts'
-import { arrayOf, markSubjects, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /** Records that the days of a window were read completely by a pull that began at `readAt`; never moves backwards. */
 export async function coverDays(
@@ -81,6 +82,10 @@ export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
 /** Days without any complete reading, and those whose last complete reading began before they were over: rows may have come since. */
 export const listUnprovedDays = (tx: Tx, range: DayRange) =>
   listDaysWithout(tx, range, sql`c.read_at >= (c.day + 1)::timestamp at time zone ${HELCIM_ZONE}`)
+
+/** Days that no pull has read completely, or none since an instant. */
+export const listUnreadDays = (tx: Tx, { since, ...range }: DayRange & { since: Instant | null }) =>
+  listDaysWithout(tx, range, since === null ? sql`true` : sql`c.read_at >= ${timestamp(since)}`)
 
 async function listDaysWithout(
   tx: Tx,

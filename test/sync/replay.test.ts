@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { runReplay } from '../../src/cli/replay.ts'
+import { readConfig } from '../../src/config.ts'
 import { RESOURCES, resourceOf } from '../../src/jobs/sync/resources.ts'
 import { ALL, type BilledShop, DAYS, openBilledShop, read, readDetails } from './billed-shop.ts'
 
@@ -112,6 +114,44 @@ test('a record that this version cannot read is named and stays as it was', asyn
   expect(await query(`select amount_minor from helcim.add_ons where add_on_id = ${row?.id}`)).toEqual([
     { amount_minor: row?.amount_minor },
   ])
+})
+
+test('the command replays what it is asked for, and exits 1 where a record cannot be read', async () => {
+  const config = readConfig({ DATABASE_URL: shop.look.runtime.database.url })
+  const told: string[] = []
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    told.push(String(text))
+    return true
+  })
+  try {
+    const { signal } = new AbortController()
+    expect(await runReplay(config, { resource: ['customers', 'payment-plans'], json: true }, signal)).toBe(0)
+    expect(await runReplay(config, { resource: ['add_on'] }, signal)).toBe(1)
+  } finally {
+    write.mockRestore()
+  }
+  expect(JSON.parse(told[0] ?? '')).toMatchObject([
+    { account: 'default', resource: 'customer', table: 'helcim.customers', countChanged: 0, unreadableIds: [] },
+    { resource: 'payment_plan' },
+  ])
+  expect(told.join('')).toMatch(/helcim\.add_ons: this version cannot read \d+; left as it was/)
+})
+
+test('tokens of cards and invoices stand in their columns, and in nothing else that is kept', async () => {
+  const { query } = shop.look
+  const rows = await query(`select card_token as token from helcim.customer_cards
+    union select invoice_token from helcim.invoices`)
+  const tokens = rows.map(({ token }) => String(token))
+  expect(tokens.length).toBeGreaterThan(10)
+  const kept: string[] = []
+  for (const table of TABLES) {
+    const others = await query(
+      `select (to_jsonb(t) - 'card_token' - 'invoice_token')::text as row from helcim.${table} t`,
+    )
+    kept.push(...others.map(({ row }) => String(row)))
+  }
+  const text = kept.join('\n')
+  expect(tokens.filter((token) => text.includes(token))).toEqual([])
 })
 
 test('while readings and replays of one resource run at once, both end and the newest reading stands', async () => {

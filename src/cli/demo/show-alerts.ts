@@ -15,7 +15,7 @@ export async function showAlerts(tx: Tx, accountId: number, receiver: AlertRecei
   const lines = [arrived(taken.length, receiver)]
   if (countEarlier > 0)
     lines.push(
-      tick(`${countEarlier} came in earlier runs; the ${countTold} changes that all of them tell are told once`),
+      tick(`${countEarlier} came in earlier runs; none of the ${countTold} changes that they tell is told twice`),
     )
   if (countUntold > 0)
     lines.push(

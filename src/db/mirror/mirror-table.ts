@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { DecodedRecord } from '../../domain/record.ts'
 import type { CopyValue } from './copy-text.ts'
+import type { MarkRule } from './mark-rules.ts'
 
 export interface ColumnName {
   readonly name: string
@@ -54,43 +55,8 @@ export interface MirrorTable<R> {
   readonly marks: readonly MarkRule[]
 }
 
-/** A column whose value leads to a subject to reconcile again; `subjects` says how, `itself` that it is one. */
-export interface MarkRule {
-  readonly kind: 'card_batch' | 'customer'
-  readonly column: string
-  readonly subjects: 'itself' | keyof typeof SUBSCRIBERS
-}
-
-/**
- * Customers are marked by their code, and only those who have subscriptions: what others buy is nobody's expectation.
- * Each is a query over `named(subject)`, the values of the column as texts.
- */
-export const SUBSCRIBERS = {
-  by_code: (accountId: number) => `
-    select subject from named where ${isSubscriber(accountId, 'subject')}`,
-  by_subscription: (accountId: number) => `
-    select s.customer_code from named join helcim.subscriptions s
-      on s.account_id = ${accountId} and s.subscription_id = subject::bigint`,
-  by_plan: (accountId: number) => `
-    select s.customer_code from named join helcim.subscriptions s
-      on s.account_id = ${accountId} and s.payment_plan_id = subject::bigint`,
-  by_customer: (accountId: number) => `
-    select c.customer_code from named join helcim.customers c
-      on c.account_id = ${accountId} and c.customer_id = subject::bigint
-    where ${isSubscriber(accountId, 'c.customer_code')}`,
-  by_invoice: (accountId: number) => `
-    select c.customer_code from named join helcim.invoices i
-      on i.account_id = ${accountId} and i.invoice_id = subject::bigint
-    join helcim.customers c on c.account_id = i.account_id and c.customer_id = i.customer_id
-    where ${isSubscriber(accountId, 'c.customer_code')}`,
-} as const
-
-const isSubscriber = (accountId: number, code: string): string =>
-  `exists (select from helcim.subscriptions s where s.account_id = ${accountId} and s.customer_code = ${code})`
-
-/** The subjects that the values in `named(subject)` lead to, as one query. */
-export const subjectsQuery = ({ subjects }: MarkRule, accountId: number): string =>
-  subjects === 'itself' ? 'select subject from named' : SUBSCRIBERS[subjects](accountId)
+/** Card tokens are in a column of their own and nowhere else, versions included. */
+export const isSecretColumn = (name: string): boolean => name.endsWith('token')
 
 const RECORDS_PER_TURN = 100
 

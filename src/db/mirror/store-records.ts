@@ -3,12 +3,12 @@ import type { Instant } from '../../domain/clock.ts'
 import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
 import { copyText } from './copy-text.ts'
+import { markedCte, markSubjects } from './mark-rules.ts'
 import {
   asUuid,
-  type MarkRule,
+  isSecretColumn,
   type MirrorTable,
   recordsToJson,
-  subjectsQuery,
   unknownValuesOf,
   writtenColumns,
 } from './mirror-table.ts'
@@ -94,20 +94,6 @@ async function insertNew<R>(
   }
 }
 
-/** Marks what the values of a column lead to, in one order, so that writers who mark the same never wait in a circle. */
-export async function markSubjects(
-  tx: Tx,
-  { accountId, rule, values }: { accountId: number; rule: MarkRule; values: readonly string[] },
-): Promise<void> {
-  if (values.length === 0) return
-  await tx.execute(sql`
-    with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
-    insert into recon.marks (account_id, subject_kind, subject_id)
-    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing`)
-}
-
 async function updateChanged<R>(
   tx: CopyTx,
   mirror: MirrorTable<R>,
@@ -123,6 +109,11 @@ async function updateChanged<R>(
       .map((name) => `${name} = i.${name}${name === 'raw' ? '::json' : ''}`)
       .join(', '),
   )
+  const typed = sql.raw(
+    [...columns.map(({ name }) => name).filter((name) => !isSecretColumn(name)), 'first_seen_at', 'vanished_at']
+      .map((name) => `former.${name}`)
+      .join(', '),
+  )
   const incoming = await recordsToJson(mirror, records)
   await tx.execute(sql`
     with incoming as materialized (
@@ -133,11 +124,13 @@ async function updateChanged<R>(
       from incoming i join ${sql.raw(table)} e on e.account_id = ${accountId} and e.${id} = i.${id}
     ), versions as (
       insert into helcim.record_versions
-        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed)
-      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed
-      from former where content_hash <> next_hash
+        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed, typed)
+      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed,
+        (select to_json(t) from (select ${typed}) t)
+      -- One that had vanished and is the same again was not there meanwhile.
+      from former where content_hash <> next_hash or vanished_at is not null
     )${sql.join(
-      mirror.marks.map((rule, index) => markChanged(rule, index, accountId)),
+      mirror.marks.map((rule, index) => markedCte(rule, index, accountId)),
       sql``,
     )}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
@@ -183,21 +176,6 @@ function changedFields<R>({ watched }: MirrorTable<R>): SQL {
   return sql.raw(
     `case when ${isChanged} then (select json_object_agg(key, value) from unnest(array[${pairs.join(', ')}]) f, json_each(f)) end`,
   )
-}
-
-/** Marks what the new and the former version name: a row that moved concerns both batches. */
-function markChanged(rule: MarkRule, index: number, accountId: number): SQL {
-  const column = sql.raw(rule.column)
-  return sql`, ${sql.raw(`marked_${index}`)} as (
-    insert into recon.marks (account_id, subject_kind, subject_id)
-    with named as (
-      select ${column}::text as subject from incoming where ${column} is not null
-      union select ${column}::text from former where ${column} is not null
-    )
-    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing
-  )`
 }
 
 /** Keeps records that could not be read, and forgets those that can be read now. */

@@ -11,8 +11,8 @@ export const innerRecords = <R>(
   mirror: MirrorTable<R>,
 ): InnerRecords => ({
   replay: replayOf(endpoint, mirror),
-  async read({ body, isSingle, number }) {
-    const page = isSingle ? await decodeSingle(endpoint, body) : await decodePage(endpoint, body, number)
+  async read({ body, isSingle }) {
+    const page = isSingle ? await decodeSingle(endpoint, body) : await decodePage(endpoint, body)
     const { records, undecodable } = page
     return async (tx, { accountId, readAt: observedAt }) => {
       if (records.length + undecodable.length === 0) return

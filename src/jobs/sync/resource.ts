@@ -16,6 +16,8 @@ export interface WalkEnd {
   readonly pull: Pull
   /** Ids of the whole walk. */
   readonly ids: readonly HelcimId[]
+  /** True when the id of a record could not be read: whatever is not among `ids` may have been it. */
+  readonly isIdMissing: boolean
   readonly now: Instant
 }
 
@@ -43,11 +45,7 @@ export type Rhythm =
 export interface InnerRecords {
   readonly replay: Replay
   /** Reads them; what it returns stores them, in the page's transaction. */
-  read(page: {
-    body: AnswerBody | null
-    isSingle: boolean
-    number: number
-  }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
+  read(page: { body: AnswerBody | null; isSingle: boolean }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
 }
 
 interface StoredAt {
@@ -85,6 +83,8 @@ export interface Resource {
   readonly rhythm: Rhythm | null
   /** One for each table. */
   readonly replays: readonly Replay[]
+  /** Windows of days are read of it, and can be filled in; else it is read as a whole by each poll. */
+  readonly isReadByDays: boolean
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
@@ -96,5 +96,6 @@ export const defineResource = <R>(description: ResourceDescription<R>): Resource
     replayOf(description.endpoint, description.mirror),
     ...(description.inner ? [description.inner.replay] : []),
   ],
+  isReadByDays: description.mirror.dateColumn !== null,
   readPage: (context, pull) => readPage(description, context, pull),
 })

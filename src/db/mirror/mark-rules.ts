@@ -1,0 +1,72 @@
+import { type SQL, sql } from 'drizzle-orm'
+import type { Tx } from '../client.ts'
+
+/** A column whose value leads to a subject to reconcile again; `subjects` says how, `itself` that it is one. */
+export interface MarkRule {
+  readonly kind: 'card_batch' | 'customer'
+  readonly column: string
+  readonly subjects: 'itself' | keyof typeof SUBSCRIBERS
+}
+
+/**
+ * Customers are marked by their code, and only those who have subscriptions: what others buy is nobody's expectation.
+ * Each is a query over `named(subject)`, the values of the column as texts.
+ */
+export const SUBSCRIBERS = {
+  by_code: (accountId: number) => `
+    select subject from named where ${isSubscriber(accountId, 'subject')}`,
+  by_subscription: (accountId: number) => `
+    select s.customer_code from named join helcim.subscriptions s
+      on s.account_id = ${accountId} and s.subscription_id = subject::bigint`,
+  by_plan: (accountId: number) => `
+    select s.customer_code from named join helcim.subscriptions s
+      on s.account_id = ${accountId} and s.payment_plan_id = subject::bigint`,
+  by_customer: (accountId: number) => `
+    select c.customer_code from named join helcim.customers c
+      on c.account_id = ${accountId} and c.customer_id = subject::bigint
+    where ${isSubscriber(accountId, 'c.customer_code')}`,
+  by_invoice: (accountId: number) => `
+    select c.customer_code from named join helcim.invoices i
+      on i.account_id = ${accountId} and i.invoice_id = subject::bigint
+    join helcim.customers c on c.account_id = i.account_id and c.customer_id = i.customer_id
+    where ${isSubscriber(accountId, 'c.customer_code')}`,
+} as const
+
+const isSubscriber = (accountId: number, code: string): string =>
+  `exists (select from helcim.subscriptions s where s.account_id = ${accountId} and s.customer_code = ${code})`
+
+/** The subjects that the values in `named(subject)` lead to, as one query. */
+export const subjectsQuery = ({ subjects }: MarkRule, accountId: number): string =>
+  subjects === 'itself' ? 'select subject from named' : SUBSCRIBERS[subjects](accountId)
+
+/** Marks what the values of a column lead to, in one order, so that writers who mark the same seldom wait in a circle. */
+export async function markSubjects(
+  tx: Tx,
+  { accountId, rule, values }: { accountId: number; rule: MarkRule; values: readonly string[] },
+): Promise<void> {
+  if (values.length === 0) return
+  await tx.execute(sql`
+    with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
+    insert into recon.marks (account_id, subject_kind, subject_id)
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
+    on conflict do nothing`)
+}
+
+/**
+ * The same within a statement that has the rows as they come in and as they were: what moved concerns both.
+ * @param index tells the rules of one statement apart
+ */
+export function markedCte(rule: MarkRule, index: number, accountId: number): SQL {
+  const column = sql.raw(rule.column)
+  return sql`, ${sql.raw(`marked_${index}`)} as (
+    insert into recon.marks (account_id, subject_kind, subject_id)
+    with named as (
+      select ${column}::text as subject from incoming where ${column} is not null
+      union select ${column}::text from former where ${column} is not null
+    )
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
+    on conflict do nothing
+  )`
+}
