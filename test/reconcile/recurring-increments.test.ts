@@ -1,0 +1,128 @@
+import { expect, it } from 'vitest'
+import { toInstant } from '../../src/domain/clock.ts'
+import { addDays, createZone } from '../../src/sandbox/zone.ts'
+import { createJumpingClock } from '../days/jumping-clock.ts'
+import { type Look, withRuntime } from '../days/support.ts'
+import { createReader, type Reader } from './recurring-support.ts'
+
+const FIRST_DAY = '2026-10-20'
+const zone = createZone('America/Edmonton')
+const at = (day: string, time: string) => zone.at(day, time)
+
+/** A small shop that goes on living, with everything read and judged on the evening of the first day. */
+async function withLivingShop(
+  seed: number,
+  body: (shop: { look: Look; reader: Reader; jumpTo(day: string, time: string): void }) => Promise<void>,
+): Promise<void> {
+  const now = at(FIRST_DAY, '16:00')
+  const clock = createJumpingClock(toInstant(now))
+  const options = {
+    seed,
+    now: new Date(now).toISOString(),
+    historyDays: 14,
+    clock,
+    switches: { subObjectsOnList: true },
+    scenario: {
+      startsOn: addDays(FIRST_DAY, -14),
+      customers: 30,
+      salesPerDay: 3,
+      billing: { subscriptions: 34, signUpsPerDay: 1, invoicesPerDay: 1 },
+    },
+  }
+  await withRuntime(options, async (look) => {
+    const reader = createReader(look)
+    await body({ look, reader, jumpTo: (day, time) => clock.set(toInstant(at(day, time))) })
+  })
+}
+
+const matchesIn = ({ query }: Look) =>
+  query(`select via, transaction_id, subscription_id, payment_number, rule, confidence, is_interchangeable, matched_at
+    from recon.matches order by via, transaction_id`)
+
+const openIn = async ({ query }: Look) =>
+  (await query(`select code, subject_id from recon.mismatches where state = 'open' order by code, subject_id`)).map(
+    ({ code, subject_id }) => `${code} ${subject_id}`,
+  )
+
+it('days of marked runs leave what one full run finds, and a full run after each finds nothing new', async () => {
+  await withLivingShop(51, async ({ look, reader, jumpTo }) => {
+    await reader.read('day 0')
+    await reader.reconcile('marked')
+    const countsBefore = (await matchesIn(look)).length
+    for (let day = 1; day <= 3; day += 1) {
+      jumpTo(addDays(FIRST_DAY, day), '16:00')
+      if (day === 2) look.sandbox.state.apply('times_billed_differs')
+      if (day === 2) look.sandbox.state.apply('charge_overdue')
+      await reader.read(`day ${day}`)
+      await reader.readPayments(`payments of day ${day}`)
+      await reader.reconcile('marked')
+      const said = { open: await openIn(look), matches: await matchesIn(look) }
+      const { countOpened, countReopened, countResolved } = await reader.reconcile('full')
+      expect({ countOpened, countReopened, countResolved }).toEqual({
+        countOpened: 0,
+        countReopened: 0,
+        countResolved: 0,
+      })
+      expect({ open: await openIn(look), matches: await matchesIn(look) }).toEqual(said)
+    }
+    expect((await matchesIn(look)).length).toBeGreaterThan(countsBefore)
+    expect(await openIn(look)).toContainEqual(expect.stringMatching(/^times_billed_differs /))
+    // From nothing, one full run says the same.
+    const said = {
+      open: await openIn(look),
+      matches: (await matchesIn(look)).map(({ matched_at: _, ...match }) => match),
+    }
+    await look.query(
+      'delete from recon.mismatch_events; delete from recon.mismatches; delete from recon.matches; delete from recon.recurring_checks',
+    )
+    await reader.reconcile('full')
+    expect({
+      open: await openIn(look),
+      matches: (await matchesIn(look)).map(({ matched_at: _, ...match }) => match),
+    }).toEqual(said)
+    // And where nothing changed and nothing is due, nobody is judged.
+    expect(await reader.reconcile('marked')).toMatchObject({ countOpened: 0, recurring: [] })
+  })
+})
+
+it('a charge is missing when its grace ends, without a change, and no longer when it comes', async () => {
+  await withLivingShop(52, async ({ look, reader, jumpTo }) => {
+    const { merchant, billing } = look.sandbox.state
+    const today = zone.at(FIRST_DAY, '00:00')
+    const rows = merchant()
+    const links = billing?.subscriptions.links() ?? []
+    const lost = links
+      .filter(({ via, attempt }) => via === 'card' && attempt === 0)
+      .flatMap((link) => rows.transaction(link.transactionId) ?? [])
+      .find((row) => row.createdAt > today && row.status === 'approved')
+    if (!lost) throw new Error('nothing was charged today')
+    const link = links.find(({ transactionId }) => transactionId === lost.id)
+    const missing = `charge_missing ${link?.subscriptionId}:${link?.paymentNumber}`
+    merchant().removeTransaction(lost.id)
+    await reader.read('without it')
+    await reader.reconcile('marked')
+    expect(await openIn(look)).not.toContain(missing)
+    jumpTo(addDays(FIRST_DAY, 1), '04:00')
+    await reader.reconcile('marked')
+    expect(await openIn(look)).toContain(missing)
+    merchant().addTransaction(lost, lost.id)
+    await reader.read('with it', ['card_transaction'])
+    await reader.reconcile('marked')
+    expect(await openIn(look)).not.toContain(missing)
+  })
+})
+
+it('a run on data that stopped coming opens nothing that only absence would prove', async () => {
+  await withLivingShop(53, async ({ look, reader, jumpTo }) => {
+    await reader.read('once')
+    await reader.reconcile('marked')
+    const open = await openIn(look)
+    jumpTo(addDays(FIRST_DAY, 9), '16:00')
+    const late = await reader.reconcile('marked')
+    expect((await openIn(look)).filter((one) => /^charge_|^times_/.test(one))).toEqual(
+      open.filter((one) => /^charge_|^times_/.test(one)),
+    )
+    // It knows that they are due.
+    expect(late.recurring.reduce((sum, { counts }) => sum + counts.waiting, 0)).toBeGreaterThan(0)
+  })
+})
