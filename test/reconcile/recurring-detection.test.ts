@@ -21,11 +21,6 @@ afterAll(() => tally.print('Recurring charges'))
 const CASES: readonly { seed: number; lastDay: string; switches: Partial<Switches> }[] = [
   { seed: 41, lastDay: '2026-10-14', switches: {} },
   {
-    seed: 42,
-    lastDay: '2026-11-05',
-    switches: { subscriptionAmount: 'before-tax', waitingParts: 'filled', subObjectsOnList: true },
-  },
-  {
     seed: 43,
     lastDay: '2026-11-01',
     switches: { subscriptionAmount: 'recurring', recurringCharge: 'hours-later', subObjectsOnList: true },
@@ -35,6 +30,8 @@ const CASES: readonly { seed: number; lastDay: string; switches: Partial<Switche
     lastDay: '2026-03-09',
     switches: {
       subscriptionDateUpdated: 'never',
+      subscriptionAmount: 'before-tax',
+      waitingParts: 'filled',
       zone: '-07:00',
       recurringEnvelope: 'bare',
       achCodes: 'names',
@@ -114,5 +111,34 @@ describe('what subscriptions should have brought in is told exactly', () => {
       // The comparison can fail.
       expect(compare(truth.slice(1), found).extra).toHaveLength(1)
     })
+  })
+})
+
+it('where no transaction ever carries the money, every approved payment by card is missing and nothing else', async () => {
+  const one = {
+    seed: 46,
+    lastDay: '2026-10-14',
+    switches: { recurringCharge: 'missing', subObjectsOnList: true },
+  } as const
+  await withRuntime(shopOf(one, []), async (look) => {
+    const reader = createReader(look)
+    await reader.read('first')
+    await reader.reconcile('marked')
+    const { records } = look.sandbox.state.merchant()
+    const from = zone.at(addDays(one.lastDay, -DAYS), '02:00')
+    const until = Date.parse(shopOf(one, []).now) - 86_400_000
+    const missing = records.subscriptions.all().flatMap(({ id, planId, payments }) =>
+      payments
+        .filter(({ status, processedAt }) => status === 'approved' && processedAt !== null)
+        .filter(({ processedAt }) => Number(processedAt) >= from && Number(processedAt) <= until)
+        .filter(() => records.plans.need(planId).paymentMethod === 'card')
+        .map(({ number }) => `subscription_payment ${id}:${number}`),
+    )
+    expect(missing.length).toBeGreaterThan(20)
+    const found = (await look.found()).filter(({ code }) => code === 'charge_missing')
+    expect(found.map(({ key }) => key).toSorted()).toEqual(missing.toSorted())
+    expect((await foundIn(look)).filter(({ code }) => /ambiguous|duplicated|unexpected|differs$/.test(code))).toEqual(
+      [],
+    )
   })
 })

@@ -110,6 +110,10 @@ export function createStrike(input: {
     ledger.note({ ...entry, note }, holds)
   const remembered: TruthLedger = {
     ...ledger,
+    claim(record) {
+      lasting = `what happened to ${record} since follows from it`
+      return ledger.claim(record)
+    },
     note: (entry, holds = () => true) => ledger.note(entry, (now) => !isHealed && holds(now)),
   }
   const changedAfterClose = (batchId: bigint) =>

@@ -1,0 +1,20 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { MISMATCH_CODES } from '../../src/domain/mismatch.ts'
+import { describeChecks, RECURRING_CHECKS } from '../../src/reconcile/recurring-checks.ts'
+
+const doc = readFileSync(fileURLToPath(new URL('../../docs/checks.md', import.meta.url)), 'utf8')
+
+it('docs/checks.md says of each recurring check what the code says', () => {
+  expect(doc).toContain(describeChecks(RECURRING_CHECKS))
+})
+
+it('and of no code that there is not', () => {
+  const named = [...doc.matchAll(/^### `(\w+)`$/gm)].map(([, code]) => code)
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter((code) => !MISMATCH_CODES.some((one) => one === code))).toEqual([])
+  expect(named.filter((code) => code?.startsWith('charge_')).toSorted()).toEqual(
+    MISMATCH_CODES.filter((code) => code.startsWith('charge_')).toSorted(),
+  )
+})
