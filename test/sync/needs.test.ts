@@ -157,9 +157,15 @@ describe('what is wrong with a record', () => {
       await read(shop, 'add_on', ALL)
       await read(shop, 'ach_transaction', DAYS)
       await look.reconcileFully()
-      return (await look.found()).map(({ code, key }) => `${code} ${key}`).sort()
+      return aboutRecords()
     }
-    const before = (await look.found()).map(({ code, key }) => `${code} ${key}`).sort()
+    // What subscriptions and charges disagree about is another matter.
+    const aboutRecords = async () =>
+      (await look.found())
+        .filter(({ code }) => /^(record|value)_/.test(code))
+        .map(({ code, key }) => `${code} ${key}`)
+        .sort()
+    const before = await aboutRecords()
     const expected = [
       `record_undecodable invoice ${invoiceId}`,
       `value_unknown subscription ${subscriptionId}`,
