@@ -205,7 +205,13 @@ async function loadCardCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope)
         or coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand,
       t.invoice_number is null or i.invoice_number is not null or c.read_at > t.created_at + interval '1 hour'
         or p.state = 'not_permitted' as is_fee_known
-    from helcim.card_transactions t
+    from json_array_elements_text(${JSON.stringify(codes)}::json) as n(code)
+    -- Lateral with an offset: one probe of the index per customer, however few or many rows the others have.
+    cross join lateral (
+      select * from helcim.card_transactions
+      where account_id = ${accountId} and customer_code = n.code and type = 'purchase'
+        and created_at >= ${timestamp(chargesFrom)} offset 0
+    ) t
     left join recon.covered_days c on c.account_id = t.account_id and c.resource = 'invoice' and c.day = t.created_on
     left join (
       select state from recon.pulls
@@ -218,8 +224,7 @@ async function loadCardCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope)
       where i.account_id = t.account_id and i.invoice_number = t.invoice_number and i.vanished_at is null
       order by i.invoice_id limit 1
     ) i on true
-    where t.account_id = ${accountId} and t.customer_code in ${codesOf(codes)} and t.type = 'purchase'
-      and t.created_at >= ${timestamp(chargesFrom)} and t.vanished_at is null
+    where t.vanished_at is null
       -- A suspected duplicate is in no batch and no failed period (API.md §9).
       and (t.outcome = 'approved' or (t.outcome = 'declined' and t.card_batch_id is not null))`)
   return rows.flatMap((row) => chargeOf(row, 'card', row.outcome === 'approved' ? 'approved' : 'declined'))

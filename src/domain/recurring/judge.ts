@@ -1,6 +1,7 @@
-import { addDays, type BusinessDate, startOfDay } from '../calendar.ts'
+import { startOfDay } from '../calendar.ts'
 import { type Instant, toInstant } from '../clock.ts'
-import { HELCIM_ZONE, helcimDate } from '../helcim-time.ts'
+import { HELCIM_ZONE } from '../helcim-time.ts'
+import { isOverdue, isProvedMissing, isReadSince, mayHaveFees, overdueFrom } from './absence.ts'
 import { type Expectation, expectationsOf, isBilling } from './expectations.ts'
 import { type Match, type Matching, matchCharges, type Surplus } from './match.ts'
 import type { ChargeRow, CustomerSides, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
@@ -190,68 +191,6 @@ const ambiguous = (
   isOneTaken,
   isOfEnd: false,
 })
-
-const overdueFrom = (dueOn: BusinessDate, { overdueAfterMs }: RecurringSettings): Instant =>
-  toInstant(startOfDay(addDays(dueOn, 1), HELCIM_ZONE) + overdueAfterMs)
-
-/** Its day and the grace are over, and a reading since then still has it waiting. */
-function isOverdue(
-  { state, dueOn, subscription, isProjected }: Expectation,
-  { now, subscriptionsReadAt }: ReadingState,
-  settings: RecurringSettings,
-): boolean {
-  if (state !== 'due' || dueOn === null) return false
-  const from = overdueFrom(dueOn, settings)
-  if (now < from) return false
-  const { billingOn, paymentsReadAt } = subscription
-  if (!isProjected && paymentsReadAt !== null && paymentsReadAt >= from) return true
-  // The list alone tells it too: the next billing day it names has gone by.
-  return billingOn !== null && billingOn === dueOn && subscriptionsReadAt !== null && subscriptionsReadAt >= from
-}
-
-/** The grace is over, and every day on which its charge could stand was read completely after that could happen. */
-function isProvedMissing(
-  { state, processedAt, window, vias }: Expectation,
-  { now, daysRead }: ReadingState,
-  { missingAfterMs }: RecurringSettings,
-): boolean {
-  if (state !== 'approved' || now < (processedAt ?? window.until) + missingAfterMs) return false
-  return vias.every((via) => {
-    const last = helcimDate(window.until)
-    for (let day = helcimDate(window.from); day <= last; day = addDays(day, 1)) {
-      const readAt = daysRead[via].get(day)
-      if (readAt === undefined || readAt < window.until) return false
-    }
-    return true
-  })
-}
-
-/** A charge a little above what is expected may hold a surcharge that its invoice, which was not read yet, states. */
-function mayHaveFees(
-  { window, currency, sumsMinor }: Expectation,
-  charges: readonly ChargeRow[],
-  { feePermilleMax }: RecurringSettings,
-): boolean {
-  return charges.some(
-    ({ createdAt, isFeeKnown, currency: other, amountMinor }) =>
-      !isFeeKnown &&
-      other === currency &&
-      createdAt >= window.from &&
-      createdAt <= window.until &&
-      sumsMinor.some((minor) => amountMinor > minor && (amountMinor - minor) * 1000n <= minor * BigInt(feePermilleMax)),
-  )
-}
-
-/** Whether a charge made at that time would show among what was read of a subscription, were it this one's. */
-function isReadSince(
-  { payments, paymentsReadAt, observedAt }: SubscriptionSide,
-  at: Instant,
-  { subscriptionsReadAt }: ReadingState,
-): boolean {
-  if (payments === null || paymentsReadAt === null || subscriptionsReadAt === null) return false
-  // The list is older than the charge, or shows a change since its payments were read.
-  return subscriptionsReadAt >= at && (paymentsReadAt >= observedAt || paymentsReadAt >= at)
-}
 
 function dueAtOf(
   given: {

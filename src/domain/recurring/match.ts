@@ -1,6 +1,18 @@
-import type { Instant } from '../clock.ts'
 import { assign, type Edge } from './assign.ts'
 import type { Expectation } from './expectations.ts'
+import {
+  compareCharges,
+  compareExpectations,
+  costOf,
+  distanceMs,
+  distinctCharges,
+  firstFrom,
+  gapMs,
+  isSameKind,
+  RANK_COST,
+  rankOf,
+  seconds,
+} from './fit.ts'
 import type { ChargeRow, RecurringSettings } from './sides.ts'
 
 /** By what a charge was found to be a payment's own. */
@@ -57,8 +69,8 @@ export function matchCharges(
   given: { expectations: readonly Expectation[]; charges: readonly ChargeRow[] },
   settings: RecurringSettings,
 ): Matching {
-  const expectations = sortedBy(given.expectations, compareExpectations)
-  const charges = sortedBy(distinctCharges(given.charges), compareCharges)
+  const expectations = given.expectations.toSorted(compareExpectations)
+  const charges = distinctCharges(given.charges).toSorted(compareCharges)
   const approved = charges.filter(({ outcome, via }) => outcome === 'approved' || via === 'ach')
   const used = new Set<ChargeRow>()
 
@@ -265,63 +277,4 @@ function matchDeclines(
     })
   }
   return matches
-}
-
-/** Everything necessary but time: currency, where the money comes in, and the plan's terminal. */
-function isSameKind({ currency, vias, terminalId }: Expectation, charge: ChargeRow): boolean {
-  if (charge.currency !== currency || !vias.includes(charge.via)) return false
-  return terminalId === null || charge.terminalId === null || charge.terminalId === terminalId
-}
-
-/** Which of a payment's sums a charge is, with its fees or without; −1: none. */
-export function rankOf(expectation: Expectation, charge: ChargeRow): number {
-  if (!isSameKind(expectation, charge)) return -1
-  const plain = expectation.sumsMinor.indexOf(charge.amountMinor)
-  if (plain !== -1 || charge.feesMinor === 0n) return plain
-  return expectation.sumsMinor.indexOf(charge.amountMinor - charge.feesMinor)
-}
-
-/** Weights by which pairs are compared: nearness before hints, hints before the likelier sum, that before time. */
-const FAR_COST = 1e9
-const HINT_COST = 2e8
-const RANK_COST = 1e7
-
-function costOf(expectation: Expectation, charge: ChargeRow, rank: number, { nearMs }: RecurringSettings): number {
-  const distance = distanceMs({ expectation, charge })
-  const hints = Number(charge.isByHand) + Number(charge.outcome !== 'approved')
-  return Number(distance > nearMs) * FAR_COST + hints * HINT_COST + rank * RANK_COST + seconds(distance)
-}
-
-const seconds = (ms: number): number => Math.floor(Math.abs(ms) / 1000)
-
-const distanceMs = ({ expectation, charge }: { expectation: Expectation; charge: ChargeRow }): number =>
-  expectation.processedAt === null ? Number.POSITIVE_INFINITY : Math.abs(charge.createdAt - expectation.processedAt)
-
-const gapMs = (one: ChargeRow, other: ChargeRow): number => Math.abs(one.createdAt - other.createdAt)
-
-const compareExpectations = (a: Expectation, b: Expectation): number =>
-  compareIds(a.subscriptionId, b.subscriptionId) || a.paymentNumber - b.paymentNumber
-
-const compareCharges = (a: ChargeRow, b: ChargeRow): number =>
-  a.createdAt - b.createdAt || a.via.localeCompare(b.via, 'en') || compareIds(a.transactionId, b.transactionId)
-
-const compareIds = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
-
-const sortedBy = <T>(values: readonly T[], compare: (a: T, b: T) => number): T[] => values.toSorted(compare)
-
-/** A charge that was handed over twice is one. */
-const distinctCharges = (charges: readonly ChargeRow[]): ChargeRow[] => [
-  ...new Map(charges.map((charge) => [`${charge.via} ${charge.transactionId}`, charge])).values(),
-]
-
-/** The first place, in charges sorted by time, that is not before `from`. */
-function firstFrom(charges: readonly ChargeRow[], from: Instant): number {
-  let low = 0
-  let high = charges.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((charges[middle]?.createdAt ?? 0) < from) low = middle + 1
-    else high = middle
-  }
-  return low
 }
