@@ -7,8 +7,9 @@ const shared = {
   environment: 'node',
   // Tests start servers and processes of their own: a fork each, and few of them, keeps small machines responsive.
   pool: 'forks',
-  testTimeout: 60_000,
-  hookTimeout: 60_000,
+  // Guards against standing still, not bounds: the machines are shared, and now and then ten times as slow.
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
 } as const
 
 export default defineConfig({
@@ -21,7 +22,7 @@ export default defineConfig({
           name: 'all',
           include: ['test/**/*.test.ts'],
           exclude: PACED,
-          maxWorkers: 2,
+          maxWorkers: 3,
           sequence: { groupOrder: 0 },
         },
       },

@@ -8,8 +8,8 @@ import { type Config, readConfig } from '../../src/config.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import type { ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { createTestLog } from '../queue/support.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 export interface Merchant {
   readonly name: string

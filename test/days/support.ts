@@ -1,6 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import pg from 'pg'
-import { inject } from 'vitest'
 import { waitUntilQuiet } from '../../src/cli/settle-down.ts'
 import { openSoleRuntime, type SoleRuntime } from '../../src/cli/sole-runtime.ts'
 import { readConfig } from '../../src/config.ts'
@@ -13,6 +10,7 @@ import { runReconcile } from '../../src/reconcile/run.ts'
 import type { ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import type { TruthEntry } from '../../src/sandbox/truth.ts'
+import { createTestDatabase } from '../support/database.ts'
 
 /** One finding as both sides can name it. */
 export interface Named {
@@ -195,23 +193,10 @@ export function createTally() {
 }
 
 async function withDatabase(body: (url: string) => Promise<void>): Promise<void> {
-  const name = `days_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name}`)
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = `/${name}`
+  const database = await createTestDatabase()
   try {
-    await body(url.href)
+    await body(database.url)
   } finally {
-    await administer(`drop database ${name} with (force)`)
-  }
-}
-
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
+    await database.drop()
   }
 }

@@ -29,87 +29,83 @@ const WAITS_MAX = 10
 const REST_MS_MAX = 20_000
 
 describe.concurrent('a week in which defects come, go and return', () => {
-  it.each(SEEDS)(
-    'is told once per channel, under one identity, and every day adds up (seed %i)',
-    async (seed) => {
-      const clock = createJumpingClock(zone.at(FIRST_DAY, '08:00'))
-      const receiver = await openReceiver({ seed, failing: 0.25, unheard: 0.15 })
-      const { log, lines } = createReadableLog()
-      const shop = {
-        now: new Date(zone.at(FIRST_DAY, '08:00')).toISOString(),
-        historyDays: HISTORY_DAYS,
-        scenario: { startsOn: addDays(FIRST_DAY, -HISTORY_DAYS), customers: 60, salesPerDay: { min: 26, max: 36 } },
-      }
-      try {
-        await withRuntime({ seed, ...shop, clock, log, env: receiver.env }, async (look) => {
-          const plan = planWeek(seed)
-          const strikes = new Map<number, number>()
-          const table: string[] = []
-          const happened: string[] = []
-          await look.pullMissing()
-          expect(await look.found()).toEqual([])
-          await look.runtime.schedule()
+  it.each(SEEDS)('is told once per channel, under one identity, and every day adds up (seed %i)', async (seed) => {
+    const clock = createJumpingClock(zone.at(FIRST_DAY, '08:00'))
+    const receiver = await openReceiver({ seed, failing: 0.25, unheard: 0.15 })
+    const { log, lines } = createReadableLog()
+    const shop = {
+      now: new Date(zone.at(FIRST_DAY, '08:00')).toISOString(),
+      historyDays: HISTORY_DAYS,
+      scenario: { startsOn: addDays(FIRST_DAY, -HISTORY_DAYS), customers: 60, salesPerDay: { min: 26, max: 36 } },
+    }
+    try {
+      await withRuntime({ seed, ...shop, clock, log, env: receiver.env }, async (look) => {
+        const plan = planWeek(seed)
+        const strikes = new Map<number, number>()
+        const table: string[] = []
+        const happened: string[] = []
+        await look.pullMissing()
+        expect(await look.found()).toEqual([])
+        await look.runtime.schedule()
 
-          for (let day = 1; day <= DAYS; day += 1) {
-            const date = addDays(FIRST_DAY, day - 1)
-            for (const [turn, time] of TURNS.entries()) {
-              await lookAt(look, clock, zone.at(date, time))
-              happened.push(...carryOut(plan, { day, turn }, look.sandbox, strikes))
-            }
-            await lookAt(look, clock, zone.at(addDays(date, 1), NIGHT))
-            const truth = nameTruth(look.sandbox.truth().defects)
-            const found = await look.found()
-            expect(compare(truth, found), `seed ${seed}, the night after ${date}`).toEqual(AGREED)
-            const balance = (await balanceOf(look)).at(-1)
-            if (balance) expect(balance.countOpen).toBe(truth.length)
-            table.push(`${date} ${String(truth.length).padStart(4)}  ${happened.splice(0).join(', ')}`)
+        for (let day = 1; day <= DAYS; day += 1) {
+          const date = addDays(FIRST_DAY, day - 1)
+          for (const [turn, time] of TURNS.entries()) {
+            await lookAt(look, clock, zone.at(date, time))
+            happened.push(...carryOut(plan, { day, turn }, look.sandbox, strikes))
           }
-          receiver.recover()
-          for (let wait = 0; !(await isAllTold(look, clock)); wait += 1) {
-            if (wait === WAITS_MAX) throw new Error('some messages are never delivered')
-            await lookAt(look, clock, clock.now() + BACKOFF_MS_MAX)
-          }
+          await lookAt(look, clock, zone.at(addDays(date, 1), NIGHT))
+          const truth = nameTruth(look.sandbox.truth().defects)
+          const found = await look.found()
+          expect(compare(truth, found), `seed ${seed}, the night after ${date}`).toEqual(AGREED)
+          const balance = (await balanceOf(look)).at(-1)
+          if (balance) expect(balance.countOpen).toBe(truth.length)
+          table.push(`${date} ${String(truth.length).padStart(4)}  ${happened.splice(0).join(', ')}`)
+        }
+        receiver.recover()
+        for (let wait = 0; !(await isAllTold(look, clock)); wait += 1) {
+          if (wait === WAITS_MAX) throw new Error('some messages are never delivered')
+          await lookAt(look, clock, clock.now() + BACKOFF_MS_MAX)
+        }
 
-          const events = (await look.query(EVENTS_TOLD)).map(({ event }) => String(event)).sort()
-          const heard = { webhook: receiver.taken, log: lines.flatMap(toMessage) }
-          for (const [channel, taken] of Object.entries(heard)) {
-            const bodies = distinctBodies(taken)
-            expect([...bodies.keys()].sort(), `${channel}, seed ${seed}`).toEqual(await messageIds(look, channel))
-            expect(toldIn(bodies.values())).toEqual(events)
-            // The control: one message that nobody took would be missed.
-            expect(toldIn([...bodies.values()].slice(1))).not.toEqual(events)
-            expectOneIdentity([...bodies.values()])
-            expect(daysTold([...bodies.values()])).toEqual(await balanceOf(look))
-          }
-          expect(receiver.forged).toEqual([])
+        const events = (await look.query(EVENTS_TOLD)).map(({ event }) => String(event)).sort()
+        const heard = { webhook: receiver.taken, log: lines.flatMap(toMessage) }
+        for (const [channel, taken] of Object.entries(heard)) {
+          const bodies = distinctBodies(taken)
+          expect([...bodies.keys()].sort(), `${channel}, seed ${seed}`).toEqual(await messageIds(look, channel))
+          expect(toldIn(bodies.values())).toEqual(events)
+          // The control: one message that nobody took would be missed.
+          expect(toldIn([...bodies.values()].slice(1))).not.toEqual(events)
+          expectOneIdentity([...bodies.values()])
+          expect(daysTold([...bodies.values()])).toEqual(await balanceOf(look))
+        }
+        expect(receiver.forged).toEqual([])
 
-          const countOf = (kind: string) => events.filter((event) => event.includes(` ${kind} `)).length
-          const counts = TOLD_KINDS.map((kind) => `${countOf(kind)} ${kind}`).join(', ')
-          const countRepeats = receiver.taken.length - distinctBodies(receiver.taken).size
-          console.info(
-            [
-              `seed ${seed}: ${counts}; ${distinctBodies(receiver.taken).size} messages by webhook, ` +
-                `${countRepeats} of them again under their id, ${receiver.countFailed()} attempts failed`,
-              'day        open  what happened to the shop',
-              ...table,
-              'day        opened reopened resolved open',
-              ...(await balanceOf(look)).map(
-                ({ day, countOpened, countReopened, countResolved, countOpen }) =>
-                  `${day} ${[countOpened, countReopened, countResolved].map((count) => String(count).padStart(6)).join('   ')} ${String(countOpen).padStart(4)}`,
-              ),
-            ].join('\n'),
-          )
-          // The controls: all kinds of transitions were met, and the receiver made trouble.
-          for (const kind of TOLD_KINDS) expect(countOf(kind), kind).toBeGreaterThan(0)
-          expect(countRepeats).toBeGreaterThan(0)
-          expect(receiver.countFailed()).toBeGreaterThan(0)
-        })
-      } finally {
-        await receiver.close()
-      }
-    },
-    120_000,
-  )
+        const countOf = (kind: string) => events.filter((event) => event.includes(` ${kind} `)).length
+        const counts = TOLD_KINDS.map((kind) => `${countOf(kind)} ${kind}`).join(', ')
+        const countRepeats = receiver.taken.length - distinctBodies(receiver.taken).size
+        console.info(
+          [
+            `seed ${seed}: ${counts}; ${distinctBodies(receiver.taken).size} messages by webhook, ` +
+              `${countRepeats} of them again under their id, ${receiver.countFailed()} attempts failed`,
+            'day        open  what happened to the shop',
+            ...table,
+            'day        opened reopened resolved open',
+            ...(await balanceOf(look)).map(
+              ({ day, countOpened, countReopened, countResolved, countOpen }) =>
+                `${day} ${[countOpened, countReopened, countResolved].map((count) => String(count).padStart(6)).join('   ')} ${String(countOpen).padStart(4)}`,
+            ),
+          ].join('\n'),
+        )
+        // The controls: all kinds of transitions were met, and the receiver made trouble.
+        for (const kind of TOLD_KINDS) expect(countOf(kind), kind).toBeGreaterThan(0)
+        expect(countRepeats).toBeGreaterThan(0)
+        expect(receiver.countFailed()).toBeGreaterThan(0)
+      })
+    } finally {
+      await receiver.close()
+    }
+  })
 })
 
 /** Lets the time come, and waits until the daemon has done what was due by then. */

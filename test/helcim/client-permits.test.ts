@@ -1,29 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createSecret } from '../../src/domain/secret.ts'
 import { checkBaseUrl } from '../../src/helcim/base-url.ts'
 import { createHelcimClient } from '../../src/helcim/client.ts'
 import { cardBatches } from '../../src/helcim/endpoints/card-batches.ts'
 import { connectionTest } from '../../src/helcim/endpoints/connection-test.ts'
-import {
-  createCountingPermits,
-  createHttpServer,
-  FRESH,
-  failureOf,
-  LIST,
-  type TestServer,
-  TOKEN,
-  withClient,
-} from './support.ts'
-
-const servers: TestServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close()
-})
-async function serve(answer: Parameters<typeof createHttpServer>[0]): Promise<TestServer> {
-  const server = await createHttpServer(answer)
-  servers.push(server)
-  return server
-}
+import { createCountingPermits, FRESH, failureOf, LIST, serve, TOKEN, withClient } from './support.ts'
 
 describe('a permit', () => {
   it('that is refused stops the call before a byte is sent', async () => {

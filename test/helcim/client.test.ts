@@ -1,29 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { toBusinessDate } from '../../src/domain/calendar.ts'
 import { cardTransactions } from '../../src/helcim/endpoints/card-transactions.ts'
 import { connectionTest } from '../../src/helcim/endpoints/connection-test.ts'
 import type { HelcimError } from '../../src/helcim/errors.ts'
 import { decodePage } from '../../src/helcim/page.ts'
-import {
-  createHttpServer,
-  FRESH,
-  failureOf,
-  LIST,
-  readExamples,
-  type TestServer,
-  TOKEN,
-  withClient,
-} from './support.ts'
-
-const servers: TestServer[] = []
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.close()
-})
-async function serve(answer: Parameters<typeof createHttpServer>[0]): Promise<TestServer> {
-  const server = await createHttpServer(answer)
-  servers.push(server)
-  return server
-}
+import { FRESH, failureOf, LIST, readExamples, serve, TOKEN, withClient } from './support.ts'
 
 describe('a read', () => {
   it('asks for exactly what was meant, as Helcim wants it, and hands back the body with the facts of the call', async () => {

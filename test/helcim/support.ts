@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
 import type { CallEnd, CallPermits, PermitRequest } from '../../src/domain/permits.ts'
 import { createSecret } from '../../src/domain/secret.ts'
 import { createHelcimClient, type HelcimClient, type HelcimClientOptions } from '../../src/helcim/client.ts'
@@ -94,6 +95,13 @@ export async function createHttpServer(
         server.closeAllConnections()
       }),
   }
+}
+
+/** The same, closed after the test. */
+export async function serve(answer: Parameters<typeof createHttpServer>[0]): Promise<TestServer> {
+  const server = await createHttpServer(answer)
+  onTestFinished(() => server.close())
+  return server
 }
 
 /** A server that speaks nothing of its own: `serve` writes the bytes. */

@@ -6,8 +6,8 @@ import { createSecret } from '../../src/domain/secret.ts'
 import { createMetrics } from '../../src/http/metrics.ts'
 import { type HttpServer, startHttpServer } from '../../src/http/server.ts'
 import { runCli, startCli, until } from '../kills/cli-process.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { openShop } from '../kills/shop.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const PASSWORD = 'correct horse: battery'
 const servers: HttpServer[] = []

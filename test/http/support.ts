@@ -2,10 +2,10 @@ import { type Pages, servePages } from '../../src/cli/serve.ts'
 import { waitUntilQuiet } from '../../src/cli/settle-down.ts'
 import { openSoleRuntime, type SoleRuntime } from '../../src/cli/sole-runtime.ts'
 import { readConfig } from '../../src/config.ts'
-import { createTestDatabase, type TestDatabase } from '../kills/database.ts'
 import { openShop } from '../kills/shop.ts'
 import { type Proxy as StoreProxy, startProxy } from '../queue/proxy.ts'
 import { createTestLog } from '../queue/support.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 export const PASSWORD = 'canary-Password-7f3a'
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type CliEnd, runCli } from './cli-process.ts'
-import { createTestDatabase, type TestDatabase } from './database.ts'
 import { openShop } from './shop.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tieout-bad-input-'))

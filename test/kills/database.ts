@@ -1,41 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import pg from 'pg'
-import { inject } from 'vitest'
-
-export interface TestDatabase {
-  readonly url: string
-  readonly name: string
-  /** Rows of one statement, as plain values: `bigint` arrives as text. */
-  rows(statement: string): Promise<Record<string, unknown>[]>
-  drop(): Promise<void>
-}
-
-/** An empty database of this test's own, or a copy of another one that nobody is connected to. */
-export async function createTestDatabase(template?: TestDatabase): Promise<TestDatabase> {
-  const name = `kills_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name}${template ? ` template ${template.name}` : ''}`)
-  const address = new URL(inject('postgresUrl'))
-  address.pathname = `/${name}`
-  const url = address.href
-  return {
-    url,
-    name,
-    rows: (statement) => ask(url, statement),
-    drop: async () => void (await administer(`drop database ${name} with (force)`)),
-  }
-}
-
-const administer = (statement: string) => ask(inject('postgresUrl'), statement)
-
-async function ask(url: string, statement: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(statement)).rows
-  } finally {
-    await client.end()
-  }
-}
+import type { TestDatabase } from '../support/database.ts'
 
 /** What was pulled and judged, without the instants at which that happened: two histories of work can be compared. */
 export async function outcomeOf(database: TestDatabase): Promise<Record<string, unknown>> {

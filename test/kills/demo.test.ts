@@ -33,7 +33,7 @@ test('the demo ends cleanly when interrupted, goes on from its data, and adds no
   // A minute of a shop is a few sales; a row twice would be thousands.
   expect(second.countTransactions - first.countTransactions).toBeLessThan(100)
   expect(second.countMismatches).toBe(first.countMismatches)
-}, 120_000)
+})
 
 function factsOf({ code, stdout, stderr }: Awaited<ReturnType<typeof runCli>>) {
   expect(code, stdout + stderr).toBe(0)

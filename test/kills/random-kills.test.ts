@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRandom } from '../../src/sandbox/random.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf, type TestDatabase } from './database.ts'
+import { countUnfinished, outcomeOf } from './database.ts'
 import { LIMITS, openShop, readableTotals } from './shop.ts'
 
 const SEED = Number(process.env.SEED ?? 11)
@@ -91,5 +92,5 @@ describe('a daemon that is killed at random', () => {
     } finally {
       await sandbox.close()
     }
-  }, 120_000)
+  })
 })

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
+import { createTestDatabase } from '../support/database.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf } from './database.ts'
+import { countUnfinished, outcomeOf } from './database.ts'
 import { openShop, readableTotals } from './shop.ts'
 
 /** As `start` promises; a supervisor that waits 30 s never has to kill. */
@@ -66,7 +67,7 @@ test('two daemons that start at once on an empty database share the work, and en
     await sandbox.close()
   }
   await database.drop()
-}, 120_000)
+})
 
 test('a database that two processes migrate at once is migrated once', async () => {
   const database = await createTestDatabase()

@@ -9,10 +9,9 @@ import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } f
 import { UsageError } from '../../src/domain/operating-error.ts'
 import { openStore, SOUND_STORE, type StoreSettings } from '../../src/jobs/queue/store.ts'
 import { startWatchdog } from '../../src/jobs/queue/watchdog.ts'
-import { openEffects } from './effects.ts'
+import { createEffects } from './effects.ts'
 import { startRedisServer } from './redis-server.ts'
 import {
-  createDatabase,
   createTestStore,
   defineTestJob,
   failWhenDead,
@@ -26,16 +25,13 @@ const redisUrl = inject('redisUrl')
 
 describe.concurrent.each(STORE_KINDS)('workers on %s', (kind) => {
   let store: TestStore
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let effects: Awaited<ReturnType<typeof openEffects>>
+  let effects: Awaited<ReturnType<typeof createEffects>>
   beforeAll(async () => {
     store = await createTestStore(kind)
-    database = await createDatabase()
-    effects = await openEffects(database.url)
+    effects = await createEffects()
   })
   afterAll(async () => {
-    await effects.close()
-    await database.drop()
+    await effects.drop()
     await store.drop()
   })
 
@@ -45,7 +41,7 @@ describe.concurrent.each(STORE_KINDS)('workers on %s', (kind) => {
     const name = `killed-${randomBytes(4).toString('hex')}`
     const begun: { worker: string; key: string; at: number }[] = []
     const startWorker = (worker: string, workMs: number) => {
-      const child = spawnWorker({ store: store.settings, name, effectsUrl: database.url, workMs })
+      const child = spawnWorker({ store: store.settings, name, effectsUrl: effects.url, workMs })
       onTestFinished(() => void child.kill('SIGKILL'))
       if (child.stdout === null) throw new Error('the worker tells nothing')
       createInterface({ input: child.stdout }).on('line', (key) => begun.push({ worker, key, at: performance.now() }))
@@ -74,7 +70,7 @@ describe.concurrent.each(STORE_KINDS)('workers on %s', (kind) => {
     expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0, failed: 0 })
     expect(await effects.countTries()).toBe(20)
     console.info(`${kind} killed: 5 jobs began again elsewhere after at most ${Math.round(recoveryMs)} ms`)
-  }, 60_000)
+  })
 
   test('an idle worker proves its life by its canary, three replicas beside each other as well', async ({
     onTestFinished,
@@ -90,7 +86,7 @@ describe.concurrent.each(STORE_KINDS)('workers on %s', (kind) => {
     expect(deaths).toEqual([])
     // Without a canary nobody would have heard of anything for nine seconds.
     for (const queue of replicas) expect(queue.health().silenceMs).toBeLessThan(6_000)
-  }, 30_000)
+  })
 })
 
 describe('the watchdog', () => {

@@ -1,4 +1,7 @@
 import pg from 'pg'
+import { createTestDatabase } from '../support/database.ts'
+
+export type Effects = Awaited<ReturnType<typeof openEffects>>
 
 /** Side effects as every job of ours has them: rows under a key, beside a plain log of every attempt to write one. */
 export async function openEffects(databaseUrl: string) {
@@ -16,5 +19,20 @@ export async function openEffects(databaseUrl: string) {
     countEffects: () => count('effects'),
     countTries: () => count('tries'),
     close: () => pool.end(),
+  }
+}
+
+/** The same in a database of the test's own, which other processes reach by its URL. */
+export async function createEffects(): Promise<Effects & { url: string; name: string; drop(): Promise<void> }> {
+  const { url, name, drop } = await createTestDatabase()
+  const effects = await openEffects(url)
+  return {
+    ...effects,
+    url,
+    name,
+    async drop() {
+      await effects.close()
+      await drop()
+    },
   }
 }

@@ -4,12 +4,11 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { JobQueue } from '../../src/jobs/queue/queue.ts'
-import { openEffects } from './effects.ts'
+import { administer } from '../support/database.ts'
+import { createEffects } from './effects.ts'
 import { startProxy } from './proxy.ts'
 import { startRedisServer } from './redis-server.ts'
 import {
-  administer,
-  createDatabase,
   createGate,
   createTestLog,
   createTestStore,
@@ -30,16 +29,13 @@ const asKey = (value: unknown): { key: string } => {
 // Mostly waiting: both stores at the same time, each through its faults one by one.
 describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
   let store: TestStore
-  let database: Awaited<ReturnType<typeof createDatabase>>
-  let effects: Awaited<ReturnType<typeof openEffects>>
+  let effects: Awaited<ReturnType<typeof createEffects>>
   beforeAll(async () => {
     store = kind === 'redis' ? await createRedisStore() : await createTestStore(kind)
-    database = await createDatabase()
-    effects = await openEffects(database.url)
+    effects = await createEffects()
   })
   afterAll(async () => {
-    await effects.close()
-    await database.drop()
+    await effects.drop()
     await store.drop()
   })
 
@@ -140,7 +136,7 @@ describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
     await until(async () => (await other.counts()).active === 0)
     expect((await other.counts()).failed).toBe(0)
     console.info(`${kind} silent: the job ran elsewhere after ${Math.round(takenOverMs)} ms`)
-  }, 60_000)
+  })
 
   test.sequential('connections terminated again and again under load: each job takes effect once, none fails', async ({
     onTestFinished,
@@ -169,7 +165,7 @@ describe.concurrent.each(STORE_KINDS)('faults of %s', (kind) => {
     await until(isQuiet, 30_000)
     expect(await queue.counts()).toEqual({ waiting: 0, delayed: 0, active: 0, failed: 0 })
     expect(named('job.crashed')).toEqual([])
-  }, 90_000)
+  })
 })
 
 /** Other test files must not lose their connections to the run's Redis because ours are cut. */

@@ -3,11 +3,12 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { JobQueue } from '../../src/jobs/queue/queue.ts'
 import { runCli, startCli } from '../kills/cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf } from '../kills/database.ts'
+import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
-import { openEffects } from './effects.ts'
+import { createTestDatabase } from '../support/database.ts'
+import { createEffects } from './effects.ts'
 import { type RedisServer, startRedisServer } from './redis-server.ts'
-import { createDatabase, createTestLog, defineTestJob, openTestQueue, type TestContext, until } from './support.ts'
+import { createTestLog, defineTestJob, openTestQueue, type TestContext, until } from './support.ts'
 
 const MEMORY_MAX = 16_000_000
 const BACK_MS_MAX = 5_000
@@ -46,9 +47,8 @@ async function enqueueForSure(queue: JobQueue<TestContext>, enqueue: () => Promi
 describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
   test('that is full refuses jobs, and that is told to evict goes on: each is said once, nothing is lost, and it works again within 5 s', async () => {
     const redis = await startSmallRedis()
-    const database = await createDatabase()
-    const effects = await openEffects(database.url)
-    onTestFinished(() => effects.close().then(database.drop))
+    const effects = await createEffects()
+    onTestFinished(() => effects.drop())
     const { log, named } = createTestLog()
     const deaths: string[] = []
     const done = new Set<string>()
@@ -116,12 +116,12 @@ describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
       `redis full 4 s and more: jobs lost 0 of ${2 * keys.length}, effects doubled 0, ${refusals.reduce((a, b) => a + b)} ` +
         `enqueues refused, told ${named('queue.store_filled').length} time, working again ${Math.round(backMs)} ms after`,
     )
-  }, 90_000)
+  })
 
   test('with a policy that evicts is refused at the start, in one line that names the setting', async () => {
     const redis = await startSmallRedis()
     await redis.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-    const database = await createDatabase()
+    const database = await createTestDatabase()
     onTestFinished(() => database.drop())
     const env = {
       HELCIM_API_TOKEN: 'any',
@@ -176,5 +176,5 @@ describe.skipIf(inject('redisUrl') === null)('fault 8: a Redis', () => {
     const { totals } = await outcomeOf(database)
     expect(totals).toMatchObject(readableTotals(sandbox))
     console.info(`daemon on a full redis: calling again ${Math.round(backMs)} ms after it was freed, rows lost 0`)
-  }, 120_000)
+  })
 })

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import pg from 'pg'
 import { pino } from 'pino'
 import { inject } from 'vitest'
 import { createSystemClock } from '../../src/domain/clock.ts'
@@ -7,6 +6,7 @@ import { type AnyJob, defineJob, type JobRun } from '../../src/jobs/define-job.t
 import { migrateQueue } from '../../src/jobs/queue/postgres-store.ts'
 import { createQueue, type JobQueue, type QueueSettings } from '../../src/jobs/queue/queue.ts'
 import type { StoreSettings } from '../../src/jobs/queue/store.ts'
+import { createTestDatabase } from '../support/database.ts'
 
 /** Both stores, or Postgres alone where there is no redis-server. */
 export const STORE_KINDS: StoreSettings['kind'][] = inject('redisUrl') === null ? ['postgres'] : ['postgres', 'redis']
@@ -29,28 +29,9 @@ export async function createTestStore(kind: StoreSettings['kind']): Promise<Test
     if (url === null) throw new Error('no redis-server')
     return { settings: { kind, url }, drop: async () => {} }
   }
-  const database = await createDatabase()
+  const database = await createTestDatabase()
   await migrateQueue(database.url)
   return { settings: { kind, url: database.url }, drop: database.drop }
-}
-
-export async function createDatabase(): Promise<{ url: string; name: string; drop(): Promise<void> }> {
-  const name = `queue_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name}`)
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = `/${name}`
-  return { url: url.href, name, drop: async () => void (await administer(`drop database ${name} with (force)`)) }
-}
-
-/** One statement as the superuser, outside the test's database. */
-export async function administer(statement: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  try {
-    return await client.query(statement)
-  } finally {
-    await client.end()
-  }
 }
 
 export interface LogLine {

@@ -113,5 +113,4 @@ test.skipIf(inject('redisUrl') === null)(
       `evicted: ${cases.length} cases (${seen.map(({ keys }) => keys.join(' ')).join(' | ')}), due rows lost 0`,
     )
   },
-  120_000,
 )

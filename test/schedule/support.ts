@@ -1,11 +1,10 @@
-import { randomBytes, randomInt } from 'node:crypto'
-import pg from 'pg'
+import { randomInt } from 'node:crypto'
 import { pino } from 'pino'
-import { inject } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import type { DueKey } from '../../src/db/due-work.ts'
 import { migrateDatabase } from '../../src/db/migrate.ts'
 import { type Clock, type Instant, toInstant } from '../../src/domain/clock.ts'
+import { createTestDatabase } from '../support/database.ts'
 
 export interface ScheduleDatabase {
   /** A pool of its own for each replica. */
@@ -24,13 +23,10 @@ export interface DueRow {
 
 /** A migrated database of the test's own. */
 export async function createScheduleDatabase(): Promise<ScheduleDatabase> {
-  const name = `schedule_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name}`)
-  const url = new URL(inject('postgresUrl'))
-  url.pathname = `/${name}`
+  const empty = await createTestDatabase()
   const opened: Database[] = []
   const open = () => {
-    const database = openDatabase(url.href, { maxConnections: 3, onError: () => {} })
+    const database = openDatabase(empty.url, { maxConnections: 3, onError: () => {} })
     opened.push(database)
     return database
   }
@@ -59,18 +55,8 @@ export async function createScheduleDatabase(): Promise<ScheduleDatabase> {
     },
     async drop() {
       await Promise.all(opened.map((database) => database.close()))
-      await administer(`drop database ${name} with (force)`)
+      await empty.drop()
     },
-  }
-}
-
-async function administer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  try {
-    await client.query(statement)
-  } finally {
-    await client.end()
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import { migrateDatabase } from '../../src/db/migrate.ts'
-import { createTestDatabase } from '../kills/database.ts'
+import { createTestDatabase } from './database.ts'
 
 /** A migrated database of a test file's own, and a pool on it. */
 export interface MigratedDatabase extends Database {

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type CliProcess, runCli, startCli, until } from '../kills/cli-process.ts'
-import { countUnfinished, createTestDatabase, outcomeOf, type TestDatabase } from '../kills/database.ts'
+import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
 import { defineTestJob, openTestQueue } from '../queue/support.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { createNextVersion, type NextVersion } from './next-version.ts'
 
 function nextVersion(): NextVersion {
@@ -108,7 +109,7 @@ describe('fault 28', () => {
     console.info(
       `two versions: failed jobs 0, ${countsUnknown.join(' and ')} jobs left to the other, ${readableTotals(sandbox).rows} rows, lost 0`,
     )
-  }, 120_000)
+  })
 
   test('a migration killed with -9 half way changes nothing, and the next start, two at once, completes it', async () => {
     const next = nextVersion()
@@ -138,7 +139,7 @@ describe('fault 28', () => {
     const after = await database.rows(`select to_regclass('recon.half') as half, to_regclass('recon.whole') as whole`)
     expect(after).toEqual([{ half: 'recon.half', whole: 'recon.whole' }])
     console.info('migration killed half way: objects left behind 0, completed by the next start')
-  }, 90_000)
+  })
 
   test('a migration with an error in its middle changes nothing and is told in one line; the former version works on', async () => {
     const next = nextVersion()
@@ -155,7 +156,7 @@ describe('fault 28', () => {
     )
     expect(await schemaOf(database)).toEqual(before)
     expect(await runCli(['doctor', '--offline'], options)).toMatchObject({ code: 0 })
-  }, 60_000)
+  })
 })
 
 describe('migrations', () => {

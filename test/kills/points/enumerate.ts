@@ -138,14 +138,15 @@ export async function killEverywhere(world: World, reference: Reference, plan: P
     const known = record.job.key === 'alert' ? alertShapes : shapes
     if (known.has(shape)) continue
     known.add(shape)
-    let leftBefore: string | null = null
+    let leftBefore: Record<string, unknown> = {}
     for (const { dieAfter, isLasting } of pointsOf(record, plan)) {
       const place = `job ${index + 1} (${record.job.key}), step ${dieAfter}: ${record.steps[dieAfter - 1]?.label ?? 'none'}`
       tally.countPoints += 1
       try {
         const killed = await killAt(world, record, { dieAfter, isRecovered: isLasting }, plan)
         if (!killed.recovery) {
-          if (killed.left !== leftBefore) violations.push(`${place.slice(0, 120)}: something stayed`)
+          for (const difference of differencesOf(leftBefore, killed.left))
+            violations.push(`${place.slice(0, 120)}: something stayed: ${difference}`)
           continue
         }
         const { outcome, countCalls, countSwept, countLapsed, countRepeats, isClaimed, ms } = killed.recovery
@@ -198,7 +199,7 @@ async function killAt(
     if ((await doomed.run(job)) !== 'died') throw new Error('outlived its kill point')
     const isAnotherWay = doomed.steps.some(({ label }, at) => label !== record.steps[at]?.label)
     if (isAnotherWay && !isTornOut) throw new Error(`went another way: ${doomed.steps.at(-1)?.label}`)
-    const left = `${await world.digest()} ${queue.waiting().map(({ key }) => key)}`
+    const left = { ...(await world.contents()), waiting: queue.waiting().map(({ key }) => key) }
     if (!isRecovered) return { left, recovery: null }
     const isClaimed = (await world.untold()).claimed > 0
     const startedAt = performance.now()

@@ -6,6 +6,7 @@ import type { AlertChannel } from '../../../src/alerts/channel.ts'
 import type { Enqueue, JobContext } from '../../../src/context.ts'
 import { createCallBudget } from '../../../src/db/call-budget.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
+import type { Clock, Instant } from '../../../src/domain/clock.ts'
 import type { CallPermits } from '../../../src/domain/permits.ts'
 import { createHelcimClient } from '../../../src/helcim/client.ts'
 import { alert } from '../../../src/jobs/alert.ts'
@@ -35,7 +36,10 @@ export interface Doom {
   readonly isTornOut?: (text: string) => boolean
 }
 
-/** One process: its connections, its clock and its ways to ask for work. A dead one never hears of anything again. */
+/**
+ * One process: its connections, its clock and its ways to ask for work. A dead one never hears of anything again, nor
+ * does it move the world's clock, which goes on by being read.
+ */
 export interface Life {
   readonly context: JobContext
   readonly steps: readonly Step[]
@@ -157,7 +161,15 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     alert: (request) => hand(jobOf(alert, 'alert', request)),
   }
 
-  const { account, clock, sandbox, token } = world
+  const { account, sandbox, token } = world
+  let lastRead: Instant | null = null
+  const clock: Clock = {
+    ...world.clock,
+    now() {
+      if (!isDead || lastRead === null) lastRead = world.clock.now()
+      return lastRead
+    },
+  }
   const limits = LIMITS
   const budget = createCallBudget({ db: database.db, accountId: account.accountId, holder: 'life', limits, clock })
   const permits: CallPermits = {

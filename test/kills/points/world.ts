@@ -12,7 +12,8 @@ import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
 import { createZone } from '../../../src/sandbox/zone.ts'
 import type { Named } from '../../days/support.ts'
 import { createManualClock, type ManualClock, NO_LIMITS } from '../../sandbox/support.ts'
-import { createTestDatabase, outcomeOf } from '../database.ts'
+import { createTestDatabase } from '../../support/database.ts'
+import { outcomeOf } from '../database.ts'
 import { createListeners, EVENTS_TOLD, type Listeners, type Untold, untoldQuery } from './listeners.ts'
 
 export const LIMITS = NO_LIMITS
@@ -43,8 +44,8 @@ export interface World {
    */
   outcome(): Promise<Record<string, unknown>>
   found(): Promise<Named[]>
-  /** Everything that `save` keeps, to the letter, but for what is random or of the machine's own time. */
-  digest(): Promise<string>
+  /** Each table that `save` keeps, row by row to the letter, but for what is random or of the machine's own time. */
+  contents(): Promise<Record<string, readonly string[]>>
   close(): Promise<void>
 }
 
@@ -151,9 +152,9 @@ export async function createWorld({ switches = {}, scenario = {}, isLastAttempt 
         where state <> 'resolved' order by 1, 2`)
       return rows.map(({ code, key }) => ({ code: String(code), key: String(key), minors: null }))
     },
-    async digest() {
-      const rows = await query(`${tables.map((table) => `(${digestOf(table)})`).join(' union all ')} order by name`)
-      return rows.map(({ digest }) => digest).join()
+    async contents() {
+      const rows = await query(tables.map(contentsOf).join(' union all '))
+      return Object.fromEntries(rows.map(({ name, rows }) => [String(name), rows as string[]]))
     },
     async close() {
       await own.close()
@@ -164,7 +165,7 @@ export async function createWorld({ switches = {}, scenario = {}, isLastAttempt 
 }
 
 /** Ids of mismatches and messages are random, also in what is told, and so is when a message that failed is sent again. */
-const digestOf = (table: string) => `select '${table}' as name, md5(string_agg(row, ',' order by row)) as digest
+const contentsOf = (table: string) => `select '${table}' as name, coalesce(array_agg(row order by row), '{}') as rows
   from (select regexp_replace(
     (to_jsonb(t) - 'mismatch_id' - 'message_id' - 'blocked_at' - 'next_attempt_at')::text,
     '"id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', '', 'g') as row from ${table} t) r`
