@@ -2,8 +2,8 @@ import { Temporal } from 'temporal-polyfill'
 import { type BusinessDate, businessDateOf, toBusinessDate } from './calendar.ts'
 import { type Instant, toInstant } from './clock.ts'
 import { HELCIM_ZONE } from './helcim-time.ts'
-import { isAtLeast, type Severity } from './mismatch.ts'
-import { formatMinor } from './money.ts'
+import { isAtLeast, SEVERITIES, type Severity } from './mismatch.ts'
+import { DIGITS_UNLESS_KNOWN, formatMinor, parseMinor } from './money.ts'
 import type { HelcimId } from './record.ts'
 
 /** `off`: nothing is looked at; `dry-run`: everything but the call; `on`. */
@@ -251,6 +251,42 @@ export function parseCloseTime(text: string): string | null {
   if (text === 'off') return null
   if (/^([01]\d|2[0-3]):[0-5]\d$/.test(text)) return text
   throw new Error(`"${text}" is no time; set it to HH:MM in Mountain Time, as Helcim closes your batches, or off`)
+}
+
+/** @throws Error whose message says what cannot be read */
+export function parseMinutes(text: string): number {
+  if (/^\d{1,5}$/.test(text)) return Number(text) * 60_000
+  throw new Error(`"${text}" will not do; set it to a whole number of minutes`)
+}
+
+/** @throws Error whose message says what cannot be read */
+export function parseCount(text: string): number {
+  if (/^\d{1,9}$/.test(text)) return Number(text)
+  throw new Error(`"${text}" will not do; set it to a whole number of transactions`)
+}
+
+/**
+ * Reads an amount in the batch's own currency: `5000` or `-12.50`.
+ * @throws Error whose message says what cannot be read
+ */
+export function parseAmount(text: string): bigint {
+  const minor = parseMinor(text, DIGITS_UNLESS_KNOWN)
+  if (minor !== undefined) return minor
+  throw new Error(`"${text}" is no amount; set it to one like 5000 or 12.50, in the currency of the batch`)
+}
+
+/** @throws Error whose message says what cannot be read */
+export function parseSeverity(text: string): Severity {
+  const severity = SEVERITIES.find((one) => one === text)
+  if (severity !== undefined) return severity
+  throw new Error(`"${text}" is none of ${SEVERITIES.join(', ')}`)
+}
+
+/** @throws Error whose message says what cannot be read */
+export function parseMode(text: string): SettleMode {
+  const mode = SETTLE_MODES.find((one) => one === text)
+  if (mode !== undefined) return mode
+  throw new Error(`"${text}" is none of ${SETTLE_MODES.join(', ')}`)
 }
 
 const partsOf = (text: string): string[] =>

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { tokenFingerprint } from '../../../src/config.ts'
+import { readConfig, tokenFingerprint } from '../../../src/config.ts'
 import type { Services } from '../../../src/context.ts'
 import { ensureAccount } from '../../../src/db/accounts.ts'
 import { beginChannels } from '../../../src/db/alerts.ts'
@@ -7,6 +7,7 @@ import { openDatabase } from '../../../src/db/client.ts'
 import { migrateDatabase } from '../../../src/db/migrate.ts'
 import { helcimDate } from '../../../src/domain/helcim-time.ts'
 import { createSecret, type Secret } from '../../../src/domain/secret.ts'
+import type { SettlementPolicy } from '../../../src/domain/settlement-policy.ts'
 import type { ScenarioOptions, Switches } from '../../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
 import { createZone } from '../../../src/sandbox/zone.ts'
@@ -32,6 +33,7 @@ export interface World {
   readonly clock: ManualClock
   readonly account: Services['account']
   readonly listeners: Listeners
+  readonly settlePolicy: SettlementPolicy
   isLastAttempt(): boolean
   untold(): Promise<Untold>
   query(statement: string): Promise<Record<string, unknown>[]>
@@ -102,6 +104,7 @@ export async function createWorld({ switches = {}, scenario = {}, isLastAttempt 
     clock,
     account: { ...account, tokenFingerprint: fingerprint },
     listeners,
+    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on' },
     isLastAttempt: () => isLastAttempt,
     async untold() {
       const [row] = await query(untoldQuery(clock.now()))
