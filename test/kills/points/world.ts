@@ -31,6 +31,8 @@ export interface World {
   readonly token: Secret
   /** Goes on by a millisecond whenever it is read, so that what comes later is later. */
   readonly clock: ManualClock
+  /** Helcim's time stands unless it is moved: whatever a process does, the next one finds the same records. */
+  readonly helcimClock: ManualClock
   readonly account: Services['account']
   readonly listeners: Listeners
   readonly settlePolicy: SettlementPolicy
@@ -55,15 +57,23 @@ export interface Shop {
   readonly switches?: Partial<Switches>
   readonly scenario?: Partial<ScenarioOptions>
   readonly isLastAttempt?: boolean
+  /** When it all begins; early afternoon of the last day unless said. */
+  readonly now?: string
+  readonly settlePolicy?: Partial<SettlementPolicy>
 }
 
 /** Three days of a tiny shop with one terminal, the last one until early afternoon, and an empty mirror of it. */
-export async function createWorld({ switches = {}, scenario = {}, isLastAttempt = false }: Shop): Promise<World> {
-  const now = new Date(ENDS_AT + 5_000).toISOString()
+export async function createWorld({
+  switches = {},
+  scenario = {},
+  isLastAttempt = false,
+  ...shop
+}: Shop): Promise<World> {
+  const { now = new Date(ENDS_AT + 5_000).toISOString(), settlePolicy = {} } = shop
   const clock = tickingClock(now)
+  const helcimClock = createManualClock(now)
   const sandbox = await startSandbox({
-    // Helcim's time stands: whatever a process does, the next one finds the same records.
-    clock: createManualClock(now),
+    clock: helcimClock,
     seed: 11,
     scenario: {
       startsOn: FIRST_DAY,
@@ -102,9 +112,10 @@ export async function createWorld({ switches = {}, scenario = {}, isLastAttempt 
     sandbox,
     token,
     clock,
+    helcimClock,
     account: { ...account, tokenFingerprint: fingerprint },
     listeners,
-    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on' },
+    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on', ...settlePolicy },
     isLastAttempt: () => isLastAttempt,
     async untold() {
       const [row] = await query(untoldQuery(clock.now()))
