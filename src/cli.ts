@@ -7,6 +7,7 @@ import { ACCOUNT_FLAG, runReconcileCommand } from './cli/judge.ts'
 import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatches.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
+import { addSettleCommand } from './cli/settle.ts'
 import { runStart } from './cli/start.ts'
 import { runStatus } from './cli/status.ts'
 import { runSync } from './cli/sync.ts'
@@ -131,6 +132,7 @@ decisionCommand('resolve', 'corrected in the books, or accepted as it is').optio
 )
 decisionCommand('reopen', 'takes back that they were resolved')
 
+addSettleCommand(program, { config, interruptible, exitWith })
 addExportCommands(program, { config, interruptible, exitWith })
 
 program
