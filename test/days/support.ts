@@ -9,6 +9,7 @@ import { createLog, type Logger } from '../../src/log.ts'
 import { runReconcile } from '../../src/reconcile/run.ts'
 import type { ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import type { TokenOptions } from '../../src/sandbox/tokens.ts'
 import type { TruthEntry } from '../../src/sandbox/truth.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -49,12 +50,23 @@ export async function withRuntime(
     clock?: Clock
     log?: Logger
     env?: Readonly<Record<string, string>>
+    /** The first one reads; the one that can do everything unless said. */
+    tokens?: readonly TokenOptions[]
   },
   body: (look: Look) => Promise<void>,
 ): Promise<void> {
   const { seed, now, historyDays, scenario, switches = {}, env = {} } = options
   const { clock = createSimulatedClock(toInstant(Date.parse(now)), 1) } = options
-  const sandbox = await startSandbox({ clock, seed, scenario, switches, limits: LIMITS, serviceTimeMs: 0 })
+  const { tokens } = options
+  const sandbox = await startSandbox({
+    clock,
+    seed,
+    scenario,
+    switches,
+    limits: LIMITS,
+    serviceTimeMs: 0,
+    ...(tokens && { tokens }),
+  })
   try {
     await withDatabase(async (databaseUrl) => {
       const config = readConfig({

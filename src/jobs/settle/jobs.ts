@@ -110,11 +110,12 @@ export const confirmAttempt = defineJob<JobContext>()({
   decodePayload: (value) => confirmPayload.parse(value),
   lanes: ({ accountId, attemptId }) => [{ key: `${accountId}-confirm-${attemptId}`, cap: 1 }],
   async run({ accountId, attemptId }, context) {
-    const attempt = await readBack(context, { accountId, attemptId }).catch((error: unknown) => {
+    const attempt = await readBack(context, { accountId, attemptId }).catch(async (error: unknown) => {
       // With an account that is stopped nothing can be read; each minute's sweep asks again.
       const isHopeless = error instanceof OperatingError && error.retry.kind === 'never'
       if (!isHopeless) throw error
       context.log.warn({ err: error, attemptId }, 'settlement.unreadable')
+      await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `attempt-${attemptId}` })
       return null
     })
     if (attempt === null || attempt.finishedAt !== null) return
