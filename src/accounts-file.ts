@@ -9,9 +9,11 @@ import {
   parseHistoryDays,
   parseLimits,
   parseToken,
+  parseVerifierToken,
   parseZone,
   requireToken,
 } from './config.ts'
+import { ACCOUNT_NAME } from './domain/account-name.ts'
 import type { CallLimits } from './domain/call-budget.ts'
 import { UsageError } from './domain/operating-error.ts'
 import type { Secret } from './domain/secret.ts'
@@ -34,6 +36,8 @@ export interface AccountSettings {
   /** Stands in the database, metrics and logs. */
   readonly name: string
   readonly token: Secret
+  /** Verifies webhooks of Helcim; null where none are taken. */
+  readonly webhookToken: Secret | null
   /** Without a trailing slash. */
   readonly baseUrl: string
   readonly limits: CallLimits
@@ -49,9 +53,6 @@ export interface AccountSettings {
   }
 }
 
-/** The one account of a process that has no accounts file. */
-export const ACCOUNT_NAME = 'default'
-
 /**
  * The accounts of a process: those of `TIEOUT_ACCOUNTS_FILE`, or one named `default` with `HELCIM_API_TOKEN`. What an
  * account leaves out is as the environment says.
@@ -64,9 +65,9 @@ export function readAccounts(config: Config): readonly AccountSettings[] {
 }
 
 /** Changes whenever anything of an account does, and shows nothing of it: two readings can be compared. */
-export const accountFingerprint = ({ token, settle, ...rest }: AccountSettings): string => {
+export const accountFingerprint = ({ token, webhookToken, settle, ...rest }: AccountSettings): string => {
   const { byTerminal, ...policy } = settle.policy
-  const settling = [policy, [...byTerminal], settle.token?.reveal()]
+  const settling = [policy, [...byTerminal], settle.token?.reveal(), webhookToken?.reveal()]
   return createHash('sha256')
     .update(
       JSON.stringify([rest, token.reveal(), settling], (_, value) =>
@@ -79,6 +80,7 @@ export const accountFingerprint = ({ token, settle, ...rest }: AccountSettings):
 const accountOfEnvironment = (config: Config): AccountSettings => ({
   name: ACCOUNT_NAME,
   token: requireToken(config),
+  webhookToken: config.helcim.webhookToken,
   baseUrl: config.helcim.baseUrl,
   limits: config.helcim.limits,
   zone: config.zone,
@@ -97,6 +99,9 @@ const entriesWith = (config: Config, folder: string) =>
           z.strictObject({
             name: parsedBy(parseName),
             tokenFile: parsedBy((text) => ({ path: text, token: readToken(resolve(folder, text)) })),
+            webhookTokenFile: parsedBy((text) =>
+              readSecret(resolve(folder, text), 'verifier token', parseVerifierToken),
+            ).optional(),
             baseUrl: parsedBy((text) => checkBaseUrl(text).href.replace(/\/$/, '')).prefault(config.helcim.baseUrl),
             limits: z.string().optional(),
             zone: parsedBy(parseZone).prefault(config.zone),
@@ -113,7 +118,7 @@ const entriesWith = (config: Config, folder: string) =>
         .min(1, 'name at least one account'),
     })
     .transform(({ accounts }, context) =>
-      accounts.map(({ limits, tokenFile, settle, ...account }, index) => {
+      accounts.map(({ limits, tokenFile, webhookTokenFile: webhookToken = null, settle, ...account }, index) => {
         const isLocal = isLoopback(new URL(account.baseUrl))
         if (config.clock !== null && !isLocal) {
           const message = 'TIEOUT_CLOCK is set, and a simulated clock is for a Helcim on this machine only; remove it'
@@ -125,6 +130,7 @@ const entriesWith = (config: Config, folder: string) =>
             ...account,
             tokenFile: tokenFile.path,
             token: tokenFile.token,
+            webhookToken,
             limits: allowed,
             settle: settleOf(settle, config.settle.policy),
           }
@@ -253,15 +259,17 @@ function parseName(text: string): string {
   throw new Error('set it to letters, digits, ".", "_" and "-", at most 63 of them')
 }
 
-function readToken(path: string): Secret {
+const readToken = (path: string): Secret => readSecret(path, 'API token', parseToken)
+
+function readSecret(path: string, what: string, parse: (text: string) => Secret): Secret {
   let text: string
   try {
     text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     throw new Error(`"${path}" cannot be read${codeOf(error)}; set it to a file that this user may read`)
   }
-  if (text === '') throw new Error(`"${path}" is empty; write the API token into it`)
-  return parseToken(text)
+  if (text === '') throw new Error(`"${path}" is empty; write the ${what} into it`)
+  return parse(text)
 }
 
 /** `accounts[2].zone`, as one would write it. */

@@ -1,10 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander'
+import { runBackfill } from './cli/backfill.ts'
+import { AS_OF_FLAG } from './cli/date-option.ts'
 import { runDemo } from './cli/demo.ts'
 import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
 import { ACCOUNT_FLAG, runReconcileCommand } from './cli/judge.ts'
 import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatches.ts'
+import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
 import { addSettleCommand } from './cli/settle.ts'
@@ -81,6 +84,28 @@ program
   .action(async (options) => exitWith(await runSync(config(), options, interruptible())))
 
 program
+  .command('replay')
+  .description('rebuilds the columns of mirrored records from what was received, without a call')
+  .option('--account <name>', 'only this account; all of them by default')
+  .option('--resource <name...>', `${RESOURCE_NAMES.join(', ')}; all of them by default`)
+  .option('--json', 'prints JSON')
+  .action(async (options) => exitWith(await runReplay(config(), options, interruptible())))
+
+program
+  .command('backfill')
+  .description('reads the past, day by day, at the lowest priority; goes on where it was cut off')
+  .option('--account <name>', 'only this account of TIEOUT_ACCOUNTS_FILE; all of them by default')
+  .option('--from <date>', 'first day, needed; YYYY-MM-DD, Mountain Time')
+  .option('--to <date>', 'last day, inclusive; today by default')
+  .option(
+    '--resource <name...>',
+    'of those that are read by days: card_transaction, invoice, ach_transaction; all of them by default',
+  )
+  .option('--again', 'reads also days that were read completely before')
+  .option('--json', 'prints JSON, one object a line')
+  .action(async (options) => exitWith(await runBackfill(config(), options, interruptible())))
+
+program
   .command('reconcile')
   .description('judges everything again from the database, without a call')
   .option(...ACCOUNT_FLAG)
@@ -101,6 +126,7 @@ const mismatchCommand = program
   .option('--currency <code>', 'CAD or USD')
   .option('--assigned <name>', 'of this owner, or of nobody')
   .option('--older-than <days>', 'first seen more than so many whole days ago')
+  .option(...AS_OF_FLAG)
   .option('--sort <order>', 'severity, money (at stake, one currency after the other) or age', 'severity')
   .option('--json', 'prints a JSON array')
   .option('--fail-on <severity>', 'exits 3 when one of them is unresolved and at least as bad')

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
+import { Webhook } from 'standardwebhooks'
 import { z } from 'zod'
 import { assertCron, isTimeZone } from './domain/calendar.ts'
 import { type CallLimits, HELCIM_LIMITS } from './domain/call-budget.ts'
@@ -64,6 +65,7 @@ const settingsWith = (isLocal: boolean) =>
     HELCIM_API_TOKEN: parsedBy(parseToken).optional(),
     TIEOUT_ACCOUNTS_FILE: parsedBy((text) => resolve(text)).optional(),
     HELCIM_BASE_URL: parsedBy((text) => checkBaseUrl(text).href).prefault('https://api.helcim.com/v2'),
+    HELCIM_WEBHOOK_TOKEN: parsedBy(parseVerifierToken).optional(),
     HELCIM_LIMITS: parsedBy((text) => parseLimits(text, isLocal)).default(HELCIM_LIMITS),
     DATABASE_URL: parsedBy((text) => parseStoreUrl(text, ['postgres', 'postgresql'])).optional(),
     REDIS_URL: parsedBy((text) => parseStoreUrl(text, ['redis', 'rediss'])).optional(),
@@ -104,6 +106,9 @@ function problemsBetween(settings: Settings): string[] {
   if (settings.HELCIM_SETTLE_API_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
     problems.push('HELCIM_SETTLE_API_TOKEN: with an accounts file each account names its own, as settle.tokenFile')
   }
+  if (settings.HELCIM_WEBHOOK_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
+    problems.push('HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead')
+  }
   if (settings.ALERT_WEBHOOK_URL && !settings.ALERT_WEBHOOK_SECRET) {
     problems.push(
       'ALERT_WEBHOOK_SECRET: set it to the secret that signs alerts, "whsec_" and at least 24 bytes in base64',
@@ -131,6 +136,8 @@ const toConfig = (settings: Settings) => ({
     /** Without a trailing slash. */
     baseUrl: settings.HELCIM_BASE_URL,
     token: settings.HELCIM_API_TOKEN ?? null,
+    /** Verifies webhooks of Helcim; null where none are taken. */
+    webhookToken: settings.HELCIM_WEBHOOK_TOKEN ?? null,
     limits: settings.HELCIM_LIMITS,
   },
   /** Absolute path of the file that names several accounts; null for the one of the environment. */
@@ -190,10 +197,13 @@ const policyOf = (settings: Settings): SettlementPolicy => ({
   byTerminal: new Map(),
 })
 
+/** Every variable there is. */
+export const variableNames = (): readonly Name[] => settingsWith(false).keyof().options
+
 function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, string>>; problems: string[] } {
   const values: Partial<Record<Name, string>> = {}
   const problems: string[] = []
-  for (const name of settingsWith(false).keyof().options) {
+  for (const name of variableNames()) {
     // Is itself the path of a file.
     if (name === 'TIEOUT_ACCOUNTS_FILE') {
       if (env[name]) values[name] = env[name]
@@ -242,6 +252,20 @@ export function parseToken(text: string): Secret {
   // Anything else cannot be sent in a header, and comes from a slip while copying.
   if (!/^[\x21-\x7e]+$/.test(text)) throw new Error('it holds blanks or unusual characters; copy the API token again')
   return createSecret(text)
+}
+
+/** A key of fewer bytes comes from a slip while copying. */
+const VERIFIER_BYTES_MIN = 16
+
+/** The verifier token of Helcim's webhooks, base64 as the dashboard shows it (API.md §13). */
+export function parseVerifierToken(text: string): Secret {
+  try {
+    new Webhook(text)
+  } catch {
+    throw new Error('it is not base64; copy the verifier token again (All Tools → Integrations → Webhooks)')
+  }
+  if (Buffer.from(text, 'base64').length >= VERIFIER_BYTES_MIN) return createSecret(text)
+  throw new Error('it is too short; copy the verifier token again (All Tools → Integrations → Webhooks)')
 }
 
 function parseStoreUrl(text: string, schemes: readonly string[]): Secret {

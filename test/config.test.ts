@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, test } from 'vitest'
-import { readConfig, requireToken, tokenFingerprint } from '../src/config.ts'
+import { readConfig, requireToken, tokenFingerprint, variableNames } from '../src/config.ts'
 import { UsageError } from '../src/domain/operating-error.ts'
 import { createSecret } from '../src/domain/secret.ts'
 
@@ -20,6 +20,7 @@ describe('settings', () => {
       helcim: {
         baseUrl: 'https://api.helcim.com/v2',
         token: null,
+        webhookToken: null,
         limits: { concurrent: 5, minute: 100, hour: 3_000 },
       },
       databaseUrl: null,
@@ -93,6 +94,31 @@ describe('settings', () => {
   })
 })
 
+test('README’s table of settings names every variable, and none that is not there', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const named = variablesIn(readme)
+  expect([...named].sort()).toEqual([...variableNames()].sort())
+  // The control: one that is left out, or made up, would be seen.
+  const [first = ''] = named
+  expect(variablesIn(readme.replace(`| \`${first}\` |`, '| `OTHER` |'))).toEqual(['OTHER', ...named.slice(1)])
+})
+
+test('compose.yaml sets no variable that is not there', () => {
+  const compose = readFileSync(new URL('../compose.yaml', import.meta.url), 'utf8')
+  const [, worker = ''] = compose.split('\n  worker:\n')
+  const [own = ''] = worker.split('\n  postgres:\n')
+  const set = [...own.matchAll(/^ {6}([A-Z_]+):/gm)].map(([, name = '']) => name)
+  expect(set.length).toBeGreaterThan(10)
+  const known: readonly string[] = variableNames().flatMap((name) => [name, `${name}_FILE`])
+  expect(set.filter((name) => !known.includes(name))).toEqual([])
+})
+
+function variablesIn(readme: string): string[] {
+  const [, section = ''] = readme.split('\n## Settings\n')
+  const [table = ''] = section.split('\n## ')
+  return [...table.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name = '']) => name)
+}
+
 describe('problems', () => {
   test('all problems are told in one usage error, a line each, by variable', () => {
     const message = problemsOf({
@@ -110,6 +136,7 @@ describe('problems', () => {
       ALERT_WEBHOOK_URL: 'alerts.example.com',
       ALERT_WEBHOOK_SECRET: 'whsec_dG9vIHNob3J0',
       HEARTBEAT_URL: 'ftp://beat.example.com',
+      HELCIM_WEBHOOK_TOKEN: 'dG9vIHNob3J0',
       HTTP_PORT: '70000',
       HTTP_PASSWORD: 'short',
       LOG_LEVEL: 'loud',
@@ -128,6 +155,7 @@ describe('problems', () => {
       'HELCIM_API_TOKEN',
       'HELCIM_BASE_URL',
       'HELCIM_LIMITS',
+      'HELCIM_WEBHOOK_TOKEN',
       'HTTP_PASSWORD',
       'HTTP_PORT',
       'LOG_LEVEL',
@@ -171,6 +199,7 @@ describe('problems', () => {
     [{ HEARTBEAT_URL: 'https://hunter2@beat.example.com/' }],
     [{ ALERT_WEBHOOK_SECRET: 'hunter2' }],
     [{ HTTP_PASSWORD: 'hunter2' }],
+    [{ HELCIM_WEBHOOK_TOKEN: 'hunter2' }],
     [{ HELCIM_API_TOKEN: 'hunter2 hunter2' }],
     [{ HELCIM_API_TOKEN: 'hunter2', HELCIM_API_TOKEN_FILE: '/x' }],
     [{ DATABASE_URL: 'hunter2' }],

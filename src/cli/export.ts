@@ -3,14 +3,17 @@ import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts'
 import { parsePeriod } from '../exports/period.ts'
-import { EXPORT_FORMATS, type ExportFormat } from '../exports/queries.ts'
 import { REPORT_NAMES, type Report, type ReportName } from '../exports/report.ts'
 import { REPORTS, reportOf } from '../exports/reports.ts'
 import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
+import { AS_OF_FLAG, instantOption } from './date-option.ts'
 import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
-import { paint, say } from './paint.ts'
+import { count, paint, say } from './paint.ts'
+import { clockOf } from './runtime.ts'
+import { showVerification } from './show-verification.ts'
 
 interface ExportOptions extends AccountOption {
   readonly period?: string
@@ -18,6 +21,7 @@ interface ExportOptions extends AccountOption {
   readonly to?: string
   readonly out: string
   readonly format: string
+  readonly asOf?: string
   readonly requireComplete?: boolean
   readonly json?: boolean
 }
@@ -39,6 +43,7 @@ export function addExportCommands(
     .option('--to <date>', 'last day, inclusive')
     .option('--out <folder>', 'where the files go; made if it is not there', 'exports')
     .option('--format <format>', EXPORT_FORMATS.join(' or '), 'csv')
+    .option(...AS_OF_FLAG)
     .option('--require-complete', 'exits 1 when the period is not proved complete; the files are written all the same')
     .option('--json', 'prints the control files as a JSON array')
     .action(async (name, options) => exitWith(await runExport(config(), name, options, interruptible())))
@@ -53,10 +58,13 @@ function runExport(config: Config, name: string, options: ExportOptions, signal:
   const reports = reportsOf(name)
   const format = formatOf(options.format)
   const period = parsePeriod(options)
+  const at = instantOption('--as-of', options.asOf)
   return withAccount(config, options, async ({ pool }, { accountId }) => {
     const progress = showProgress()
     const request = { accountId, period, reports, format, directory: options.out }
-    const files = await writeExports(pool, request, { signal, onProgress: progress.update }).finally(progress.stop)
+    const asOf = at === undefined ? {} : { asOf: { at, now: clockOf(config).now() } }
+    const writing = writeExports(pool, request, { signal, onProgress: progress.update, ...asOf })
+    const files = await writing.finally(progress.stop)
     if (options.json) say(JSON.stringify(files.map(toJson), null, 2))
     else for (const file of files) showFile(file)
     // Beside the list, so that it is also seen where that goes into a file.
@@ -67,16 +75,14 @@ function runExport(config: Config, name: string, options: ExportOptions, signal:
 
 /** Reads files back. @returns 1 when anything does not agree */
 async function runVerify(folder: string, { json }: { json?: boolean }): Promise<number> {
-  const { files, differences, countCompared } = await verifyExports(folder)
+  const verification = await verifyExports(folder)
+  const { files, differences, countCompared } = verification
   if (json) {
     say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, differences }, null, 2))
     return differences.length === 0 ? 0 : 1
   }
-  for (const difference of differences) say(`  ${paint('red', '✗')} ${difference}`)
+  say(showVerification(verification))
   if (differences.length > 0) return 1
-  const rows = files.reduce((total, control) => total + control.rows, 0)
-  say(`  ${paint('green', '✓')} ${files.length} files with ${count(rows)} rows agree with their control files`)
-  if (countCompared > 0) say(`  ${paint('green', '✓')} ${countCompared} comparisons between them agree`)
   for (const control of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
   return 0
 }
@@ -106,8 +112,6 @@ const warningsOf = ({ file, missing }: WrittenFile['control']): string[] =>
   missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
 
 const toJson = ({ path, control }: WrittenFile) => ({ path: resolve(path), ...control })
-
-const count = (value: number): string => value.toLocaleString('en-CA')
 
 /** How much of the file there is; how much there will be nobody knows before its end. */
 function showProgress() {

@@ -1,4 +1,6 @@
 import type { Config } from '../config.ts'
+import { withSnapshotAsOf } from '../db/as-of.ts'
+import type { Tx } from '../db/client.ts'
 import { actOnMismatches, type PersonAction } from '../db/mismatches/act.ts'
 import { evidenceQuery, listEvidence } from '../db/mismatches/evidence.ts'
 import { listMismatchEvents } from '../db/mismatches/history.ts'
@@ -15,6 +17,7 @@ import {
 import { UsageError } from '../domain/operating-error.ts'
 import { maskCardNumbers } from '../helcim/card-numbers.ts'
 import { actorOf, nameOf } from './actor.ts'
+import { instantOption } from './date-option.ts'
 import { type AccountOption, withAccount } from './judge.ts'
 import { say } from './paint.ts'
 import { clockOf } from './runtime.ts'
@@ -31,6 +34,7 @@ export interface MismatchesOptions extends AccountOption {
   readonly olderThan?: string
   readonly sort?: string
   readonly all?: boolean
+  readonly asOf?: string
   readonly json?: boolean
   readonly failOn?: string
 }
@@ -41,9 +45,13 @@ export function runMismatches(config: Config, options: MismatchesOptions): Promi
   const threshold = failOn === undefined ? null : oneOf('--fail-on', failOn, SEVERITIES)
   const order = oneOf('--sort', sort, MISMATCH_ORDERS)
   const filter = filterOf(options)
-  return withAccount(config, options, async ({ db }, { accountId, name }) => {
-    const now = clockOf(config).now()
-    const mismatches = await listMismatches(db, { accountId, filter, order, now })
+  const at = instantOption('--as-of', options.asOf)
+  return withAccount(config, options, async ({ db, pool }, { accountId, name }) => {
+    const present = clockOf(config).now()
+    const now = at ?? present
+    const list = (tx: Tx) => listMismatches(tx, { accountId, filter, order, now })
+    const mismatches =
+      at === undefined ? await list(db) : await withSnapshotAsOf(pool, { accountId, at, now: present }, list)
     if (json) sayJson(mismatches.map((one) => mismatchToJson(one, name, now)))
     else if (mismatches.length > 0) say(tabulateMismatches(mismatches, now))
     else say(isNarrowed(options) ? '  No mismatches like that.' : '  No open mismatches.')

@@ -8,6 +8,7 @@ import { isSchemaCurrent } from '../db/migrate.ts'
 import { addDays, plannedInstants } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { UsageError } from '../domain/operating-error.ts'
 import type { AccountFacts } from '../http/account-metrics.ts'
 import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshness.ts'
 import { type CallFacts, createMetrics } from '../http/metrics.ts'
@@ -19,10 +20,11 @@ import type { Logger } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
 import type { Runtime } from './runtime.ts'
 import { versionOfPackage } from './version.ts'
+import { createWebhookReceivers } from './webhook-receivers.ts'
 
 /**
  * Connections of its own: looking must neither wait behind the jobs nor take theirs. One for each check of `/readyz`
- * that asks the database, one for `/metrics`.
+ * that asks the database, one for `/metrics` and webhooks.
  */
 const CONNECTIONS = 4
 const CONNECT_MS_MAX = 2_000
@@ -36,9 +38,9 @@ export interface Pages {
 }
 
 /**
- * Opens health checks and metrics.
+ * Opens health checks, metrics and webhooks in.
  * @returns null where they are switched off
- * @throws UsageError that names the variable when it cannot listen there
+ * @throws UsageError that names the variable when it cannot listen there, or has to and may not
  */
 export async function servePages(
   config: Config,
@@ -46,7 +48,12 @@ export async function servePages(
   options: { log: Logger; deadReason: () => string | null },
 ): Promise<Pages | null> {
   const { host, port, password } = config.http
-  if (port === null) return null
+  if (port === null) {
+    if (runtime.accounts().every((work) => work.settings.webhookToken === null)) return null
+    throw new UsageError(
+      'HTTP_PORT: it is off, but webhooks come in over HTTP; set a port, or remove the verifier token',
+    )
+  }
   const { log, deadReason } = options
   const { clock } = runtime
   const database = openDatabase(runtime.database.url, {
@@ -107,13 +114,15 @@ export async function servePages(
       return all
     },
   }
+  const webhooks = createWebhookReceivers({ runtime, database, log })
   try {
-    const server = await startHttpServer({ host, port, password, log, deadReason, probes, metrics })
+    const server = await startHttpServer({ host, port, password, log, deadReason, probes, metrics, webhooks })
     return {
       address: server.address,
       countCall: metrics.countCall,
       async close() {
         await server.close()
+        await webhooks.settled()
         await database.close()
       },
     }

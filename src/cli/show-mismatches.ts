@@ -3,7 +3,7 @@ import { AGE_BUCKETS, type AgeBucket, ageBucket, ageDaysBetween } from '../domai
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { SEVERITIES, type Severity } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
-import { paint, table, wrap } from './paint.ts'
+import { elide, fitColumns, paint, table, wrap } from './paint.ts'
 
 /** A mismatch as scripts see it (CHECKS.md); amounts are decimal strings, keys in camelCase. */
 export function mismatchToJson(mismatch: Mismatch, account: string, now: Instant) {
@@ -59,11 +59,24 @@ const STYLES = {
 
 export const severityText = (severity: string, text = severity): string => paint(STYLES[severity as Severity], text)
 
-const SUBJECT_WIDTH_MIN = 12
+const SUBJECT_WIDTH_MIN = 13
+const CODE_WIDTH_MIN = 20
 const OWNER_WIDTH_MAX = 16
 
 /** One line for each mismatch, no wider than the terminal, and what they come to. */
 export function tabulateMismatches(mismatches: readonly Mismatch[], now: Instant): string {
+  const { head, lines } = mismatchLines(mismatches, now)
+  return [
+    head,
+    ...lines,
+    '',
+    sumsOf(mismatches, now),
+    paint('dim', '  tieout mismatches show <id> tells both sides, the rows behind it and what to do next.'),
+  ].join('\n')
+}
+
+/** The table alone: its head, and the line of each mismatch. */
+export function mismatchLines(mismatches: readonly Mismatch[], now: Instant): { head: string; lines: string[] } {
   const hasStates = mismatches.some(({ state }) => state !== 'open')
   const hasMoney = mismatches.some((one) => differenceOf(one) !== null)
   const hasOwners = mismatches.some(({ assignedTo }) => assignedTo !== null)
@@ -81,15 +94,21 @@ export function tabulateMismatches(mismatches: readonly Mismatch[], now: Instant
   ]
   const rows = mismatches.map((one) => columns.map((column) => column.of(one)))
   const heads = columns.map(({ head }) => head)
-  const fitted = fitColumn([heads, ...rows], heads.indexOf('subject')).slice(1)
+  const fitted = fitColumns(
+    [heads, ...rows],
+    [
+      { column: heads.indexOf('subject'), widthMin: SUBJECT_WIDTH_MIN },
+      { column: heads.indexOf('mismatch'), widthMin: CODE_WIDTH_MIN },
+    ],
+  ).slice(1)
   const right = ['difference', 'age'].map((head) => heads.indexOf(head)).filter((index) => index !== -1)
-  const lines = table(heads, fitted, right).split('\n')
+  const [head = '', ...lines] = table(heads, fitted, right).split('\n')
   // Colours would count as width in the table, so they are put in afterwards.
   const coloured = lines.map((line, index) => {
-    const mismatch = mismatches[index - 1]
-    return mismatch ? line.replace(mismatch.severity, severityText(mismatch.severity)) : line
+    const { severity = '' } = mismatches[index] ?? {}
+    return line.replace(severity, severityText(severity))
   })
-  return [...coloured, '', ...sumsOf(mismatches, now)].join('\n')
+  return { head, lines: coloured }
 }
 
 /** The code says what kind of thing the subject is. */
@@ -101,18 +120,8 @@ const differenceText = (mismatch: Mismatch): string => {
   return difference === null ? '' : `${formatMinor(difference, mismatch.currency ?? '')} ${mismatch.currency ?? ''}`
 }
 
-/** Shortens one column so that a line of the table fits the terminal; elsewhere, as in a pipe, nothing is cut. */
-function fitColumn(rows: readonly (readonly string[])[], column: number): string[][] {
-  const { columns: widthMax } = process.stdout
-  const widthOf = (index: number) => Math.max(...rows.map((row) => row[index]?.length ?? 0))
-  const others = (rows[0] ?? []).reduce((sum, _, index) => (index === column ? sum : sum + widthOf(index) + 2), 2)
-  const width = widthMax === undefined ? widthOf(column) : Math.max(SUBJECT_WIDTH_MIN, widthMax - others)
-  return rows.map((row) => row.map((cell, index) => (index === column ? elide(cell, width) : cell)))
-}
-
-const elide = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text)
-
-function sumsOf(mismatches: readonly Mismatch[], now: Instant): string[] {
+/** How many there are, how bad and how old. */
+export function sumsOf(mismatches: readonly Mismatch[], now: Instant): string {
   const count = mismatches.length === 1 ? '1 mismatch' : `${mismatches.length} mismatches`
   const severities = SEVERITIES.flatMap((severity) => {
     const found = mismatches.filter((one) => one.severity === severity).length
@@ -122,35 +131,11 @@ function sumsOf(mismatches: readonly Mismatch[], now: Instant): string[] {
     const found = mismatches.filter((one) => ageBucket(ageDaysOf(one, now)) === bucket).length
     return found === 0 ? [] : [`${bucketText(bucket)}: ${found}`]
   })
-  return [
-    wrap(`${count}: ${severities.join(', ')} · by age in days ${buckets.join(', ')}`, '  '),
-    paint('dim', '  tieout mismatches show <id> tells both sides, the rows behind it and what to do next.'),
-  ]
+  return wrap(`${count}: ${severities.join(', ')} · by age in days ${buckets.join(', ')}`, '  ')
 }
 
 const bucketText = (bucket: AgeBucket): string => bucket.replace('-', '–')
 
-/** Mismatches for a person: what, both sides, a sentence, and what to do next. */
-export function showMismatches(mismatches: readonly Mismatch[]): string {
-  return mismatches.map(showOne).join('\n\n')
-}
-
-function showOne(mismatch: Mismatch): string {
-  return [
-    `  ${headOf(mismatch)}`,
-    ...sides(mismatch),
-    wrap(printable(mismatch.summary), '            '),
-    paint('dim', wrap(printable(mismatch.advice), '            ')),
-  ].join('\n')
-}
-
+/** What heads a mismatch that is told at length. */
 export const headOf = ({ severity, code, subjectKind, subjectId }: Mismatch): string =>
   `${severityText(severity, severity.toUpperCase().padEnd(8))}  ${paint('bold', code)}  ${subjectKind} ${printable(subjectId)}`
-
-function sides({ expectedMinor, actualMinor, currency }: Mismatch): string[] {
-  if (expectedMinor === null || actualMinor === null || currency === null) return []
-  const money = (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
-  return [
-    `            Helcim states ${money(expectedMinor)} · its rows add up to ${money(actualMinor)} · difference ${money(actualMinor - expectedMinor)}`,
-  ]
-}

@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from '../db/client.ts'
 import { formatMinor } from '../domain/money.ts'
-import { table } from './paint.ts'
+import { fitColumns, table } from './paint.ts'
+import { printable } from './show-mismatches.ts'
+
+const NAME_WIDTH_MIN = 12
 
 /** Batches per terminal: how many tie out, how many do not, and the net sales that are proved. */
 export async function showTerminals(tx: Tx, accountId: number): Promise<string> {
@@ -15,17 +18,16 @@ export async function showTerminals(tx: Tx, accountId: number): Promise<string> 
     left join helcim.card_batches b on b.account_id = t.account_id and b.terminal_id = t.terminal_id
     left join recon.batch_checks c on c.account_id = b.account_id and c.card_batch_id = b.card_batch_id
     where t.account_id = ${accountId} group by 1, 2, 3 order by 1`)
-  return table(
-    ['terminal', 'name', 'batches', 'tie out', 'differ', 'waiting', 'net sales proved'],
-    rows.map((row) => [
-      String(row.terminal_id),
-      row.nickname ?? '',
-      String(row.batches),
-      String(row.tied),
-      String(row.differing),
-      String(row.waiting),
-      `${formatMinor(BigInt(row.net_tied ?? 0), row.currency ?? '')} ${row.currency}`,
-    ]),
-    [2, 3, 4, 5, 6],
-  )
+  const cells = rows.map((row) => [
+    String(row.terminal_id),
+    printable(row.nickname ?? ''),
+    String(row.batches),
+    String(row.tied),
+    String(row.differing),
+    String(row.waiting),
+    `${formatMinor(BigInt(row.net_tied ?? 0), row.currency ?? '')} ${row.currency}`,
+  ])
+  const heads = ['terminal', 'name', 'batches', 'tied', 'differ', 'wait', 'net proved']
+  const fitted = fitColumns([heads, ...cells], [{ column: 1, widthMin: NAME_WIDTH_MIN }])
+  return table(heads, fitted.slice(1), [2, 3, 4, 5, 6])
 }

@@ -11,12 +11,13 @@ import { askForDueDays } from '../jobs/sync/ask-for-due-lists.ts'
 import { type Ask, askForBatches, askForDays, askForHistory, askForList } from '../jobs/sync/ask-for-lists.ts'
 import { askForNeeds } from '../jobs/sync/ask-for-needs.ts'
 import type { Resource } from '../jobs/sync/resource.ts'
-import { RESOURCES, resourceOf } from '../jobs/sync/resources.ts'
+import { resourceOf } from '../jobs/sync/resources.ts'
 import { createLog } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
 import { dateOf } from './date-option.ts'
 import type { AccountOption } from './judge.ts'
 import { paint, say, table } from './paint.ts'
+import { resourcesOf } from './resource-option.ts'
 import { openRuntime } from './runtime.ts'
 import { waitUntilQuiet } from './settle-down.ts'
 
@@ -98,7 +99,8 @@ interface Read {
   readonly pull: Pull
 }
 
-function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
+/** The accounts that a command concerns: the named one, or all. @throws UsageError when there is none of that name */
+export function accountsOf(config: Config, { account: name }: AccountOption): readonly AccountSettings[] {
   const all = readAccounts(config)
   const accounts = name === undefined ? all : all.filter((account) => account.name === name)
   if (accounts.length > 0) return accounts
@@ -183,7 +185,7 @@ function show(read: readonly Read[], isJson: boolean): void {
 const ACCOUNT_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
 
 /** Why pulls failed, each reason once however many pulls it ended. */
-function reasonsOf(pulls: readonly Pull[]): string[] {
+export function reasonsOf(pulls: readonly Pull[]): string[] {
   const failed = pulls.filter(({ failWords }) => failWords !== null)
   const windows = new Map<string, string[]>()
   for (const { resource, window, failCode, failWords } of failed) {
@@ -199,14 +201,4 @@ function reasonsOf(pulls: readonly Pull[]): string[] {
     return ['HELCIM_API_TOKEN: Helcim does not accept the token; set a valid one', ...ofWindows]
   const stopped = failed.find(({ failCode }) => failCode === 'ACCOUNT_STOPPED')
   return stopped ? [stopped.failWords ?? '', ...ofWindows] : ofWindows
-}
-
-function resourcesOf(asked: readonly string[] | undefined): string[] {
-  const known = [...RESOURCES.keys()]
-  if (!asked || asked.length === 0) return known
-  const names = asked.map((name) => name.replaceAll('-', '_').replace(/(ch)es$|s$/, '$1'))
-  const unknown = names.find((name) => !known.includes(name))
-  if (unknown !== undefined)
-    throw new UsageError(`--resource: there is no "${unknown}"; choose from ${known.join(', ')}`)
-  return names
 }

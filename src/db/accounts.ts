@@ -42,7 +42,7 @@ export async function ensureAccount(
         baseUrl,
         tokenFingerprint,
         historyFrom: addDays(input.today, -input.historyDays),
-        ...(now === undefined ? {} : { createdAt: new Date(now) }),
+        ...(now === undefined ? {} : { createdAt: new Date(now), versionsSince: new Date(now) }),
       })
       .onConflictDoNothing({ target: accounts.name })
     const [row] = await tx.select().from(accounts).where(eq(accounts.name, name)).for('update')
@@ -72,6 +72,24 @@ export async function ensureAccount(
 export async function listAccounts(tx: Tx): Promise<Account[]> {
   const rows = await tx.select().from(accounts).orderBy(asc(accounts.name))
   return rows.map(toAccount)
+}
+
+/** First day that the mirror is meant to hold, as it is now: a backfill moves it back. */
+export async function loadHistoryFrom(tx: Tx, accountId: number): Promise<BusinessDate> {
+  const [row] = await tx
+    .select({ historyFrom: accounts.historyFrom })
+    .from(accounts)
+    .where(eq(accounts.accountId, accountId))
+  if (!row) throw new Error(`there is no account ${accountId}`)
+  return row.historyFrom as BusinessDate
+}
+
+/** From here on the mirror is meant to hold the days from `from` on; it never comes to hold fewer. */
+export async function deepenHistory(tx: Tx, accountId: number, from: BusinessDate): Promise<void> {
+  await tx
+    .update(accounts)
+    .set({ historyFrom: sql`least(${accounts.historyFrom}, ${from}::date)` })
+    .where(eq(accounts.accountId, accountId))
 }
 
 const toAccount = ({ accountId, name, historyFrom, createdAt }: typeof accounts.$inferSelect): Account => ({

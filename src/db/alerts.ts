@@ -67,7 +67,7 @@ interface Outbox {
 }
 
 /** The cause of the row that says since when a channel is switched on. */
-const BEGUN = 'channel begun'
+export const BEGUN = 'channel begun'
 
 /**
  * Switches channels on that never were. A channel's first row in the outbox is a mark, delivered when it is written,
@@ -128,7 +128,9 @@ export async function writeReminders(
       where m.account_id = ${accountId} and m.state <> 'resolved' and due.reminder is not null
         and not exists (select from recon.mismatch_events r
           where r.account_id = m.account_id and r.mismatch_id = m.mismatch_id and r.kind = 'reminded'
-            and r.event_id > coalesce(opened.event_id, 0) and r.reminder >= due.reminder)`)
+            and r.event_id > coalesce(opened.event_id, 0) and r.reminder >= due.reminder)
+      -- The same reminders have the same order, whatever the plan: what is told follows it.
+      order by m.code, m.subject_kind, m.subject_id, m.period`)
     return { countReminded: rowCount ?? 0 }
   })
 }
@@ -239,7 +241,7 @@ const lockOutbox = (tx: Tx, accountId: number) =>
   tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`alerts ${accountId}`}))`)
 
 /** Of `e`, events of mismatches: those that this channel is to be told and has no item for. */
-const isUntold = (accountId: number, channel: string): SQL => sql`
+export const isUntold = (accountId: number, channel: string): SQL => sql`
   e.account_id = ${accountId} and e.kind = any(${arrayOf(TOLD_KINDS)}::text[])
   and not exists (select from recon.alert_items i
     where i.account_id = ${accountId} and i.channel = ${channel} and i.event_id = e.event_id)`

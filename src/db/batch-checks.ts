@@ -66,10 +66,19 @@ export async function storeJudgements(
   if (input.judged.length === 0) return
   const parameter = JSON.stringify(input.judged, (_, value) => (typeof value === 'bigint' ? String(value) : value))
   await tx.execute(sql`
+    with judged as (
+      select * from json_to_recordset(${parameter}::json)
+        as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text)
+    ), versions as (
+      insert into recon.batch_check_versions (account_id, card_batch_id, until, state)
+      select c.account_id, c.card_batch_id, ${timestamp(input.now)}, c.state
+      from judged j join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
+      where c.state <> j.state
+      on conflict do nothing
+    )
     insert into recon.batch_checks as c (account_id, card_batch_id, state, is_final, final_fingerprint, checked_at)
     select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", ${timestamp(input.now)}
-    from json_to_recordset(${parameter}::json)
-      as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text)
+    from judged
     on conflict (account_id, card_batch_id) do update set
       state = excluded.state, is_final = excluded.is_final, final_fingerprint = excluded.final_fingerprint,
       checked_at = excluded.checked_at

@@ -17,6 +17,8 @@ export interface BatchFacts {
     readonly batchNumber: bigint
     readonly isClosed: boolean
     readonly createdAt: Instant | null
+    /** When Helcim last took something into it, by its own word. */
+    readonly updatedAt: Instant | null
     readonly closedAt: Instant | null
     /** The terminal's; null when the terminal is not mirrored. */
     readonly currency: string | null
@@ -71,7 +73,7 @@ export async function loadBatchFacts(
       from grouped group by card_batch_id
     )
     select coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id) as batch_id,
-      s.*, b.card_batch_id as known_id, b.terminal_id, b.batch_number, b.is_closed, b.created_at, b.closed_at,
+      s.*, b.card_batch_id as known_id, b.terminal_id, b.batch_number, b.is_closed, b.created_at, b.updated_at, b.closed_at,
       b.net_minor, b.sales_minor, b.refunds_minor, b.reversed_minor, b.refunds_reversed_minor,
       b.count_total, b.count_approved, b.count_declined, b.vanished_at, t.currency,
       case when s.last_at > b.closed_at then (
@@ -252,6 +254,7 @@ function batchOf(row: FactsRow): BatchFacts['batch'] {
     batchNumber: BigInt(row.batch_number ?? 0),
     isClosed: row.is_closed === true,
     createdAt: instantOf(row.created_at),
+    updatedAt: instantOf(row.updated_at),
     closedAt: instantOf(row.closed_at),
     currency: row.currency ?? null,
     statistics: statisticsOf(row),

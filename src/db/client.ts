@@ -85,30 +85,52 @@ export interface Snapshot extends Tx {
 /**
  * Like `readTransaction`, with COPY. The session shows times in UTC and in ISO's order, whatever the database is set to.
  * Where `work` fails, perhaps in the middle of a COPY, the connection is cut: nothing else could be said to it.
+ * @param views where tables lead elsewhere: what is prepared is there for `work` alone, whose statements are rewritten
  */
-export async function withSnapshot<T>(pool: pg.Pool, work: (snapshot: Snapshot) => Promise<T>): Promise<T> {
+export async function withSnapshot<T>(
+  pool: pg.Pool,
+  work: (snapshot: Snapshot) => Promise<T>,
+  views?: { prepare(client: pg.ClientBase): Promise<void>; rewrite(statement: string): string },
+): Promise<T> {
   const client = await pool.connect()
   let isSound = false
   try {
-    await client.query('begin isolation level repeatable read read only')
+    await client.query('begin isolation level repeatable read')
     await client.query(
       `set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local client_encoding = 'UTF8'`,
     )
-    const snapshot = Object.assign(drizzle(client), {
+    await views?.prepare(client)
+    await client.query('set transaction read only')
+    const snapshot = Object.assign(drizzle(views ? rewriting(client, views.rewrite) : client), {
       async copyTo(statement: string, sink: (bytes: Readable) => Promise<void>) {
-        const bytes = client.query(copyTo(statement))
+        const bytes = client.query(copyTo(views ? views.rewrite(statement) : statement))
         await sink(bytes)
         return bytes.rowCount
       },
     })
     const result = await work(snapshot)
-    await client.query('commit')
+    // What was prepared goes with it.
+    await client.query('rollback')
     isSound = true
     return result
   } finally {
     client.release(!isSound)
   }
 }
+
+/** The same connection, whose statements are rewritten before they are sent. */
+const rewriting = (client: pg.PoolClient, rewrite: (statement: string) => string): pg.PoolClient =>
+  new Proxy(client, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target)
+      if (name !== 'query') return typeof value === 'function' ? value.bind(target) : value
+      return (statement: string | { text: string }, ...rest: unknown[]) =>
+        Reflect.apply(value, target, [
+          typeof statement === 'string' ? rewrite(statement) : { ...statement, text: rewrite(statement.text) },
+          ...rest,
+        ])
+    },
+  })
 
 /** Runs `work` in one transaction on a connection of its own; it commits when `work` resolves. */
 export async function copyTransaction<T>(db: Db, work: (tx: CopyTx) => Promise<T>): Promise<T> {

@@ -85,6 +85,10 @@ export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
 export const listUnprovedDays = (tx: Tx, range: DayRange) =>
   listDaysWithout(tx, range, sql`c.read_at >= (c.day + 1)::timestamp at time zone ${HELCIM_ZONE}`)
 
+/** Days that no pull has read completely, or none since an instant. */
+export const listUnreadDays = (tx: Tx, { since, ...range }: DayRange & { since: Instant | null }) =>
+  listDaysWithout(tx, range, since === null ? sql`true` : sql`c.read_at >= ${timestamp(since)}`)
+
 async function listDaysWithout(
   tx: Tx,
   input: DayRange,

@@ -200,6 +200,16 @@ export async function listPullsByCause(tx: Tx, accountId: number, cause: string)
   return rows.map(toPull)
 }
 
+/** Pulls of all runs of one command: their causes begin alike. */
+export async function listPullsByCausePrefix(tx: Tx, accountId: number, prefix: string): Promise<Pull[]> {
+  const rows = await tx
+    .select()
+    .from(pulls)
+    .where(and(eq(pulls.accountId, accountId), sql`starts_with(${pulls.cause}, ${prefix})`))
+    .orderBy(pulls.pullId)
+  return rows.map(toPull)
+}
+
 /** The newest complete reading of a whole list. */
 export async function latestCompletePull(tx: Tx, accountId: number, resource: string): Promise<Pull | null> {
   const [row] = await tx

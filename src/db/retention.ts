@@ -4,10 +4,10 @@ import type { Tx } from './client.ts'
 import { timestamp } from './mirror/store-records.ts'
 
 /** How long each log of our own work is kept, in days. Mirrored records and mismatches are never deleted. */
-const KEPT_DAYS = { calls: 35, pulls: 35, dueWork: 35, runs: 400 }
+export const KEPT_DAYS = { calls: 35, pulls: 35, dueWork: 35, webhooks: 35, runs: 400 } as const
 const DAY_MS = 24 * 3_600_000
 
-/** Forgets old calls, pulls, due work and runs. Calls are dated by Postgres' clock, everything else by ours. */
+/** Forgets old calls, pulls, due work, webhooks and runs. Calls are dated by Postgres' clock, everything else by ours. */
 export async function forgetOld(tx: Tx, accountId: number, now: Instant): Promise<{ countDeleted: number }> {
   const before = (days: number) => timestamp((now - days * DAY_MS) as Instant)
   const deletions = [
@@ -20,6 +20,8 @@ export async function forgetOld(tx: Tx, accountId: number, now: Instant): Promis
     sql`delete from recon.due_work d where account_id = ${accountId} and finished_at < ${before(KEPT_DAYS.dueWork)}
       and exists (select from recon.due_work n
         where n.account_id = d.account_id and n.kind = d.kind and n.planned_at > d.planned_at)`,
+    // Their senders repeat within hours, and what is older than five minutes is refused whatever its id.
+    sql`delete from recon.webhooks where account_id = ${accountId} and received_at < ${before(KEPT_DAYS.webhooks)}`,
     sql`delete from recon.runs where account_id = ${accountId} and finished_at < ${before(KEPT_DAYS.runs)}`,
   ]
   let countDeleted = 0

@@ -186,3 +186,23 @@ function nextShift(zone: string, after: Instant): Shift {
         offsetMsAfter: transition.offsetNanoseconds / 1e6,
       }
 }
+
+/** A span of time, its end not in it, during which a zone's clocks are not changed. */
+export interface ClockSpan {
+  readonly from: number
+  readonly until: number
+  readonly offsetMs: number
+}
+
+/** The span around an instant. Takes tens of microseconds: to be kept while instants lie within it. */
+export function clockSpanAt(instant: number, zone: string): ClockSpan {
+  const at = Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(zone)
+  const next = at.getTimeZoneTransition('next')
+  // The change itself belongs to what follows it, and "previous" looks at what lies before.
+  const former = at.add({ milliseconds: 1 }).getTimeZoneTransition('previous')
+  return {
+    from: former?.epochMilliseconds ?? Number.NEGATIVE_INFINITY,
+    until: next?.epochMilliseconds ?? Number.POSITIVE_INFINITY,
+    offsetMs: at.offsetNanoseconds / 1e6,
+  }
+}

@@ -1,4 +1,5 @@
-import type { BusinessDate } from './calendar.ts'
+import type { CallClass } from './budget-class.ts'
+import { addDays, type BusinessDate } from './calendar.ts'
 import type { HelcimId } from './record.ts'
 
 /** What one pull reads. Dates are Mountain dates, both inclusive, as Helcim's filters mean them. */
@@ -38,6 +39,23 @@ export function subjectText(window: PullWindow): string {
 
 /** True for a window that one answer fills: nothing of it lies on a second page. */
 export const isOneAnswer = ({ kind }: PullWindow): boolean => kind === 'one' || kind === 'code'
+
+/** A batch holds rows of the days before it closed: two, as batches close after 48 hours at the latest, and one more. */
+const BATCH_DAYS_MAX = 3
+
+/** Are these days of the history, or of a batch that closed in it? Those before it are a backfill's, and disturb nothing. */
+export const isOfHistory = (window: PullWindow, historyFrom: BusinessDate): boolean =>
+  window.kind === 'days' && window.to >= addDays(historyFrom, -BATCH_DAYS_MAX)
+
+/** Pages after which a walk over days of a backfill is given up for shorter ones: they hold more than they were taken for. */
+const BACKFILL_PAGES_MAX = 300
+
+/** Is this walk so long that its window had better be split? What it read is kept, and read once more. */
+export const isOverlong = (
+  { window, callClass }: { window: PullWindow; callClass: CallClass },
+  page: number,
+): boolean =>
+  callClass === 'backfill' && window.kind === 'days' && window.from < window.to && page >= BACKFILL_PAGES_MAX
 
 export type ListOrder = 'descending' | 'ascending' | 'none'
 

@@ -30,7 +30,7 @@ export interface DecodedRecord<R> {
 
 /** One record of a page that could not be read: kept raw, reported as `record_undecodable`; the page goes on. */
 export interface UndecodableRecord {
-  /** The record's id where it could be read, else its place, e.g. `page 3 #17`. */
+  /** The record's id where it could be read, else `sha256 <32 hex digits>` of `raw`. */
   readonly key: string
   readonly raw: string
   readonly reason: string

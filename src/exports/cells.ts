@@ -11,15 +11,14 @@ const NEUTRALISED = new RegExp(`^'+${WHITE_SPACE}${LIVE_CHARACTER}`)
 /** Whether a spreadsheet could take the cell for a formula. */
 export const isLiveCell = (cell: string): boolean => LIVE.test(cell)
 
-/** The text of a CSV cell as it was before `neutraliseSql`. */
+/** The text of a CSV cell as it was before `neutralise`. */
 export const originalOf = (cell: string): string => (NEUTRALISED.test(cell) ? cell.slice(1) : cell)
 
 /**
  * A text for CSV: one that could be taken for a formula gets an apostrophe in front, as `csv-stringify` does. So does
  * one that looks as if it had got one, so that every text can be had back exactly.
  */
-export const neutraliseSql = (text: string): string =>
-  // Nearly all begin with a letter or a digit: comparing bytes spares them the expression.
-  `case when (${text}) collate "C" >= 'A' and (${text}) collate "C" < '~' then ${text}
-    when (${text}) collate "C" >= '.' and (${text}) collate "C" < ':' then ${text}
-    when ${text} ~ '^''*${WHITE_SPACE}${LIVE_CHARACTER}' then '''' || ${text} else ${text} end`
+export const neutralise = (text: string): string => (LIVE.test(text) || NEUTRALISED.test(text) ? `'${text}` : text)
+
+/** The first bytes, in UTF-8, of texts that `neutralise` may change; with any other first byte it never does. */
+export const LIVE_FIRST_BYTES = Buffer.from(" '\t\r\n\f\v=+@-\u{ff1d}")

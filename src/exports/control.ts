@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type BusinessDate, isTimeZone, toBusinessDate } from '../domain/calendar.ts'
-import { EXPORT_FORMATS } from './queries.ts'
+import { EXPORT_FORMATS } from './formats.ts'
 import { REPORT_NAMES } from './report.ts'
 
 const decimal = z.string().regex(/^-?\d+(\.\d+)?$/)

@@ -7,14 +7,15 @@ import { instantSql, type Scope } from './report.ts'
  * `r` what it voided, if it is a reverse. Rows that Helcim no longer returns are in no report; each is a mismatch.
  */
 export const movementTables = `from helcim.card_transactions t
-  join recon.accounts a on a.account_id = t.account_id
   left join helcim.card_batches b on b.account_id = t.account_id and b.card_batch_id = t.card_batch_id
   left join reverse_kinds r on r.account_id = t.account_id and r.transaction_id = t.transaction_id`
 
 /** Without the batch, which costs a look-up for each row. */
 export const transactionTables = `from helcim.card_transactions t
-  join recon.accounts a on a.account_id = t.account_id
   left join reverse_kinds r on r.account_id = t.account_id and r.transaction_id = t.transaction_id`
+
+/** What else needs an account's name or zone: views do, and files of one account do not. */
+export const accountTable = 'join recon.accounts a on a.account_id = t.account_id'
 
 export const isReturned = 't.vanished_at is null'
 

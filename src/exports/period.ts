@@ -24,7 +24,7 @@ export function parsePeriod(asked: { period?: string; from?: string; to?: string
   return period
 }
 
-/** `2026-10` for a whole month, both dates otherwise: how files are named. */
+/** `2026-10` for a whole month, both dates otherwise: a part of file names. */
 export function periodName({ from, to }: Period): string {
   const month = from.slice(0, 7)
   const whole = monthOf(month)

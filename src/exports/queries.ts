@@ -1,39 +1,36 @@
-import { neutraliseSql } from './cells.ts'
-import type { Column, Report, Scope } from './report.ts'
+import { type Column, type ColumnType, moneySql, type Report, type Scope } from './report.ts'
 import { reversesSql } from './reverses.ts'
 
-export const EXPORT_FORMATS = ['csv', 'jsonl'] as const
-export type ExportFormat = (typeof EXPORT_FORMATS)[number]
+/** First byte of a `value` that is an amount; another one stands before a text. */
+export const AMOUNT_TAG = 'a'.charCodeAt(0)
 
-/** `COPY (…) TO STDOUT` of one report as one of the formats; Postgres makes the bytes. */
-export const copySql = (report: Report, scope: Scope, format: ExportFormat): string =>
-  format === 'csv'
-    ? `copy (${selectSql(report, scope, csvCell)}) to stdout (format csv, header true, encoding 'UTF8')`
-    : // JSON holds no control characters, so with these as quote and delimiter CSV passes it on to the letter.
-      `copy (select row_to_json(line) from (${selectSql(report, scope, jsonValue)}) line)
-        to stdout (format csv, quote e'\\x01', delimiter e'\\x02', encoding 'UTF8')`
-
-/** Rows and the sum of each money column, by currency. */
-export function sumsSql(report: Report, scope: Scope): string {
-  const columns = moneyColumns(report)
-  const needed = report.columns.filter((column) => column.name === 'currency' || columns.includes(column))
-  const sums = columns.map(({ name }) => `sum(${name})::text as ${name}`)
-  return `select coalesce(currency, '') as currency, count(*)::text as rows${sums.map((one) => `, ${one}`).join('')}
-    from (${withReverses(report, scope)} select ${needed.map(named).join(', ')} ${rowsOf(report, scope)}) line
-    group by 1 order by 1`
+/** `COPY (…) TO STDOUT` of one report's values, in the types that `renderRows` makes text of. */
+export const rowsSql = (report: Report, scope: Scope): string => {
+  const values = sentColumns(report).map(({ type, sql, isAmountSql, clocks }) => {
+    if (clocks !== undefined) return sql
+    if (type === 'value') return `case when ${isAmountSql} then 'a' else 't' end || (${sql})`
+    return `(${sql})::${TYPES_SENT[type]}`
+  })
+  return `copy (${withReverses(report, scope)} select ${values.join(', ')} ${rowsOf(report, scope)}
+    order by ${report.orderBy.join(', ')}) to stdout (format binary)`
 }
+
+const TYPES_SENT = {
+  text: 'text',
+  money: 'bigint',
+  number: 'bigint',
+  instant: 'timestamptz',
+  date: 'date',
+} as const satisfies Record<Exclude<ColumnType, 'value'>, string>
+
+/** Those of which rows hold something. */
+export const sentColumns = ({ columns }: Report): Column[] => columns.filter(({ isBlank }) => isBlank !== true)
 
 export const moneyColumns = ({ columns }: Report): Column[] => columns.filter(({ type }) => type === 'money')
 
 /** The statement behind the report's view: its own columns after the account's name. */
 export const viewSql = (report: Report): string =>
-  `${withReverses(report, null)} select ${['a.name as account', ...report.columns.map(named)].join(', ')} ${rowsOf(report, null)}`
-
-function selectSql(report: Report, scope: Scope, cell: (column: Column) => string): string {
-  const cells = report.columns.map((column) => `${cell(column)} as ${column.name}`)
-  return `${withReverses(report, scope)} select ${cells.join(', ')} ${rowsOf(report, scope)}
-    order by ${report.orderBy.join(', ')}`
-}
+  `${withReverses(report, null)} select ${['a.name as account', ...report.columns.map((column) => named(report, column))].join(', ')} ${rowsOf(report, null)}`
 
 function rowsOf({ tables, where, within, now = 'true', groupBy }: Report, scope: Scope | null): string {
   const groups = groupBy === undefined ? '' : `group by ${groupBy}`
@@ -43,9 +40,14 @@ function rowsOf({ tables, where, within, now = 'true', groupBy }: Report, scope:
 const withReverses = ({ usesReverses }: Report, scope: Scope | null): string =>
   usesReverses ? reversesSql(scope?.accountId ?? null) : ''
 
-const named = ({ name, sql }: Column): string => `${sql} as ${name}`
+function named(report: Report, column: Column): string {
+  return `${shownSql(report, column)} as ${column.name}`
+}
 
-const csvCell = ({ type, sql, csvSql }: Column): string => csvSql ?? (type === 'text' ? neutraliseSql(sql) : sql)
-
-/** Instants as in CSV; Postgres would put a T in the middle. */
-const jsonValue = ({ type, sql }: Column): string => (type === 'instant' ? `(${sql})::text` : sql)
+/** What a person with psql sees. UTC is said as an offset, since a zone's name is looked up again for every row. */
+function shownSql({ columns }: Report, { type, sql, clocks }: Column): string {
+  if (type === 'money') return moneySql(sql, columns.find(({ name }) => name === 'currency')?.sql ?? 'null')
+  if (clocks === undefined) return sql
+  const shown = `(${sql}) at time zone ${clocks === 'utc' ? `interval '0'` : 'a.zone'}`
+  return type === 'date' ? `(${shown})::date` : shown
+}

@@ -61,9 +61,14 @@ export interface Column {
   readonly name: string
   readonly type: ColumnType
   readonly description: string
+  /** The value; where `clocks` are named, the instant; of `money` its minor units in the currency of the row's column `currency`, which stands before it. */
   readonly sql: string
-  /** For CSV, where only a part of it is text from outside, or none. */
-  readonly csvSql?: string
+  /** Of a `value`: whether it is an amount. */
+  readonly isAmountSql?: string
+  /** Whose clocks show an instant, and from whose date a date is taken if it is an instant's. */
+  readonly clocks?: 'utc' | 'account'
+  /** Nothing fills it yet. */
+  readonly isBlank?: true
 }
 
 /** One account and period. */
@@ -95,11 +100,8 @@ export function moneySql(
   return `case ${currency} ${cases.join(' ')} else ${factor(DIGITS_UNLESS_KNOWN)} end`
 }
 
-/** An instant as a clock in UTC shows it. Said as an offset, since a zone's name is looked up again for every row. */
-export const utcSql = (instant: string): string => `(${instant}) at time zone interval '0'`
-
-/** The same for instants of ours, without the fractions that Helcim's do not have. */
-export const utcSecondSql = (instant: string): string => `date_trunc('second', ${utcSql(instant)})`
+/** An instant of ours without its fraction; Helcim's have none. */
+export const secondSql = (instant: string): string => `date_trunc('second', ${instant})`
 
 /** What a column that nothing fills yet holds: blank, never zero. */
 export const blank = (name: string, type: ColumnType, description: string): Column => ({
@@ -107,12 +109,13 @@ export const blank = (name: string, type: ColumnType, description: string): Colu
   type,
   description,
   sql: `null::${SQL_TYPES[type]}`,
+  isBlank: true,
 })
 
 const SQL_TYPES = {
   text: 'text',
   value: 'text',
-  money: 'numeric',
+  money: 'bigint',
   number: 'bigint',
   instant: 'timestamp',
   date: 'date',

@@ -1,17 +1,22 @@
 import { sql } from 'drizzle-orm'
 import type pg from 'pg'
+import { withSnapshotAsOf } from '../db/as-of.ts'
 import { type Snapshot, withSnapshot } from '../db/client.ts'
+import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
 import { CONTROL_ENDING, type Control } from './control.ts'
+import type { ExportFormat } from './formats.ts'
 import { isCreatedWithin, isMovement, isReturned, movementTables, signedMinor } from './movements.ts'
 import { instantsOf, type Period, periodName } from './period.ts'
 import { findMissing } from './proof.ts'
-import { copySql, type ExportFormat, moneyColumns, sumsSql } from './queries.ts'
+import { rowsSql } from './queries.ts'
+import { type Rendering, renderRows } from './render.ts'
 import { moneySql, REPORT_VERSION, type Report, type Scope } from './report.ts'
 import { asOfSql } from './reports/mismatches.ts'
 import { isSettledBefore } from './reports/settlement.ts'
 import { reversesSql } from './reverses.ts'
-import { stageFile } from './stage-file.ts'
+import { type StagedFile, stageFile } from './stage-file.ts'
 
 export interface ExportRequest {
   readonly accountId: number
@@ -30,24 +35,30 @@ export interface WrittenFile {
 /**
  * Writes one file for each report, and its control file. All of them show one state of the database, and the same state
  * gives the same bytes. A file appears under its name only when it is whole; its control file comes right after it.
- * Postgres makes the bytes and nothing is collected, so memory does not grow with rows.
- * @param options `onProgress` hears how many bytes of a file there are so far
+ * Rows become bytes as they come and nothing is collected, so memory does not grow with rows.
+ * @param options `onProgress` hears how many bytes of a file there are so far; `asOf` is the instant whose state is shown
  * @throws UsageError when the directory cannot be written to
  */
 export function writeExports(
   pool: pg.Pool,
   request: ExportRequest,
-  options: { signal?: AbortSignal; onProgress?: (file: string, countBytes: number) => void } = {},
+  options: {
+    signal?: AbortSignal
+    onProgress?: (file: string, countBytes: number) => void
+    asOf?: { at: Instant; now: Instant }
+  } = {},
 ): Promise<WrittenFile[]> {
-  return withSnapshot(pool, async (snapshot) => {
+  const { asOf, ...rest } = options
+  const write = async (snapshot: Snapshot) => {
     const account = await loadAccount(snapshot, request.accountId)
     const scope = { accountId: request.accountId, ...request.period, ...instantsOf(request.period, account.zone) }
     const written: WrittenFile[] = []
     for (const report of request.reports) {
-      written.push(await writeOne(snapshot, { ...request, report, account, scope, ...options }))
+      written.push(await writeOne(snapshot, { ...request, report, account, scope, ...rest }))
     }
     return written
-  })
+  }
+  return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
 }
 
 interface AccountFacts {
@@ -66,16 +77,11 @@ interface OneFile extends ExportRequest {
 }
 
 async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> {
-  const { report, format, scope, account, directory, signal, onProgress = () => {} } = one
-  const file = `${report.name}-${periodName(one.period)}.${format}`
+  const { report, format, scope, account, directory, signal } = one
+  const file = fileName(account.name, report.name, one.period, format)
   const data = await stageFile(directory, file)
   try {
-    const countSent = await snapshot.copyTo(copySql(report, scope, format), (bytes) =>
-      data.fill(bytes, { ...(signal && { signal }), onProgress: (count) => onProgress(file, count) }),
-    )
-    const { rows, sums } = await sumUp(snapshot, report, scope)
-    if (countSent !== rows)
-      throw new Error(`${file}: ${countSent} rows were sent, and ${rows} summed up, in one snapshot`)
+    const { rows, sums } = await fill(snapshot, data, file, one)
     const missing = await findMissing(snapshot, report, scope, account.historyFrom)
     const control: Control = {
       file,
@@ -111,6 +117,28 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
   }
 }
 
+/**
+ * Files of several accounts may lie in one folder, so the name of the account leads, but for the one of a process without
+ * an accounts file. It may hold points; what follows holds one only, so no two accounts share a name.
+ */
+function fileName(account: string, report: string, period: Period, format: ExportFormat): string {
+  const prefix = account === ACCOUNT_NAME ? '' : `${account}.`
+  return `${prefix}${report}-${periodName(period)}.${format}`
+}
+
+async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: OneFile) {
+  const { report, scope, account, format, signal, onProgress = () => {} } = one
+  let rendering: Rendering | undefined
+  const countSent = await snapshot.copyTo(rowsSql(report, scope), (values) => {
+    rendering = renderRows(report, { format, zone: account.zone }, values)
+    return data.fill(rendering.bytes, { ...(signal && { signal }), onProgress: (count) => onProgress(file, count) })
+  })
+  const rows = rendering?.rows()
+  if (rendering === undefined || countSent !== rows)
+    throw new Error(`${file}: ${countSent} rows were sent, and ${rows} written`)
+  return { rows, sums: rendering.sums() }
+}
+
 async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
   const { rows } = await snapshot.execute<{ name: string; zone: string; history_from: string; as_of: string }>(
     sql.raw(`select a.name, a.zone, a.history_from::text,
@@ -120,14 +148,6 @@ async function loadAccount(snapshot: Snapshot, accountId: number): Promise<Accou
   const [row] = rows
   if (!row) throw new Error(`there is no account ${accountId}`)
   return { name: row.name, zone: row.zone, historyFrom: row.history_from as BusinessDate, asOf: row.as_of }
-}
-
-type Sums = Control['sums']
-
-async function sumUp(snapshot: Snapshot, report: Report, scope: Scope): Promise<{ rows: number; sums: Sums }> {
-  const { rows } = await snapshot.execute<SumsRow>(sql.raw(sumsSql(report, scope)))
-  const names = moneyColumns(report).map(({ name }) => name)
-  return toSums(rows, names)
 }
 
 /** What of the period's movements lies in batches that had closed before it: rows that came late. */
@@ -142,18 +162,17 @@ async function sumUpSettledBefore(snapshot: Snapshot, scope: Scope): Promise<Con
   )
   return {
     rows: Object.fromEntries(rows.map((row) => [row.currency, Number(row.rows)])),
-    sums: toSums(rows, ['gross', 'source_amount']).sums,
+    sums: toSums(rows, ['gross', 'source_amount']),
   }
 }
 
 type SumsRow = Record<string, string | null> & { currency: string; rows: string }
 
-/** Columns without any amount are left out, and so are currencies without such a column. */
-function toSums(rows: readonly SumsRow[], names: readonly string[]): { rows: number; sums: Sums } {
-  const sums: Sums = {}
-  for (const row of rows) {
-    const amounts = names.flatMap((name) => (typeof row[name] === 'string' ? [[name, row[name]] as const] : []))
-    if (amounts.length > 0) sums[row.currency] = Object.fromEntries(amounts)
-  }
-  return { rows: rows.reduce((total, row) => total + Number(row.rows), 0), sums }
-}
+/** Columns without any amount are left out. */
+const toSums = (rows: readonly SumsRow[], names: readonly string[]): Control['sums'] =>
+  Object.fromEntries(
+    rows.map((row) => [
+      row.currency,
+      Object.fromEntries(names.flatMap((name) => (typeof row[name] === 'string' ? [[name, row[name]]] : []))),
+    ]),
+  )

@@ -17,13 +17,11 @@ interface Source {
 /**
  * Reads one answer of a list. Either every record of it is accounted for, decoded or undecodable, or it throws: a page
  * is never read in part. Gives way to the event loop after every fifty records.
- * @param page the number of the page, to tell the place of a record that has no id
  * @throws HelcimError `HELCIM_UNAVAILABLE` when the body is no sound JSON, `HELCIM_MALFORMED` when it holds no list
  */
 export async function decodePage<R>(
   endpoint: RecordShape<R> & Source,
   body: AnswerBody | null,
-  page = 1,
 ): Promise<DecodedPage<R>> {
   const records: DecodedRecord<R>[] = []
   const undecodable: UndecodableRecord[] = []
@@ -34,7 +32,6 @@ export async function decodePage<R>(
     const value = sound(endpoint, () => parseJson(item))
     if (!isHeld(endpoint, value)) continue
     const outcome = decodeValue(endpoint, value, {
-      place: `page ${page} #${index + 1}`,
       isBrokenText: body?.isUtf8 === false && item.includes(REPLACEMENT),
     })
     if (outcome.isDecoded) records.push(outcome.decoded)
@@ -58,7 +55,7 @@ export function decodeRecord<R>(endpoint: RecordShape<R> & Source, body: AnswerB
     throw malformed(endpoint, body.text, `no object with ${endpoint.idKey}`)
   }
   const isBrokenText = !body.isUtf8 && body.text.includes(REPLACEMENT)
-  return decodeValue(endpoint, value, { place: 'the only one', isBrokenText })
+  return decodeValue(endpoint, value, { isBrokenText })
 }
 
 /**
@@ -109,7 +106,7 @@ const SINGLE_WRAPPER_KEYS = ['data', 'transaction', 'customer']
 function decodeValue<R>(
   shape: RecordShape<R>,
   value: JsonValue,
-  { place, isBrokenText }: { place: string; isBrokenText: boolean },
+  { isBrokenText }: { isBrokenText: boolean },
 ): RecordOutcome<R> {
   const { content: all, tokens, isMasked } = withoutSecrets(value)
   const content = (isJsonObject(all) && shape.select?.(all)) || all
@@ -118,7 +115,7 @@ function decodeValue<R>(
     isDecoded: false,
     undecodable: { key, raw, reason },
   })
-  if (!isJsonObject(content)) return refuse(place, 'it is no object')
+  if (!isJsonObject(content)) return refuse(keyOf(raw), 'it is no object')
 
   const reading: Reading = {
     object: content,
@@ -128,7 +125,7 @@ function decodeValue<R>(
     unknownValues: [],
   }
   const id = toId(content[shape.idKey]) ?? null
-  if (id === null) return refuse(place, `${shape.idKey} is missing or no id`)
+  if (id === null) return refuse(keyOf(raw), `${shape.idKey} is missing or no id`)
   if (isBrokenText) return refuse(String(id), 'its text is not UTF-8')
   const record = shape.decode(reading, id)
   if (reading.problems.length > 0) return refuse(String(id), reading.problems.join('; '))
@@ -136,6 +133,9 @@ function decodeValue<R>(
   const { unknownValues } = reading
   return { isDecoded: true, decoded: { id, record, raw, contentHash, unknownValues, cardNumberMasked: isMasked } }
 }
+
+/** By what it says, a record without an id is the same in every reading; a place would be another one's in the next. */
+const keyOf = (raw: string): string => `sha256 ${hash('sha256', raw, 'hex').slice(0, 32)}`
 
 /** A masked card number enters in its masked form: from a digest over all of it, the hidden digits could be guessed. */
 function hashOf(content: JsonValue, tokens: ReadonlyMap<string, JsonValue>): string {

@@ -5,6 +5,7 @@ import type { Logger } from '../log.ts'
 import { createReadiness, type ReadinessProbes } from './health.ts'
 import type { Metrics } from './metrics.ts'
 import { createPasswordCheck } from './password.ts'
+import { addWebhookRoutes, WEBHOOK_ROUTES, type WebhookOptions } from './webhooks.ts'
 
 export interface HttpOptions {
   readonly host: string
@@ -17,6 +18,7 @@ export interface HttpOptions {
   readonly deadReason: () => string | null
   readonly probes: ReadinessProbes
   readonly metrics: Metrics
+  readonly webhooks: WebhookOptions
 }
 
 export interface HttpServer {
@@ -34,7 +36,7 @@ const HEAD_BYTES_MAX = 8_192
 const CONNECTIONS_MAX = 100
 
 /**
- * Health checks and metrics over HTTP.
+ * Health checks, metrics and webhooks in over HTTP.
  * @throws UsageError with exit code 1 that names the variable when it cannot listen there
  */
 export async function startHttpServer(options: HttpOptions): Promise<HttpServer> {
@@ -53,7 +55,7 @@ export async function startHttpServer(options: HttpOptions): Promise<HttpServer>
   }
 }
 
-function createApp({ host, password, log, deadReason, probes, metrics }: HttpOptions): FastifyInstance {
+function createApp({ host, password, log, deadReason, probes, metrics, webhooks }: HttpOptions): FastifyInstance {
   const app = fastify({
     // Fastify's own lines have other names than ours.
     logger: false,
@@ -71,6 +73,8 @@ function createApp({ host, password, log, deadReason, probes, metrics }: HttpOpt
 
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    // What is signed needs neither: it comes from outside under whatever name, and is read by nobody.
+    if (WEBHOOK_ROUTES.includes(request.routeOptions.url ?? '')) return
     // A page in a browser on this machine can reach us under a name of its own; that name is in the header.
     if (isLocal && !isLoopbackHost(request.headers.host)) return refuse(reply, 421, 'this host is not served here')
     if (hasBody(request)) return refuse(reply.header('connection', 'close'), 413, 'send no body')
@@ -112,6 +116,7 @@ function createApp({ host, password, log, deadReason, probes, metrics }: HttpOpt
     return reply.code(readiness.isReady ? 200 : 503).send(readiness)
   })
   app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()))
+  addWebhookRoutes(app, webhooks, log)
   app.addHook('onClose', async () => metrics.close())
   return app
 }

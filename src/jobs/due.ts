@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { JobContext } from '../context.ts'
+import { loadHistoryFrom } from '../db/accounts.ts'
 import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
 import { listPullsByCause, type Pull } from '../db/pulls.ts'
 import { forgetOld } from '../db/retention.ts'
@@ -56,6 +57,8 @@ export const due = defineJob<JobContext>()({
       ? { outcome: 'failed' as const, reason: `${broken.resource}: ${broken.failWords ?? broken.state}` }
       : { outcome: 'done' as const }
     await finishDue(db, key, { claim, ...end, now: clock.now() })
+    // Whoever dies here leaves it to the judgement after the next poll.
+    if (kind === 'lists') await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `lists-${plannedAt}` })
   },
 })
 
@@ -89,7 +92,8 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
       break
     }
     case 'full': {
-      await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope: 'full', settings, clock })
+      const historyFrom = await loadHistoryFrom(db, accountId)
+      await runReconcile(db, { accountId, historyFrom, scope: 'full', settings, clock })
       // Also without news: this may be the rerun of one that was killed when it had written them.
       await context.enqueue.alert({ accountId })
       return []

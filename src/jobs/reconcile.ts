@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { JobContext } from '../context.ts'
+import { loadHistoryFrom } from '../db/accounts.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { defineJob } from './define-job.ts'
 import { lanesOfJudging } from './lanes.ts'
@@ -12,9 +13,11 @@ export const reconcile = defineJob<JobContext>()({
   name: 'reconcile',
   decodePayload: (value) => payload.parse(value),
   lanes: ({ accountId }) => lanesOfJudging(accountId),
-  async run({ accountId, scope }, { db, account, clock, settings, enqueue, log }) {
-    const result = await runReconcile(db, { accountId, historyFrom: account.historyFrom, scope, settings, clock })
-    const reads = await askForReads(db, { accountId, result, now: clock.now() })
+  async run({ accountId, scope }, { db, clock, settings, enqueue, log }) {
+    // Not what the process began with: a backfill of another one moves it.
+    const historyFrom = await loadHistoryFrom(db, accountId)
+    const result = await runReconcile(db, { accountId, historyFrom, scope, settings, clock })
+    const reads = await askForReads(db, { accountId, historyFrom, result, now: clock.now() })
     for (const pull of reads) await enqueue.pullPage(pull)
     const { undecided, unconfirmedGaps, ...counts } = result
     const facts = { scope, ...counts, countUndecided: undecided.length, countReads: reads.length }

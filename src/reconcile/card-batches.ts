@@ -57,6 +57,7 @@ export function judgeCardBatch(
   if (!isTied && !isBracketed(facts)) {
     return { ...waiting, state: 'waiting', need: needOf(facts) }
   }
+  if (!isTied && mayLag(facts, context.settings)) return { ...waiting, state: 'waiting', need: 'rows' }
   // Rows that no figure shows, a verify or a decline, may still be on their way.
   const isSettled = !context.isReading && context.rule !== null && hasSettled(facts, context.settings)
   return {
@@ -94,6 +95,12 @@ function judgeUnlisted(facts: BatchFacts): BatchJudgement {
 export function isBracketed({ check }: BatchFacts): boolean {
   if (!check?.statisticsSince || !check.statisticsUntil || !check.rowsReadFrom || !check.rowsReadUntil) return false
   return check.statisticsSince <= check.rowsReadFrom && check.rowsReadUntil <= check.statisticsUntil
+}
+
+/** Statistics can run ahead of the list of rows: read so soon, its rows prove nothing against them. */
+function mayLag({ batch, check }: BatchFacts, { rowsLagMs }: CheckSettings): boolean {
+  if (!batch?.updatedAt || !check?.rowsReadFrom) return false
+  return check.rowsReadFrom < batch.updatedAt + rowsLagMs
 }
 
 function needOf({ check }: BatchFacts): BatchNeed {

@@ -60,15 +60,21 @@ function findFilterIgnored({ resource, lastFailCode, lastFailWords }: ResourceSt
   ]
 }
 
-function findStale(
-  { resource, windowKind, lastCompleteAt, firstAskedAt, lastState, lastFailWords }: ResourceState,
-  { settings, now }: { settings: CheckSettings; now: Instant },
-): Finding[] {
+function findStale(state: ResourceState, { settings, now }: { settings: CheckSettings; now: Instant }): Finding[] {
+  const { resource, windowKind, lastCompleteAt, firstAskedAt, lastState, lastFailWords } = state
   const since = lastCompleteAt ?? firstAskedAt
-  if (windowKind !== 'all' || lastState === 'complete' || since === null) return []
-  if (now - since <= settings.pullIncompleteMs) return []
-  return [incomplete(resource, 'all', `since ${new Date(since).toISOString()}`, lastFailWords)]
+  if (lastState === 'complete' || since === null) return []
+  const isOverdue = windowKind === 'all' && now - since > settings.pullIncompleteMs
+  if (!isOverdue && !needsPerson(state)) return []
+  return [incomplete(resource, windowKind, `since ${new Date(since).toISOString()}`, lastFailWords)]
 }
+
+/** Codes of readings that no later one mends by itself. */
+const DEAD_TOKEN_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
+
+/** A token that died, or may no longer what it did: waiting would only let a person hear of it later. */
+const needsPerson = ({ lastState, lastFailCode, lastCompleteAt }: ResourceState): boolean =>
+  DEAD_TOKEN_CODES.includes(lastFailCode ?? '') || (lastState === 'not_permitted' && lastCompleteAt !== null)
 
 async function findUncoveredDays(tx: Tx, states: readonly ResourceState[], input: CoverageInput): Promise<Finding[]> {
   const findings: Finding[] = []

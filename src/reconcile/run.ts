@@ -10,6 +10,7 @@ import {
 import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { Db, Tx } from '../db/client.ts'
+import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import { runs } from '../db/schema/recon.ts'
@@ -18,6 +19,7 @@ import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domai
 import type { Clock, Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding } from '../domain/mismatch.ts'
+import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
@@ -61,7 +63,7 @@ export async function runReconcile(
     const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const asked = await loadFacts(tx, accountId, scope)
     const running = await listRunningPulls(tx, accountId)
-    const isReading = running.some(isOfCardDays)
+    const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
     const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now: startedAt })
     // What was judged by another rule, or by none, is judged again.
     const facts = isNews ? await loadBatchFacts(tx, accountId, null) : asked
@@ -186,5 +188,7 @@ async function storeRun(
     countDiffering: result.countDiffering,
     countOpened: result.countOpened + result.countReopened,
     countResolved: result.countResolved,
+    seen: sql`array(select mismatch_id from recon.mismatches
+      where account_id = ${accountId} and last_seen_at = ${timestamp(startedAt)})`,
   })
 }

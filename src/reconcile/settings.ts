@@ -4,6 +4,8 @@ export interface CheckSettings {
   readonly batchOpenHighMs: number
   /** Statistics read earlier than this after a close may still move: the batch is read once more. */
   readonly closedBatchSettlesMs: number
+  /** Rows read sooner after Helcim last touched their batch may lack what its statistics count already. */
+  readonly rowsLagMs: number
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
   /** How long it may be unknown whether a batch was settled. */
@@ -18,6 +20,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   batchOpenMediumMs: 24 * HOUR_MS,
   batchOpenHighMs: 48 * HOUR_MS,
   closedBatchSettlesMs: 10 * 60_000,
+  rowsLagMs: 2 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
   settlementUnconfirmedMs: 15 * 60_000,
   settlementOverdueMs: HOUR_MS,

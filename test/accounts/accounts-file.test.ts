@@ -5,12 +5,15 @@ import { expect, test } from 'vitest'
 import { accountFingerprint, readAccounts } from '../../src/accounts-file.ts'
 import { readConfig } from '../../src/config.ts'
 
+const VERIFIER = Buffer.alloc(32, 7).toString('base64')
+
 /** Writes an accounts file with token files `a`, `b` and an empty one beside it. */
 function write(content: unknown): NodeJS.ProcessEnv {
   const folder = mkdtempSync(join(tmpdir(), 'tieout-accounts-'))
   writeFileSync(join(folder, 'a'), 'token-a\n')
   writeFileSync(join(folder, 'b'), 'token-b')
   writeFileSync(join(folder, 'empty'), '')
+  writeFileSync(join(folder, 'verifier'), `${VERIFIER}\n`)
   const path = join(folder, 'accounts.json')
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
   return { TIEOUT_ACCOUNTS_FILE: path, TIEOUT_TIMEZONE: 'America/Toronto' }
@@ -42,6 +45,7 @@ test('what an account leaves out is as the environment says, and each has its ow
       {
         name: 'shop-b',
         tokenFile: 'b',
+        webhookTokenFile: 'verifier',
         baseUrl: 'http://127.0.0.1:8700/v2/',
         limits: 'minute=500',
         zone: 'Europe/Berlin',
@@ -59,6 +63,8 @@ test('what an account leaves out is as the environment says, and each has its ow
     limits: { concurrent: 5, minute: 100, hour: 3_000 },
   })
   expect(a?.token.reveal()).toBe('token-a')
+  expect(a?.webhookToken).toBe(null)
+  expect(b?.webhookToken?.reveal()).toBe(VERIFIER)
   expect(b).toMatchObject({
     baseUrl: 'http://127.0.0.1:8700/v2',
     zone: 'Europe/Berlin',
@@ -75,8 +81,14 @@ test('a fingerprint follows the token and every setting, and shows none of them'
     return accountFingerprint(one)
   }
   expect(of({})).toBe(of({}))
-  const others = [of({ tokenFile: 'b' }), of({ zone: 'Europe/Berlin' }), of({ historyDays: 3 }), of({})]
-  expect(new Set(others).size).toBe(4)
+  const others = [
+    of({ tokenFile: 'b' }),
+    of({ webhookTokenFile: 'verifier' }),
+    of({ zone: 'Europe/Berlin' }),
+    of({ historyDays: 3 }),
+    of({}),
+  ]
+  expect(new Set(others).size).toBe(5)
   expect(of({})).toMatch(/^[0-9a-f]{64}$/)
 })
 
@@ -149,5 +161,8 @@ test('a file and a token of the environment are one too many', () => {
   const env = write({ accounts: [{ name: 'x', tokenFile: 'a' }] })
   expect(() => readConfig({ ...env, HELCIM_API_TOKEN: 'token' })).toThrow(
     'TIEOUT_ACCOUNTS_FILE: set either it or HELCIM_API_TOKEN, not both',
+  )
+  expect(() => readConfig({ ...env, HELCIM_WEBHOOK_TOKEN: VERIFIER })).toThrow(
+    'HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead',
   )
 })

@@ -15,6 +15,8 @@ export interface Merchant {
   readonly name: string
   readonly scenario: ScenarioOptions
   readonly switches?: Partial<Switches>
+  /** Two of one seed have the same customers, batches and ids; by default all differ. */
+  readonly seed?: number
 }
 
 /** Several merchants, each with a Helcim of its own, and one daemon for all of them. */
@@ -42,9 +44,9 @@ export async function openFleet(
 ): Promise<Fleet> {
   const folder = mkdtempSync(join(tmpdir(), 'tieout-fleet-'))
   const sandboxes = new Map<string, Sandbox>()
-  for (const [index, { name, scenario, switches = {} }] of merchants.entries()) {
+  for (const [index, { name, scenario, switches = {}, seed = 1 + index }] of merchants.entries()) {
     const tokens = [{ name, token: `token-of-${name}` }]
-    sandboxes.set(name, await startSandbox({ clock, seed: 1 + index, scenario, switches, tokens }))
+    sandboxes.set(name, await startSandbox({ clock, seed, scenario, switches, tokens }))
   }
   const sandboxOf = (name: string) => {
     const sandbox = sandboxes.get(name)

@@ -1,3 +1,4 @@
+import type { CallClass } from '../../src/domain/budget-class.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { CallPermits } from '../../src/domain/permits.ts'
@@ -13,11 +14,13 @@ export interface CallerOptions {
   readonly deadlineMs: number
   /** Calls that this process wants to make at once. */
   readonly concurrency: number
+  /** Default: `backfill`. */
+  readonly callClass?: CallClass
 }
 
-/** Backfills without an end, as fast as permits allow: what a worker full of jobs does, without the jobs. */
+/** Calls without an end, as fast as permits allow: what a worker full of jobs does, without the jobs. */
 export async function callUntil(stop: AbortSignal, options: CallerOptions): Promise<void> {
-  const { baseUrl, token, permits, clock, deadlineMs, concurrency } = options
+  const { baseUrl, token, permits, clock, deadlineMs, concurrency, callClass = 'backfill' } = options
   const client = createHelcimClient({ baseUrl, token: createSecret(token), permits, deadlineMs })
   await Promise.all(Array.from({ length: concurrency }, callInTurn))
   await client.close()
@@ -25,7 +28,7 @@ export async function callUntil(stop: AbortSignal, options: CallerOptions): Prom
   async function callInTurn(): Promise<void> {
     while (!stop.aborted) {
       try {
-        await client.read(connectionTest(), { callClass: 'backfill' })
+        await client.read(connectionTest(), { callClass })
       } catch (error) {
         if (!(error instanceof OperatingError)) throw error
         if (error.retry.kind === 'never') return

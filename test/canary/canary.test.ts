@@ -156,6 +156,7 @@ async function arrange(shop: PlantedShop, database: TestDatabase, receiverPort: 
     redisPassword: createSecretWord(),
     httpPassword: createSecretWord(),
     webhookSecret: randomBytes(32).toString('base64'),
+    verifierToken: randomBytes(32).toString('base64'),
     webhookPath: randomBytes(16).toString('hex'),
     heartbeatPath: randomBytes(16).toString('hex'),
   }
@@ -180,6 +181,7 @@ async function arrange(shop: PlantedShop, database: TestDatabase, receiverPort: 
   const { queueEnv, queueSurfaces } = await arrangeRedis(words.redisPassword)
   const env = {
     HELCIM_API_TOKEN_FILE: file,
+    HELCIM_WEBHOOK_TOKEN: words.verifierToken,
     HELCIM_BASE_URL: shop.sandbox.url,
     HELCIM_LIMITS: Object.entries(LIMITS)
       .map((limit) => limit.join('='))

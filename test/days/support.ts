@@ -7,7 +7,7 @@ import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { askForBatches, askForDays } from '../../src/jobs/sync/ask-for-lists.ts'
 import { createLog, type Logger } from '../../src/log.ts'
 import { runReconcile } from '../../src/reconcile/run.ts'
-import type { ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
+import type { SandboxOptions, ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import type { TokenOptions } from '../../src/sandbox/tokens.ts'
 import type { TruthEntry } from '../../src/sandbox/truth.ts'
@@ -46,6 +46,7 @@ export async function withRuntime(
     historyDays: number
     scenario: ScenarioOptions
     switches?: Partial<Switches>
+    webhook?: NonNullable<SandboxOptions['webhook']>
     /** Shared by both sides; one that runs with the machine's from `now` on unless said. */
     clock?: Clock
     log?: Logger
@@ -55,7 +56,7 @@ export async function withRuntime(
   },
   body: (look: Look) => Promise<void>,
 ): Promise<void> {
-  const { seed, now, historyDays, scenario, switches = {}, env = {} } = options
+  const { seed, now, historyDays, scenario, switches = {}, webhook, env = {} } = options
   const { clock = createSimulatedClock(toInstant(Date.parse(now)), 1) } = options
   const { tokens } = options
   const sandbox = await startSandbox({
@@ -66,6 +67,7 @@ export async function withRuntime(
     limits: LIMITS,
     serviceTimeMs: 0,
     ...(tokens && { tokens }),
+    ...(webhook && { webhook }),
   })
   try {
     await withDatabase(async (databaseUrl) => {
@@ -104,7 +106,7 @@ function createLook(sandbox: Sandbox, runtime: SoleRuntime): Look {
   /** Between the end of a reading and its judgement a busy machine can look quiet. */
   const isJudged = async () => {
     const [row] = await query(`select (select max(started_at) from recon.runs) >=
-      (select max(finished_at) from recon.pulls where state <> 'split') as is_judged`)
+      (select max(finished_at) from recon.pulls where state <> 'split' and resource like 'card%') as is_judged`)
     return row?.is_judged === true && (await runtime.queue.counts()).delayed === 0
   }
   const beQuiet = async () => {

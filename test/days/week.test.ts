@@ -117,7 +117,7 @@ async function lookAt({ query, runtime }: Look, clock: ManualClock, at: number):
         and not exists (select from recon.due_work where finished_at is null)
         and not exists (select from recon.pulls where state = 'running') and not exists (select from recon.marks)
         and (select max(started_at) from recon.runs) >=
-          (select max(finished_at) from recon.pulls where state <> 'split') as is_at_rest`)
+          (select max(finished_at) from recon.pulls where state <> 'split' and resource like 'card%') as is_at_rest`)
     const { waiting, active, delayed } = await runtime.queue.counts()
     return row?.is_at_rest === true && waiting + active + delayed === 0
   }

@@ -57,7 +57,7 @@ let accountId: number
 
 beforeAll(async () => {
   database = await createDatabase()
-  const books = await database.openBooks()
+  const books = await database.openBooks('default')
   accountId = books.accountId
   const columns = sql.raw(`account_id, transaction_id, created_at, created_at_text, created_on, status, outcome, type,
     amount_minor, currency, card_brand, card_number_masked, approval_code, customer_code, invoice_number, card_token, raw,

@@ -17,15 +17,18 @@ let accountId: number
 
 beforeAll(async () => {
   database = await createDatabase()
-  accountId = (await database.openBooks()).accountId
+  accountId = (await database.openBooks('default')).accountId
   await fillHistory(database, accountId, 400)
 })
 
 afterAll(() => database.drop())
 
+const writeInto = (directory: string, account = accountId) =>
+  writeExports(database.pool, { accountId: account, period: PERIOD, reports: REPORTS, format: 'csv', directory })
+
 async function withExports(body: (folder: string) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
-    await writeExports(database.pool, { accountId, period: PERIOD, reports: REPORTS, format: 'csv', directory: folder })
+    await writeInto(folder)
     await body(folder)
   })
 }
@@ -96,6 +99,28 @@ describe('export verify', () => {
       expect(found).toMatch(/settlement-2026-10.csv: cannot be read: it is no CSV/)
       expect(found).toMatch(/mismatches-2026-10.csv.control.json: rows /)
       expect(found).toMatch(/partial: left behind/)
+    })
+  })
+
+  it('holds the files of several accounts in one folder to their own account each', async () => {
+    const north = (await database.openBooks('north')).accountId
+    await fillHistory(database, north, 300)
+    await withExports(async (folder) => {
+      const own = await writeInto(folder, north)
+      expect(own.map(({ control: { file, account } }) => [file, account])).toContainEqual([
+        'north.transactions-2026-10.csv',
+        'north',
+      ])
+      const { differences, files, countCompared } = await verifyExports(folder)
+      expect({ differences, countCompared }).toEqual({ differences: [], countCompared: 4 })
+      const rowsOf = (account: string) =>
+        files.find((control) => control.account === account && control.report === 'transactions')?.rows
+      expect([files.length, rowsOf('default'), rowsOf('north')]).toEqual([10, 400, 300])
+      // The control: one cent of one account is seen, and told of that account alone.
+      await change(folder, 'north.transactions-2026-10.csv', (text) => text.replace(',10.01,10.01,', ',10.02,10.02,'))
+      const found = (await verifyExports(folder)).differences
+      expect(found.length).toBeGreaterThan(1)
+      expect(found.filter((difference) => !difference.startsWith('north.'))).toEqual([])
     })
   })
 

@@ -100,14 +100,16 @@ describe('a list', () => {
     })
   })
 
+  const BY_CONTENT = /^sha256 [0-9a-f]{32}$/
+
   it('accounts for every row: one that cannot be read is kept beside the others', async () => {
     const rows = [row, '7', 'null', '{"amount":1}', row.replace('33888440', '33888441').replace('12.62', '12.625'), row]
-    const { records, undecodable } = await decodeTransactions(`[${rows.join(',')}]`, 3)
+    const { records, undecodable } = await decodeTransactions(`[${rows.join(',')}]`)
     expect(records).toHaveLength(2)
     expect(undecodable.map(({ key, reason }) => [key, reason])).toEqual([
-      ['page 3 #2', 'it is no object'],
-      ['page 3 #3', 'it is no object'],
-      ['page 3 #4', 'transactionId is missing or no id'],
+      [expect.stringMatching(BY_CONTENT), 'it is no object'],
+      [expect.stringMatching(BY_CONTENT), 'it is no object'],
+      [expect.stringMatching(BY_CONTENT), 'transactionId is missing or no id'],
       ['33888441', 'amount is no amount of 2 decimals: 12.625'],
     ])
     expect(undecodable[1]?.raw).toBe('null')

@@ -2,7 +2,7 @@ import { cardTransactions } from '../../src/helcim/endpoints/card-transactions.t
 import { decodePage } from '../../src/helcim/page.ts'
 
 export const body = (text: string, isUtf8 = true) => ({ text, isUtf8 })
-export const decodeTransactions = (text: string, page?: number) => decodePage(cardTransactions, body(text), page)
+export const decodeTransactions = (text: string) => decodePage(cardTransactions, body(text))
 
 export const TRANSACTION = {
   transactionId: 33888440,

@@ -228,6 +228,11 @@ describe('fault 16: memory stays below its ceiling and the process alive, facing
     return Math.max(peak, process.memoryUsage().rss) - before
   }
 
+  const tell = (what: string, growth: number) =>
+    console.info(
+      `fault 16: ${what}: memory grew by ${Math.round(growth / MIB)} MiB of ${CEILING_BYTES / MIB}, process alive`,
+    )
+
   it('a body of 500 MB that is streamed without a length', async () => {
     let sentBytes = 0
     const chunk = Buffer.alloc(MIB, ' ')
@@ -246,6 +251,7 @@ describe('fault 16: memory stays below its ceiling and the process alive, facing
       expect(outcome).toMatchObject({ code: 'HELCIM_UNAVAILABLE', words: `a body of more than ${CAP_BYTES} bytes` })
       expect(outcome.permits.ends).toMatchObject([{ kind: 'aborted', status: 200 }])
     })
+    tell('500 MB streamed', growth)
     expect(sentBytes).toBeLessThan(100 * MIB)
     expect(growth).toBeLessThan(CEILING_BYTES)
   })
@@ -270,8 +276,19 @@ describe('fault 16: memory stays below its ceiling and the process alive, facing
         })
         expect(outcome.permits.ends).toMatchObject([{ kind: 'answered', status }])
       })
+      tell(`a gzip bomb of 300 MB behind ${status}`, growth)
       expect(growth).toBeLessThan(CEILING_BYTES)
     }
+  })
+
+  it('(control) a bomb of 120 MB, were there no cap: far beyond the ceiling', async () => {
+    const bomb = gzipSync(Buffer.alloc(120 * MIB, ' '), { level: 9 })
+    const baseUrl = await answering((response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb))
+    const growth = await growthWhile(async () => {
+      await outcomeOf(baseUrl, { bodyCapBytes: 500 * MIB })
+    })
+    tell('a gzip bomb of 120 MB without a cap', growth)
+    expect(growth).toBeGreaterThan(CEILING_BYTES)
   })
 
   it('an honest gzip of a page, which is read', async () => {

@@ -53,6 +53,9 @@ function createSigned(file: string, { name, days }: { name: string; days: number
   return readCertificate(file)
 }
 
+/** How the calls of this file ended, and how many requests their servers got to see. */
+const outcomes: { readonly code: string; readonly requestCount: number }[] = []
+
 /** Makes one call to a TLS server, and says how it ended. The authority is trusted unless told otherwise. */
 async function callWith(
   options: TlsOptions,
@@ -69,9 +72,10 @@ async function callWith(
   try {
     return await withClient(`https://127.0.0.1:${portOf(server)}/v2`, trust, async (client, permits) => {
       const result = await client.read(connectionTest(), { callClass: 'fresh' }).catch((error: unknown) => error)
-      if (result instanceof HelcimError) return { code: result.code, words: result.words, permits, requestCount }
-      if (result instanceof Error) throw result
-      return { code: 'connected', words: '', permits, requestCount }
+      if (result instanceof Error && !(result instanceof HelcimError)) throw result
+      const { code, words } = result instanceof HelcimError ? result : { code: 'connected', words: '' }
+      outcomes.push({ code, requestCount })
+      return { code, words, permits, requestCount }
     })
   } finally {
     server.closeAllConnections()
@@ -131,6 +135,15 @@ describe.skipIf(!hasOpenssl)('fault 24: a connection is refused, and the token s
     expect(outcome).toMatchObject({ code: 'HELCIM_UNAVAILABLE', requestCount: 0 })
     await expect(handshake({ ...good, ...weak }, OUR_RULES)).rejects.toThrow()
     expect(await handshake({ ...good, ...weak }, weak)).toBe(version)
+  })
+
+  it('in all: of the bad ones none was accepted, and none got to see a request', () => {
+    const bad = outcomes.filter(({ code }) => code !== 'connected')
+    const countRequests = bad.reduce((sum, { requestCount }) => sum + requestCount, 0)
+    console.info(
+      `fault 24: ${bad.length} bad servers: connections accepted ${countRequests}; ${outcomes.length - bad.length} good ones accepted`,
+    )
+    expect(countRequests).toBe(0)
   })
 })
 

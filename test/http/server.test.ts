@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createSecret } from '../../src/domain/secret.ts'
-import { createMetrics } from '../../src/http/metrics.ts'
-import { type HttpServer, startHttpServer } from '../../src/http/server.ts'
+import type { HttpServer } from '../../src/http/server.ts'
 import { runCli, startCli, until } from '../kills/cli-process.ts'
 import { openShop } from '../kills/shop.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { startBareServer } from './support.ts'
 
 const PASSWORD = 'correct horse: battery'
 const servers: HttpServer[] = []
@@ -18,28 +17,7 @@ afterEach(async () => {
 
 /** The server alone, with nothing behind it. */
 async function start(password: string | null, host = '127.0.0.1'): Promise<HttpServer> {
-  const server = await startHttpServer({
-    host,
-    port: 0,
-    password: password === null ? null : createSecret(password),
-    log: pino({ level: 'silent' }),
-    deadReason: () => null,
-    probes: {
-      askDatabase: async () => {},
-      askQueue: async () => {},
-      isSchemaCurrent: async () => true,
-      listFreshness: async () => [],
-    },
-    metrics: createMetrics({
-      loadAccounts: () => Promise.reject(new Error('no database')),
-      countJobs: async () => ({}),
-      process: {
-        build: { version: '0' },
-        tallyJobs: () => [],
-        worker: () => ({ isWorking: true, countRunning: 0, silenceMs: null }),
-      },
-    }),
-  })
+  const server = await startBareServer({ host, password: password === null ? null : createSecret(password) })
   servers.push(server)
   return server
 }

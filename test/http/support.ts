@@ -1,7 +1,11 @@
+import pino from 'pino'
 import { type Pages, servePages } from '../../src/cli/serve.ts'
 import { waitUntilQuiet } from '../../src/cli/settle-down.ts'
 import { openSoleRuntime, type SoleRuntime } from '../../src/cli/sole-runtime.ts'
 import { readConfig } from '../../src/config.ts'
+import { createSystemClock } from '../../src/domain/clock.ts'
+import { createMetrics } from '../../src/http/metrics.ts'
+import { type HttpOptions, type HttpServer, startHttpServer } from '../../src/http/server.ts'
 import { openShop } from '../kills/shop.ts'
 import { type Proxy as StoreProxy, startProxy } from '../queue/proxy.ts'
 import { createTestLog } from '../queue/support.ts'
@@ -75,6 +79,33 @@ export async function openDaemon(): Promise<Daemon> {
     },
   }
 }
+
+/** The server alone, with nothing behind it but what is given. */
+export const startBareServer = (options: Partial<HttpOptions>): Promise<HttpServer> =>
+  startHttpServer({
+    host: '127.0.0.1',
+    port: 0,
+    password: null,
+    log: pino({ level: 'silent' }),
+    deadReason: () => null,
+    probes: {
+      askDatabase: async () => {},
+      askQueue: async () => {},
+      isSchemaCurrent: async () => true,
+      listFreshness: async () => [],
+    },
+    webhooks: { now: () => createSystemClock().now(), receiverOf: () => null },
+    metrics: createMetrics({
+      loadAccounts: () => Promise.reject(new Error('no database')),
+      countJobs: async () => ({}),
+      process: {
+        build: { version: '0' },
+        tallyJobs: () => [],
+        worker: () => ({ isWorking: true, countRunning: 0, silenceMs: null }),
+      },
+    }),
+    ...options,
+  })
 
 export interface Sample {
   readonly name: string

@@ -13,6 +13,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
 import { outcomeOf } from './database.ts'
 import { EVENTS_TOLD, untoldQuery } from './points/listeners.ts'
+import { sharedClock } from './shared-clock.ts'
 import { readableTotals } from './shop.ts'
 
 const SEED = Number(process.env.SEED ?? 5)
@@ -60,7 +61,7 @@ describe.skipIf(redisUrl === null)(`${REPLICAS} daemons on one PostgreSQL and on
       ...receiver.env,
       DATABASE_URL: database.url,
       REDIS_URL: redis,
-      NODE_OPTIONS: `--import ${sharedClock(beganAt)}`,
+      NODE_OPTIONS: `--import ${sharedClock({ startsAt: STARTS_AT, rate: RATE, beganAt })}`,
     }
     const rows = async (statement: string) => database.rows(statement)
     try {
@@ -85,7 +86,8 @@ describe.skipIf(redisUrl === null)(`${REPLICAS} daemons on one PostgreSQL and on
       expect(ends.map(({ name }) => name).sort()).toEqual(plannedSince(Number(account?.at)).sort())
       expect(ends.filter(({ isEnded }) => !isEnded)).toEqual([])
       const doneOf = (kind: string) => ends.filter(({ name, outcome }) => name.startsWith(kind) && outcome === 'done')
-      for (const kind of ['poll', 'recent', 'week', 'full', 'retention']) expect(doneOf(kind), kind).not.toEqual([])
+      for (const kind of ['poll', 'recent', 'lists', 'week', 'full', 'retention'])
+        expect(doneOf(kind), kind).not.toEqual([])
       // The day and its night are once each, whoever did them.
       for (const kind of ['week', 'full', 'retention']) expect(doneOf(kind), kind).toHaveLength(1)
       expect(await rows(DOUBLED_PULLS)).toEqual([])
@@ -166,18 +168,6 @@ const envOf = (sandbox: Sandbox) => ({
   HTTP_PORT: 'off',
 })
 
-/**
- * A module that sets `TIEOUT_CLOCK` to the time that it is when the variable is read: processes that start at different
- * times then agree about it, as machines do.
- */
-function sharedClock(beganAt: number): string {
-  const code = `const now = () => ${STARTS_AT} + (performance.timeOrigin + performance.now() - ${beganAt}) * ${RATE};
-process.env.TIEOUT_CLOCK = '';
-process.env = new Proxy(process.env, { get: (env, key) =>
-  key === 'TIEOUT_CLOCK' ? new Date(now()).toISOString() + '@${RATE}' : env[key] });`
-  return `data:text/javascript,${encodeURIComponent(code)}`
-}
-
 /** Keeps up to three daemons running until the day is over, killing and starting them at random. */
 async function liveADay(start: () => CliProcess, { random, now }: { random: Random; now: () => number }) {
   const running: CliProcess[] = []
@@ -250,6 +240,7 @@ function plannedSince(firstAt: number): string[] {
     return [
       ...(minute % 30 === 0 ? ['poll'] : []),
       ...(minute === 7 ? ['recent'] : []),
+      ...(minute === 23 ? ['lists'] : []),
       ...(hour === 2 && minute === 17 ? ['week'] : []),
       ...(hour === 3 && minute === 30 ? ['full'] : []),
       ...(hour === 4 && minute === 41 ? ['retention'] : []),

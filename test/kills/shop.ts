@@ -1,5 +1,6 @@
 import { createSystemClock, toInstant } from '../../src/domain/clock.ts'
 import type { CallLimits } from '../../src/sandbox/limits.ts'
+import type { BillingOptions } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 
@@ -15,8 +16,9 @@ export async function openShop(options: {
   pageSizeMax: number
   serviceTimeMs: { min: number; max: number } | number
   limits?: CallLimits
+  billing?: BillingOptions
 }): Promise<{ sandbox: Sandbox; env: Record<string, string> }> {
-  const { seed, historyDays, salesPerDay, pageSizeMax, serviceTimeMs, limits = LIMITS } = options
+  const { seed, historyDays, salesPerDay, pageSizeMax, serviceTimeMs, limits = LIMITS, billing = null } = options
   const clock = createSystemClock()
   const today = new Date(clock.now() - 7 * 3_600_000).toISOString().slice(0, 10)
   const sandbox = await startSandbox({
@@ -27,6 +29,7 @@ export async function openShop(options: {
       endsAt: toInstant(zone.at(addDays(today, -2), '14:00')),
       customers: 40,
       salesPerDay,
+      billing,
       defects: ['card_batch_total_differs:sales', 'record_undecodable', 'card_batch_count_differs'],
     },
     switches: { pageSizeMax },

@@ -20,9 +20,12 @@ const SPOILED: readonly FaultAct[] = [
   { kind: 'wrong-length', offBy: 7 },
   { kind: 'duplicate-keys' },
   { kind: 'byte-order-mark' },
+  { kind: 'deep-nesting', depth: 10_000 },
+  { kind: 'oversize', bytes: 500 * 1024 * 1024 },
+  { kind: 'gzip-bomb', bytes: 40 * 1024 * 1024 },
 ]
 
-describe('faults 13 to 15: answers that are none', () => {
+describe('faults 13 to 16: answers that are none', () => {
   it('each page spoiled once in another way: after the retries the mirror equals the rows, wrong rows 0', async () => {
     await withShop({}, async (look) => {
       const pageLimit = Math.floor(served(look).length / SPOILED.length)

@@ -54,6 +54,9 @@ export interface MirrorTable<R> {
   readonly marks: { readonly kind: string; readonly column: string } | null
 }
 
+/** Card tokens are in a column of their own and nowhere else, versions included. */
+export const isSecretColumn = (name: string): boolean => name.endsWith('token')
+
 const RECORDS_PER_TURN = 100
 
 /**

@@ -3,7 +3,14 @@ import type { Instant } from '../../domain/clock.ts'
 import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
 import { copyText } from './copy-text.ts'
-import { asUuid, type MirrorTable, recordsToJson, unknownValuesOf, writtenColumns } from './mirror-table.ts'
+import {
+  asUuid,
+  isSecretColumn,
+  type MirrorTable,
+  recordsToJson,
+  unknownValuesOf,
+  writtenColumns,
+} from './mirror-table.ts'
 
 export interface Stored {
   readonly countNew: number
@@ -77,7 +84,7 @@ async function insertNew<R>(
     observed,
   ])
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
-  await insertParts(tx, mirror, accountId, records)
+  await writeParts(tx, mirror, accountId, records)
   const marked = marks && columns.find(({ name }) => name === marks.column)
   if (!marked) return
   const subjects = new Set(records.map(({ record }) => marked.of(record)))
@@ -103,6 +110,11 @@ async function updateChanged<R>(
       .map((name) => `${name} = i.${name}${name === 'raw' ? '::json' : ''}`)
       .join(', '),
   )
+  const typed = sql.raw(
+    [...columns.map(({ name }) => name).filter((name) => !isSecretColumn(name)), 'first_seen_at', 'vanished_at']
+      .map((name) => `former.${name}`)
+      .join(', '),
+  )
   const incoming = await recordsToJson(mirror, records)
   await tx.execute(sql`
     with incoming as materialized (
@@ -113,47 +125,42 @@ async function updateChanged<R>(
       from incoming i join ${sql.raw(table)} e on e.account_id = ${accountId} and e.${id} = i.${id}
     ), versions as (
       insert into helcim.record_versions
-        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed)
-      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed
-      from former where content_hash <> next_hash
+        (account_id, resource, record_id, observed_from, observed_until, content_hash, raw, changed, typed)
+      select ${accountId}, ${mirror.resource}, ${id}, observed_at, ${timestamp(observedAt)}, content_hash, raw, changed,
+        (select to_json(t) from (select ${typed}) t)
+      -- One that had vanished and is the same again was not there meanwhile.
+      from former where content_hash <> next_hash or vanished_at is not null
     ), ${markChanged(mirror, accountId)}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null
     from incoming i where e.account_id = ${accountId} and e.${id} = i.${id}`)
-  await deleteParts(tx, mirror, accountId, records)
-  await insertParts(tx, mirror, accountId, records)
+  await writeParts(tx, mirror, accountId, records)
 }
 
-/** Parts have no life of their own: what is kept of a record is kept with its parts, by their place. */
-async function insertParts<R>(
+/**
+ * Parts have no life of their own: what is kept of a record is kept with its parts, by their place. Those of a record
+ * that does not speak of them stay.
+ */
+async function writeParts<R>(
   tx: CopyTx,
   { idColumn, parts }: MirrorTable<R>,
   accountId: number,
   records: readonly DecodedRecord<R>[],
 ): Promise<void> {
   for (const { table, columns, valuesOf } of parts) {
+    const told = records.flatMap(({ id, record }) => {
+      const all = valuesOf(record)
+      return all === null ? [] : [{ id, all }]
+    })
+    if (told.length === 0) continue
+    await tx.execute(sql`delete from ${sql.raw(table)}
+      where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(told.map(({ id }) => id))}::bigint[])`)
     const names = ['account_id', idColumn, 'position', ...columns.map(({ name }) => name)].join(', ')
-    const rows = records.flatMap(({ id, record }) =>
-      (valuesOf(record) ?? []).map((values, position) => [accountId, id, position, ...values]),
-    )
+    const rows = told.flatMap(({ id, all }) => all.map((values, position) => [accountId, id, position, ...values]))
     if (rows.length > 0)
       await tx.copyFrom(
         `copy ${table} (${names}) from stdin`,
         copyText(rows, (row) => row),
       )
-  }
-}
-
-/** Not of records that do not speak of their parts. */
-async function deleteParts<R>(
-  tx: Tx,
-  { idColumn, parts }: MirrorTable<R>,
-  accountId: number,
-  records: readonly DecodedRecord<R>[],
-): Promise<void> {
-  for (const { table, valuesOf } of parts) {
-    const ids = records.filter(({ record }) => valuesOf(record) !== null).map(({ id }) => id)
-    await tx.execute(sql`delete from ${sql.raw(table)}
-      where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[])`)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Instant } from '../../domain/clock.ts'
 import type { ResolutionByPerson } from '../../domain/mismatch.ts'
 import { UsageError } from '../../domain/operating-error.ts'
 import type { Db, Tx } from '../client.ts'
+import { timestamp } from '../mirror/store-records.ts'
 import { mismatchEvents, mismatches } from '../schema/mismatches.ts'
 import { findMismatchIds } from './identify.ts'
 import { eventInstant, lockMismatches } from './lock.ts'
@@ -80,6 +81,11 @@ async function actOnOne(
   const after = { ...mismatch, ...changes }
   const { accountId, mismatchId } = mismatch
   if (Object.keys(changes).length > 0) {
+    await tx.execute(sql`
+      insert into recon.mismatch_versions (account_id, mismatch_id, until, former)
+      select m.account_id, m.mismatch_id, ${timestamp(now)}, to_json(m) from recon.mismatches m
+      where m.account_id = ${accountId} and m.mismatch_id = ${mismatchId}
+      on conflict do nothing`)
     const isIt = and(eq(mismatches.accountId, accountId), eq(mismatches.mismatchId, mismatchId))
     await tx.update(mismatches).set(changes).where(isIt)
   }

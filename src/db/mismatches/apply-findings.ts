@@ -67,6 +67,16 @@ export async function applyFindings(
         and not exists (select from found f where f.mismatch_id = former.mismatch_id)
         and m.account_id = former.account_id and m.mismatch_id = former.mismatch_id
       returning m.*, former.state as former_state
+    ), versions as (
+      insert into recon.mismatch_versions (account_id, mismatch_id, until, former)
+      select m.account_id, m.mismatch_id, ${now}, to_json(m)
+      from recon.mismatches m left join found f on f.mismatch_id = m.mismatch_id
+      where m.account_id = ${accountId} and (f.change = 'reopened' or m.mismatch_id in (select mismatch_id from gone)
+        or (f.change = 'touched' and (m.severity, m.currency, m.expected_minor, m.actual_minor, m.expected_text,
+            m.actual_text, m.summary, m.advice, m.evidence::text)
+          is distinct from (f.severity, f.currency, f."expectedMinor", f."actualMinor", f."expectedText",
+            f."actualText", f.summary, f.advice, f.evidence::text)))
+      on conflict do nothing
     ), transitions as (
       select 'opened' as kind, ${transitionColumns} from opened
       union all

@@ -110,6 +110,8 @@ export const recordVersions = helcim.table(
     raw: json('raw').notNull(),
     /** The watched fields (money, state) in which the next version differed, with the values they had before. */
     changed: json('changed').$type<Record<string, string | null>>(),
+    /** The typed columns as they were, without card tokens; null in versions that were kept before there was this column. */
+    typed: json('typed'),
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.resource, t.recordId, t.observedUntil] }),

@@ -10,6 +10,7 @@ import {
   smallint,
   text,
   uniqueIndex,
+  uuid,
 } from 'drizzle-orm/pg-core'
 import { HELCIM_ZONE } from '../../domain/helcim-time.ts'
 import { accountId, createdNow, emptyText, instant, int64, int64Array } from './columns.ts'
@@ -29,6 +30,8 @@ export const accounts = recon.table('accounts', {
   /** The merchant's, in which the views in schema `accounting` show local times and dates. */
   zone: text('zone').notNull().default(HELCIM_ZONE),
   createdAt: createdNow('created_at'),
+  /** Former states of mismatches and judgements are kept from here on. */
+  versionsSince: createdNow('versions_since'),
 })
 
 /** One row per account: its lock, and what answers taught us about the limits. All times are Postgres' own. */
@@ -157,6 +160,8 @@ export const pulls = recon.table(
     primaryKey({ columns: [t.accountId, t.pullId] }),
     uniqueIndex('pulls_identity').on(t.accountId, t.resource, t.windowKind, t.subject, t.cause),
     index('pulls_running').on(t.accountId, t.resource).where(sql`state = 'running'`),
+    // Webhooks ask for many.
+    index('pulls_cause').on(t.accountId, t.cause),
     index('pulls_finished').on(t.accountId, t.resource, t.windowKind, t.finishedAt),
   ],
 )
@@ -247,6 +252,8 @@ export const runs = recon.table(
     countDiffering: integer('count_differing').notNull(),
     countOpened: integer('count_opened').notNull(),
     countResolved: integer('count_resolved').notNull(),
+    /** Mismatches that it found, so that it can be told when one had last been seen. */
+    seen: uuid('seen').array(),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.runId] })],
 )

@@ -1,5 +1,5 @@
-import { isCreatedWithin, isReturned, localDate, transactionTables } from '../movements.ts'
-import { moneySql, type Report } from '../report.ts'
+import { accountTable, isCreatedWithin, isReturned, localDate, transactionTables } from '../movements.ts'
+import type { Report } from '../report.ts'
 
 const isSale = `t.type in ('purchase', 'capture')`
 const isRefund = `t.type = 'refund'`
@@ -23,9 +23,9 @@ export const dailySales: Report = {
     { name: 'currency', type: 'text', description: 'ISO 4217', sql: 't.currency' },
     { name: 'card_brand', type: 'text', description: 'two or three letters; blank where untold', sql: 't.card_brand' },
     { name: 'sales_count', type: 'number', description: 'approved purchases and captures', sql: count(isSale) },
-    { name: 'sales', type: 'money', description: 'their sum', sql: moneySql(sales, 't.currency') },
+    { name: 'sales', type: 'money', description: 'their sum', sql: sales },
     { name: 'refunds_count', type: 'number', description: 'approved refunds', sql: count(isRefund) },
-    { name: 'refunds', type: 'money', description: 'their sum, positive', sql: moneySql(refunds, 't.currency') },
+    { name: 'refunds', type: 'money', description: 'their sum, positive', sql: refunds },
     {
       name: 'reversed_count',
       type: 'number',
@@ -36,16 +36,16 @@ export const dailySales: Report = {
       name: 'reversed',
       type: 'money',
       description: 'reversed sales less reversed refunds',
-      sql: moneySql(reversed, 't.currency'),
+      sql: reversed,
     },
     {
       name: 'net',
       type: 'money',
       description: 'sales − refunds − reversed: the sum of `signed_amount` in `transactions`',
-      sql: moneySql(`${sales} - ${refunds} - ${reversed}`, 't.currency'),
+      sql: `${sales} - ${refunds} - ${reversed}`,
     },
   ],
-  tables: () => transactionTables,
+  tables: () => `${transactionTables} ${accountTable}`,
   where: `${isReturned} and t.outcome = 'approved' and (${isSale} or ${isRefund} or (${isReversal}))`,
   within: isCreatedWithin,
   groupBy: `a.name, ${localDate}, t.currency, t.card_brand`,

@@ -1,6 +1,5 @@
 import { AGE_BUCKET_LAST_DAYS, AGE_BUCKETS } from '../../domain/ageing.ts'
-import { neutraliseSql } from '../cells.ts'
-import { type Column, instantSql, moneySql, type Report, type Scope, utcSecondSql } from '../report.ts'
+import { type Column, instantSql, moneySql, type Report, type Scope, secondSql } from '../report.ts'
 
 /** Ages are counted to what had been read and judged, so that the same data give the same file. */
 const ageDays = 'greatest(0, floor(extract(epoch from (aged.until - m.first_seen_at)) / 86400))::int'
@@ -15,13 +14,12 @@ function dashed(index: number): string {
 
 function side(name: 'expected' | 'actual', description: string): Column {
   const amount = `(${moneySql(`m.${name}_minor`, 'm.currency')})::text`
-  const sqlWith = (text: string) => `case when m.${name}_minor is null then ${text} else ${amount} end`
   return {
     name,
     type: 'value',
     description,
-    sql: sqlWith(`m.${name}_text`),
-    csvSql: sqlWith(neutraliseSql(`m.${name}_text`)),
+    sql: `case when m.${name}_minor is null then m.${name}_text else ${amount} end`,
+    isAmountSql: `m.${name}_minor is not null`,
   }
 }
 
@@ -52,7 +50,7 @@ export const mismatches: Report = {
       name: 'difference',
       type: 'money',
       description: 'actual − expected; blank unless both are amounts',
-      sql: moneySql('m.actual_minor - m.expected_minor', 'm.currency'),
+      sql: 'm.actual_minor - m.expected_minor',
     },
     { name: 'state', type: 'text', description: '`open`, `acknowledged` or `resolved`, as of now', sql: 'm.state' },
     {
@@ -61,8 +59,8 @@ export const mismatches: Report = {
       description: '`automatic`, `adjusted` or `accepted`; blank unless resolved',
       sql: 'm.resolution',
     },
-    { name: 'first_seen_utc', type: 'instant', description: 'UTC', sql: utcSecondSql('m.first_seen_at') },
-    { name: 'last_seen_utc', type: 'instant', description: 'UTC', sql: utcSecondSql('m.last_seen_at') },
+    { name: 'first_seen_utc', type: 'instant', description: 'UTC', clocks: 'utc', sql: secondSql('m.first_seen_at') },
+    { name: 'last_seen_utc', type: 'instant', description: 'UTC', clocks: 'utc', sql: secondSql('m.last_seen_at') },
     {
       name: 'age_days',
       type: 'number',

@@ -1,5 +1,5 @@
-import { isMovement, isReturned, movementTables, settledAt, signedMinor } from '../movements.ts'
-import { blank, type Column, instantSql, moneySql, type Report, type Scope, utcSql } from '../report.ts'
+import { accountTable, isMovement, isReturned, movementTables, settledAt, signedMinor } from '../movements.ts'
+import { blank, type Column, instantSql, type Report, type Scope } from '../report.ts'
 
 /** Both reports have the same columns; only one of them has an instant of settlement. */
 const columnsWith = (settled: string): readonly Column[] => [
@@ -9,15 +9,22 @@ const columnsWith = (settled: string): readonly Column[] => [
     description: 'the card batch it is settled with, as the API tells of no deposit; blank in none',
     sql: 't.card_batch_id',
   },
-  { name: 'settled_at_utc', type: 'instant', description: 'when the batch closed, UTC', sql: utcSql(settled) },
+  { name: 'settled_at_utc', type: 'instant', description: 'when the batch closed, UTC', clocks: 'utc', sql: settled },
   {
     name: 'settled_at_local',
     type: 'instant',
     description: 'the same as clocks in the account’s zone showed it',
-    sql: `(${settled}) at time zone a.zone`,
+    clocks: 'account',
+    sql: settled,
   },
   { name: 'transaction_id', type: 'number', description: 'Helcim’s id', sql: 't.transaction_id' },
-  { name: 'created_utc', type: 'instant', description: 'when the movement was made, UTC', sql: utcSql('t.created_at') },
+  {
+    name: 'created_utc',
+    type: 'instant',
+    description: 'when the movement was made, UTC',
+    clocks: 'utc',
+    sql: 't.created_at',
+  },
   {
     name: 'reporting_category',
     type: 'text',
@@ -32,7 +39,7 @@ const columnsWith = (settled: string): readonly Column[] => [
     name: 'gross',
     type: 'money',
     description: 'the movement with its sign, positive towards the merchant; blank where it is undecided',
-    sql: moneySql(signedMinor, 't.currency'),
+    sql: signedMinor,
   },
   blank('fee', 'money', 'blank: the API tells no fees'),
   blank('net', 'money', 'blank: without fees there is no net'),
@@ -43,9 +50,11 @@ const columnsWith = (settled: string): readonly Column[] => [
     name: 'source_amount',
     type: 'money',
     description: 'the transaction’s amount as Helcim states it, without a sign',
-    sql: moneySql('t.amount_minor', 't.currency'),
+    sql: 't.amount_minor',
   },
 ]
+
+const tablesOf: Report['tables'] = (scope) => (scope === null ? `${movementTables} ${accountTable}` : movementTables)
 
 const isSettledWithin = ({ accountId, startsAt, endsAt }: Scope): string =>
   `t.account_id = ${accountId} and b.is_closed and b.closed_at >= ${instantSql(startsAt)} and b.closed_at < ${instantSql(endsAt)}`
@@ -60,7 +69,7 @@ export const settlement: Report = {
   rowIs: 'a movement of money in a closed batch',
   rowsAre: 'of batches that closed on the days of the period, by `settled_at_local`',
   columns: columnsWith(settledAt),
-  tables: () => movementTables,
+  tables: tablesOf,
   where: `${isReturned} and ${isMovement}`,
   within: isSettledWithin,
   now: `${settledAt} is not null`,
@@ -75,7 +84,7 @@ export const unsettled: Report = {
   rowIs: 'a movement of money that is in no closed batch',
   rowsAre: 'of any day up to the end of the period, in no batch that had closed by then; the view shows those of now',
   columns: columnsWith('null::timestamptz'),
-  tables: () => movementTables,
+  tables: tablesOf,
   where: `${isReturned} and ${isMovement}`,
   within: isUnsettledAt,
   now: `${settledAt} is null`,

@@ -1,12 +1,5 @@
-import { neutraliseSql } from '../cells.ts'
-import { isCreatedWithin, isReturned, localDate, signedMinor, transactionTables } from '../movements.ts'
-import { blank, moneySql, type Report, utcSql } from '../report.ts'
-
-const statusSql = (other: string) =>
-  `case t.outcome when 'approved' then 'APPROVED' when 'declined' then 'DECLINED' else ${other} end`
-
-/** The mirror keeps `385200******3237`, and no other form. */
-const LAST_FOUR = `'******' || right(t.card_number_masked, 4)`
+import { accountTable, isCreatedWithin, isReturned, signedMinor, transactionTables } from '../movements.ts'
+import { blank, type Report } from '../report.ts'
 
 export const transactions: Report = {
   name: 'transactions',
@@ -15,14 +8,21 @@ export const transactions: Report = {
   rowsAre: 'created on the days of the period, by `business_date`',
   columns: [
     { name: 'transaction_id', type: 'number', description: 'Helcim’s id', sql: 't.transaction_id' },
-    { name: 'created_at_utc', type: 'instant', description: 'when it was made, UTC', sql: utcSql('t.created_at') },
+    {
+      name: 'created_at_utc',
+      type: 'instant',
+      description: 'when it was made, UTC',
+      clocks: 'utc',
+      sql: 't.created_at',
+    },
     {
       name: 'created_at_local',
       type: 'instant',
       description: 'the same as clocks in the account’s zone showed it',
-      sql: 't.created_at at time zone a.zone',
+      clocks: 'account',
+      sql: 't.created_at',
     },
-    { name: 'business_date', type: 'date', description: 'its local date', sql: localDate },
+    { name: 'business_date', type: 'date', description: 'its local date', clocks: 'account', sql: 't.created_at' },
     { name: 'batch_id', type: 'number', description: 'Helcim’s card batch; blank in none', sql: 't.card_batch_id' },
     {
       name: 'type',
@@ -34,15 +34,14 @@ export const transactions: Report = {
       name: 'status',
       type: 'text',
       description: '`APPROVED` (also where Helcim writes `APPROVAL`), `DECLINED`, or a new one as Helcim wrote it',
-      sql: statusSql('t.status'),
-      csvSql: statusSql(neutraliseSql('t.status')),
+      sql: `case t.outcome when 'approved' then 'APPROVED' when 'declined' then 'DECLINED' else t.status end`,
     },
     { name: 'currency', type: 'text', description: 'ISO 4217', sql: 't.currency' },
     {
       name: 'amount',
       type: 'money',
       description: 'as Helcim states it, without a sign; also of declines',
-      sql: moneySql('t.amount_minor', 't.currency'),
+      sql: 't.amount_minor',
     },
     {
       name: 'signed_amount',
@@ -50,7 +49,7 @@ export const transactions: Report = {
       description:
         'what it moved: sales positive, refunds and reversed sales negative, reversed refunds positive, zero where ' +
         'no money moved; blank where nothing tells what a reverse voided, and for unknown types and statuses',
-      sql: moneySql(signedMinor, 't.currency'),
+      sql: signedMinor,
     },
     { name: 'customer_code', type: 'text', description: 'Helcim’s customer', sql: 't.customer_code' },
     { name: 'invoice_number', type: 'text', description: 'Helcim’s invoice', sql: 't.invoice_number' },
@@ -59,15 +58,15 @@ export const transactions: Report = {
       name: 'card_last4',
       type: 'text',
       description: '`******` and the last four digits',
-      sql: LAST_FOUR,
-      csvSql: LAST_FOUR,
+      // The mirror keeps `385200******3237`, and no other form.
+      sql: `'******' || right(t.card_number_masked, 4)`,
     },
     { name: 'approval_code', type: 'text', description: 'of the card’s bank', sql: 't.approval_code' },
     blank('subscription_id', 'number', 'the recurring charge it was matched with; not filled by this version'),
     blank('payment_number', 'number', 'the cycle of that charge; not filled by this version'),
     blank('match_rule', 'text', 'why they were matched; not filled by this version'),
   ],
-  tables: () => transactionTables,
+  tables: (scope) => (scope === null ? `${transactionTables} ${accountTable}` : transactionTables),
   where: isReturned,
   within: isCreatedWithin,
   orderBy: ['t.transaction_id'],

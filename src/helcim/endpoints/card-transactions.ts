@@ -6,7 +6,7 @@ import {
 } from '../../domain/card-transaction.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import { toMaskedCardNumber } from '../card-numbers.ts'
-import { type ListEndpoint, queryOf } from '../endpoint.ts'
+import { type EndpointCall, type ListEndpoint, queryOf } from '../endpoint.ts'
 import { wordsOfValue } from '../error-words.ts'
 import {
   noteUnknown,
@@ -74,6 +74,15 @@ export const cardTransactions: ListEndpoint<CardTransaction, CardTransactionsQue
     }
   },
 }
+
+/** `GET /card-transactions/{id}`: one transaction, the same object as in the list (API.md §5). */
+export const cardTransactionById = (id: HelcimId): EndpointCall => ({
+  method: 'GET',
+  name: 'GET /card-transactions/{id}',
+  path: `/card-transactions/${id}`,
+  query: {},
+  isEmptyWhen204: false,
+})
 
 /** Both spellings of success live on side by side (API.md, Versions). */
 const OUTCOME_BY_STATUS: ReadonlyMap<string, CardTransactionOutcome> = new Map([

@@ -1,10 +1,13 @@
 import {
+  assertSchemaCompatibility,
   createPostgresBackend,
   isPgPool,
+  LATEST_SCHEMA_VERSION,
   type PgPool,
   type PostgresConnectionOptions,
   type PostgresQueueBackend,
   runMigrations,
+  SchemaMigrationRequiredError,
 } from 'bullmq'
 import pg from 'pg'
 import { type Connection, openQueueOn, openWorkerOn } from './bull.ts'
@@ -56,9 +59,20 @@ export async function migrateQueue(url: string): Promise<void> {
   client.on('error', () => {})
   await client.connect()
   try {
-    await runMigrations(client, POSTGRES_SCHEMA)
+    // A role without the right to make schemas may run what is up to date.
+    if ((await versionOfQueue(client)) < LATEST_SCHEMA_VERSION) await runMigrations(client, POSTGRES_SCHEMA)
   } finally {
     await client.end()
+  }
+}
+
+/** 0 where there is none yet. */
+async function versionOfQueue(client: pg.Client): Promise<number> {
+  try {
+    return await assertSchemaCompatibility(client, POSTGRES_SCHEMA)
+  } catch (error) {
+    if (error instanceof SchemaMigrationRequiredError) return 0
+    throw error
   }
 }
 

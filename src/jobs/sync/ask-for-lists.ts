@@ -5,6 +5,7 @@ import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
+import { isOfHistory } from '../../domain/pull.ts'
 import { resourceOf } from './resources.ts'
 
 /** Days read by one pull: few enough that a walk is short, many enough that a quiet month is a handful of calls. */
@@ -62,7 +63,7 @@ export async function askForDays(
 /** Days of the account's history that were never read completely, today included; none while they are being read. */
 export async function askForHistory(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
   const running = await listRunningPulls(tx, ask.accountId)
-  if (running.some(isOfCardDays)) return []
+  if (running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))) return []
   const ranges = await listUncoveredDays(tx, {
     accountId: ask.accountId,
     resource: 'card_transaction',

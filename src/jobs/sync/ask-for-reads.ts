@@ -1,8 +1,9 @@
 import type { Tx } from '../../db/client.ts'
 import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
+import type { BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
-import type { PullWindow } from '../../domain/pull.ts'
+import { isOfHistory, type PullWindow } from '../../domain/pull.ts'
 import type { BatchJudgement } from '../../reconcile/card-batches.ts'
 import type { RunResult } from '../../reconcile/run.ts'
 import { resourceOf } from './resources.ts'
@@ -15,13 +16,13 @@ import { resourceOf } from './resources.ts'
  */
 export async function askForReads(
   tx: Tx,
-  input: { accountId: number; result: RunResult; now: Instant },
+  input: { accountId: number; historyFrom: BusinessDate; result: RunResult; now: Instant },
 ): Promise<Pull[]> {
-  const { accountId, result, now } = input
+  const { accountId, historyFrom, result, now } = input
   if (result.undecided.length === 0 && result.unconfirmedGaps.length === 0) return []
   // While whole days are being read, most differences are rows still on their way.
   const running = await listRunningPulls(tx, accountId)
-  if (running.some(isOfCardDays)) return []
+  if (running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))) return []
   const list = await latestCompletePull(tx, accountId, 'card_batch')
   if (list === null) return []
   const reads = [

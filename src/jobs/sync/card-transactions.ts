@@ -1,7 +1,7 @@
 import { dateRows } from '../../db/batch-checks.ts'
 import { cardTransactionMirror } from '../../db/mirror/card-transactions.ts'
 import type { CardTransaction } from '../../domain/card-transaction.ts'
-import { cardTransactions } from '../../helcim/endpoints/card-transactions.ts'
+import { cardTransactionById, cardTransactions } from '../../helcim/endpoints/card-transactions.ts'
 import { askedDays, isAmongAsked } from './days-window.ts'
 import { proveWalk } from './prove-walk.ts'
 import { defineResource } from './resource.ts'
@@ -20,12 +20,15 @@ export const cardTransactionResource = defineResource<CardTransaction>({
       }
       case 'card_batch':
         return cardTransactions.list({ cardBatchId: window.cardBatchId, limit, page })
+      case 'one':
+        return cardTransactionById(window.id)
       default:
         throw new Error(`card transactions are not read by ${window.kind}`)
     }
   },
   isInside(transaction, window) {
     if (window.kind === 'card_batch') return transaction.cardBatchId === window.cardBatchId
+    if (window.kind === 'one') return transaction.transactionId === window.id
     return window.kind !== 'days' || isAmongAsked(transaction.created, window)
   },
   async afterWalk(tx, services, end) {

@@ -4,13 +4,16 @@ import { coverDays, markVanished } from '../../db/coverage.ts'
 import type { MirrorTable } from '../../db/mirror/mirror-table.ts'
 import type { WalkEnd } from './resource.ts'
 
-/** What a complete walk proves: records of its window that it did not return are gone, and its days are covered. */
+/**
+ * What a complete walk proves: records of its window that it did not return are gone, and its days are covered. Where a
+ * record came without a readable id, it may be any of those.
+ */
 export const proveWalk =
   <R>(mirror: MirrorTable<R>) =>
-  async (tx: Tx, _services: Services, { pull, ids, now }: WalkEnd): Promise<void> => {
+  async (tx: Tx, _services: Services, { pull, ids, isIdMissing, now }: WalkEnd): Promise<void> => {
     const { accountId, pullId, window, walkStartedAt: readAt } = pull
     if (window.kind !== 'all' && window.kind !== 'days' && window.kind !== 'code') return
-    await markVanished(tx, mirror, { accountId, window, seenIds: ids, readAt, now })
+    if (!isIdMissing) await markVanished(tx, mirror, { accountId, window, seenIds: ids, readAt, now })
     if (window.kind !== 'days') return
     const { from, to } = window
     await coverDays(tx, { accountId, resource: mirror.resource, from, to, readAt, pullId })

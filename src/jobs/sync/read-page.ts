@@ -19,7 +19,9 @@ import { OperatingError } from '../../domain/operating-error.ts'
 import {
   decidePage,
   halves,
+  isCardData,
   isOneAnswer,
+  isOverlong,
   isRoundSize,
   orderOf,
   type PageDecision,
@@ -31,6 +33,8 @@ import { decodePage, decodeSingle } from '../../helcim/page.ts'
 import { dueOfCause } from './cause.ts'
 import type { PageAsked, ResourceDescription } from './resource.ts'
 
+/** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */
+const NO_ID: HelcimId = 0n
 /** A walk that finds its pages moved this often is given up for narrower windows. */
 const WALKS_MAX = 3
 
@@ -94,10 +98,8 @@ async function fetchOnce<R>(resource: ResourceDescription<R>, context: JobContex
   const readAt = clock.now()
   const { body } = await helcim.read(resource.call(pull.window, askedOf(pull)), { callClass: pull.callClass, signal })
   const isSingle = pull.window.kind === 'one'
-  const page = isSingle
-    ? await decodeSingle(resource.endpoint, body)
-    : await decodePage(resource.endpoint, body, pull.nextPage)
-  const storeInner = await resource.inner?.read({ body, isSingle, number: pull.nextPage })
+  const page = isSingle ? await decodeSingle(resource.endpoint, body) : await decodePage(resource.endpoint, body)
+  const storeInner = await resource.inner?.read({ body, isSingle })
   const unreadableIds = page.undecodable.flatMap(({ key }) => (/^\d+$/.test(key) ? BigInt(key) : []))
   return {
     page,
@@ -168,23 +170,28 @@ async function storePage<R>(
     decodedIds: records.map((record) => record.id),
   })
   const countRecords = { countRows: read.countRows, countUndecodable: read.page.undecodable.length }
+  // At the head, so that the last id of a page is one that can be compared.
+  const ids = [...(read.countRows > read.ids.length ? [NO_ID] : []), ...fresh]
   const isFirst = await advancePull(
     tx,
     { accountId, pullId, walk, page },
-    { ids: [...fresh], ...countRecords, countChanged: stored.countNew + stored.countChanged, listOrder: order, now },
+    { ids, ...countRecords, countChanged: stored.countNew + stored.countChanged, listOrder: order, now },
   )
   if (!isFirst) return null
   await resource.afterPage?.(tx, { accountId, ids: read.page.records.map((record) => record.id), readAt: read.readAt })
 
   switch (decision) {
     case 'next':
+      if (isOverlong(pull, page)) return narrow(tx, pull, now)
       return { toRead: [{ ...pull, nextPage: page + 1 }], isFinished: false }
     case 'walk-again':
       return pull.walk < WALKS_MAX ? restart(tx, pull, now) : narrow(tx, pull, now)
     case 'stuck':
       return narrow(tx, pull, now)
     case 'end': {
-      await resource.afterWalk?.(tx, context, { pull, ids: [...before.ids, ...fresh], now })
+      const all = [...before.ids, ...ids]
+      const known = all.filter((id) => id !== NO_ID)
+      await resource.afterWalk?.(tx, context, { pull, ids: known, isIdMissing: known.length < all.length, now })
       await finishPull(tx, pull, { state: 'complete', now })
       return { toRead: [], isFinished: true }
     }
@@ -198,7 +205,7 @@ async function restart(tx: Tx, pull: Pull, now: Instant): Promise<NextStep | nul
   return restarted?.state === 'running' ? { toRead: [restarted], isFinished: false } : null
 }
 
-/** Paging cannot be trusted for this window. Smaller windows fit on one page; a single day that does not is told. */
+/** Paging cannot be trusted for this window, or it holds too much. Smaller windows fit on one page; a single day that does not is told. */
 async function narrow(tx: Tx, pull: Pull, now: Instant): Promise<NextStep> {
   const parts = pull.window.kind === 'days' ? halves(pull.window, addDays) : null
   if (parts === null) {
@@ -292,9 +299,12 @@ export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'ac
   for (const one of pulls) if (one.state === 'running') await context.enqueue.pullPage(one)
 }
 
-/** What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. */
-async function askNext(context: JobContext, { accountId, pullId, cause }: Pull): Promise<void> {
-  await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
+/**
+ * What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. Of
+ * the other resources nothing is judged but whether they could be read: once for all of them, when the hour's work ends.
+ */
+async function askNext(context: JobContext, { accountId, pullId, resource, cause }: Pull): Promise<void> {
+  if (isCardData(resource)) await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
   const key = dueOfCause(accountId, cause)
   if (key) await context.enqueue.due(key)
 }

@@ -9,12 +9,15 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { AnswerBody } from '../../helcim/body.ts'
 import type { EndpointCall, ListEndpoint } from '../../helcim/endpoint.ts'
 import { readPage } from './read-page.ts'
+import { type Replay, replayOf } from './replay.ts'
 
 /** What changed after a page or a walk, and who must hear of it. */
 export interface WalkEnd {
   readonly pull: Pull
   /** Ids of the whole walk. */
   readonly ids: readonly HelcimId[]
+  /** True when the id of a record could not be read: whatever is not among `ids` may have been it. */
+  readonly isIdMissing: boolean
   readonly now: Instant
 }
 
@@ -40,12 +43,9 @@ export type Rhythm =
 
 /** Records of another kind that answers hold within this one's. */
 export interface InnerRecords {
+  readonly replay: Replay
   /** Reads them; what it returns stores them, in the page's transaction. */
-  read(page: {
-    body: AnswerBody | null
-    isSingle: boolean
-    number: number
-  }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
+  read(page: { body: AnswerBody | null; isSingle: boolean }): Promise<(tx: CopyTx, at: StoredAt) => Promise<void>>
 }
 
 interface StoredAt {
@@ -81,6 +81,10 @@ export interface Resource {
   readonly name: string
   readonly pageLimit: number
   readonly rhythm: Rhythm | null
+  /** One for each table. */
+  readonly replays: readonly Replay[]
+  /** Windows of days are read of it, and can be filled in; else it is read as a whole by each poll. */
+  readonly isReadByDays: boolean
   readPage(context: JobContext, pull: Pull): Promise<void>
 }
 
@@ -88,5 +92,10 @@ export const defineResource = <R>(description: ResourceDescription<R>): Resource
   name: description.name,
   pageLimit: description.pageLimit,
   rhythm: description.rhythm,
+  replays: [
+    replayOf(description.endpoint, description.mirror),
+    ...(description.inner ? [description.inner.replay] : []),
+  ],
+  isReadByDays: description.mirror.dateColumn !== null,
   readPage: (context, pull) => readPage(description, context, pull),
 })

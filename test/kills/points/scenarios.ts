@@ -195,7 +195,7 @@ export function laterPoll({ account: { accountId }, clock }: World): Queued {
   }
 }
 
-async function dueNow(world: World, kind: DueKind): Promise<Queued> {
+export async function dueNow(world: World, kind: DueKind): Promise<Queued> {
   const { accountId } = world.account
   const plannedAt = world.clock.now()
   await withLife(world, ({ db }) => insertDue(db, { accountId, kind, plannedAts: [plannedAt] }))
@@ -213,7 +213,7 @@ async function pageOf(world: World, window: PullWindow, resource = 'card_transac
 }
 
 /** What a shop had shown until now has been read and judged. */
-async function readEverything(world: World, { isBatchListRead = true } = {}): Promise<void> {
+export async function readEverything(world: World, { isBatchListRead = true } = {}): Promise<void> {
   const to = helcimDate(world.clock.now())
   const jobs = [
     await pageOf(world, { kind: 'all' }, 'card_terminal'),

@@ -181,8 +181,10 @@ export async function createWorld({
 /** Ids of mismatches and messages are random, also in what is told, and so is when a message that failed is sent again. */
 const contentsOf = (table: string) => `select '${table}' as name, coalesce(array_agg(row order by row), '{}') as rows
   from (select regexp_replace(
-    (to_jsonb(t) - 'mismatch_id' - 'message_id' - 'blocked_at' - 'next_attempt_at')::text,
-    '"id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', '', 'g') as row from ${table} t) r`
+    (to_jsonb(t) - 'mismatch_id' - 'message_id' - 'blocked_at' - 'next_attempt_at' - 'seen')::text,
+    '"(mismatch_)?id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"', '', 'g')
+    -- Of the mismatches that a run saw, how many they were.
+    || coalesce(jsonb_array_length(nullif(to_jsonb(t)->'seen', 'null'))::text, '') as row from ${table} t) r`
 
 const copyOf = (copy: string, table: string) => `${copy}.${table.replace('.', '_')}`
 

@@ -1,0 +1,31 @@
+import { json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { accountId, instant, int64 } from './columns.ts'
+import { recon } from './recon.ts'
+
+/**
+ * Mismatches as they were until they changed, so that a list can be shown as of an instant. Being seen again is no
+ * change. Never deleted.
+ */
+export const mismatchVersions = recon.table(
+  'mismatch_versions',
+  {
+    accountId: accountId(),
+    mismatchId: uuid('mismatch_id').notNull(),
+    until: instant('until').notNull(),
+    /** The whole row. */
+    former: json('former').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.mismatchId, t.until] })],
+)
+
+/** What was judged of a batch until it was judged otherwise. Never deleted. */
+export const batchCheckVersions = recon.table(
+  'batch_check_versions',
+  {
+    accountId: accountId(),
+    cardBatchId: int64('card_batch_id').notNull(),
+    until: instant('until').notNull(),
+    state: text('state').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.cardBatchId, t.until] })],
+)

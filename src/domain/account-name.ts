@@ -1,0 +1,2 @@
+/** The one account of a process that has no accounts file. */
+export const ACCOUNT_NAME = 'default'
