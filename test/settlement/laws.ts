@@ -1,15 +1,21 @@
-import type { Till } from './till.ts'
+import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 
 /**
  * What must hold of every batch at every time, as far as it is broken; empty when all of it does. The calls are those
  * that Helcim counted, the rest is in the database.
  */
-export async function brokenLaws(till: Till): Promise<string[]> {
+export async function brokenLaws({
+  query,
+  sandbox,
+}: {
+  query(statement: string): Promise<Record<string, unknown>[]>
+  sandbox: Pick<Sandbox, 'calls'>
+}): Promise<string[]> {
   const broken: string[] = []
-  const attempts = await till.query(`select card_batch_id, count(*) filter (where called_at is not null) as called
+  const attempts = await query(`select card_batch_id, count(*) filter (where called_at is not null) as called
     from recon.settlement_attempts group by 1`)
   const calledOf = new Map(attempts.map((row) => [String(row.card_batch_id), Number(row.called)]))
-  const calls = till.world.sandbox.calls()
+  const calls = sandbox.calls()
   const countByBatch = new Map<string, number>()
   for (const { method, path, number } of calls) {
     const [, batch] = /^\/card-batches\/(\d+)\/settle$/.exec(path) ?? []
@@ -27,7 +33,7 @@ export async function brokenLaws(till: Till): Promise<string[]> {
     if (count > (calledOf.get(batch) ?? 0)) broken.push(`batch ${batch} was called more often than attempts say`)
   }
   for (const [law, statement] of Object.entries(LAWS)) {
-    for (const { card_batch_id } of await till.query(statement)) broken.push(`batch ${card_batch_id}: ${law}`)
+    for (const { card_batch_id } of await query(statement)) broken.push(`batch ${card_batch_id}: ${law}`)
   }
   return broken
 }

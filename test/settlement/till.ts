@@ -19,6 +19,7 @@ const MIDNIGHT = '2026-10-14T06:10:05Z'
 /** A shop with one terminal that sells only when it is told to, its mirror, and processes that settle for it. */
 export interface Till {
   readonly world: World
+  readonly sandbox: World['sandbox']
   /** Moves both clocks, and the network's: what was called before is over. */
   pass(ms: number): Promise<void>
   /** Only the network's: nothing of any call can be under way any more. */
@@ -51,6 +52,7 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop 
 
   const till: Till = {
     world,
+    sandbox,
     async pass(ms) {
       clock.advance(ms)
       helcimClock.advance(ms)
