@@ -17,6 +17,9 @@ export const MISMATCH_CODES = [
   'card_batch_open_too_long',
   'card_batch_changed_after_close',
   'card_batch_currency_mixed',
+  'settlement_refused',
+  'settlement_unconfirmed',
+  'settlement_overdue',
 ] as const
 export type MismatchCode = (typeof MISMATCH_CODES)[number]
 

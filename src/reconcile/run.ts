@@ -26,6 +26,7 @@ import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
 import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
 import type { CheckSettings } from './settings.ts'
+import { findSettlementTrouble, SETTLEMENT_CODES } from './settlements.ts'
 
 /** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
 export type RunScope = 'marked' | 'full'
@@ -82,6 +83,7 @@ export async function runReconcile(
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
+      ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
     ]
     const changes = await applyFindings(tx, { accountId, findings, examined: examinedBy(judgements), now: startedAt })
     await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
@@ -150,6 +152,7 @@ function examinedBy(judgements: readonly BatchJudgement[]): Examined[] {
     { codes: ['card_batch_number_gap'], subjectRoots: null },
     { codes: RECORD_CODES, subjectRoots: null },
     { codes: COVERAGE_CODES, subjectRoots: null },
+    { codes: SETTLEMENT_CODES, subjectRoots: null },
   ]
 }
 

@@ -8,6 +8,10 @@ export interface CheckSettings {
   readonly rowsLagMs: number
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
+  /** How long it may be unknown whether a batch was settled. */
+  readonly settlementUnconfirmedMs: number
+  /** How long a batch that was to be settled may be held. */
+  readonly settlementOverdueMs: number
 }
 
 const HOUR_MS = 3_600_000
@@ -18,4 +22,6 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   closedBatchSettlesMs: 10 * 60_000,
   rowsLagMs: 2 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
+  settlementUnconfirmedMs: 15 * 60_000,
+  settlementOverdueMs: HOUR_MS,
 }
