@@ -17,6 +17,18 @@ import { ACCOUNT_NAME } from './domain/account-name.ts'
 import type { CallLimits } from './domain/call-budget.ts'
 import { UsageError } from './domain/operating-error.ts'
 import type { Secret } from './domain/secret.ts'
+import {
+  parseAmount,
+  parseCloseTime,
+  parseCount,
+  parseDaysOff,
+  parseMinutes,
+  parseMode,
+  parseSeverity,
+  parseTerminals,
+  type SettlementLimits,
+  type SettlementPolicy,
+} from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
 
 /** One merchant: everything that is not the same for all merchants of a process. */
@@ -34,6 +46,11 @@ export interface AccountSettings {
   readonly historyDays: number
   readonly syncCron: string
   readonly reconcileCron: string
+  readonly settle: {
+    /** For settling alone; null for the one token that does everything. */
+    readonly token: Secret | null
+    readonly policy: SettlementPolicy
+  }
 }
 
 /**
@@ -48,10 +65,17 @@ export function readAccounts(config: Config): readonly AccountSettings[] {
 }
 
 /** Changes whenever anything of an account does, and shows nothing of it: two readings can be compared. */
-export const accountFingerprint = ({ token, webhookToken, ...rest }: AccountSettings): string =>
-  createHash('sha256')
-    .update(JSON.stringify([rest, token.reveal(), webhookToken?.reveal() ?? null]))
+export const accountFingerprint = ({ token, webhookToken, settle, ...rest }: AccountSettings): string => {
+  const { byTerminal, ...policy } = settle.policy
+  const settling = [policy, [...byTerminal], settle.token?.reveal(), webhookToken?.reveal()]
+  return createHash('sha256')
+    .update(
+      JSON.stringify([rest, token.reveal(), settling], (_, value) =>
+        typeof value === 'bigint' ? String(value) : value,
+      ),
+    )
     .digest('hex')
+}
 
 const accountOfEnvironment = (config: Config): AccountSettings => ({
   name: ACCOUNT_NAME,
@@ -63,6 +87,7 @@ const accountOfEnvironment = (config: Config): AccountSettings => ({
   historyDays: config.historyDays,
   syncCron: config.syncCron,
   reconcileCron: config.reconcileCron,
+  settle: config.settle,
 })
 
 /** @param folder of the accounts file: paths in it are relative to it */
@@ -86,13 +111,14 @@ const entriesWith = (config: Config, folder: string) =>
               .default(config.historyDays),
             syncCron: parsedBy(parseCron).prefault(config.syncCron),
             reconcileCron: parsedBy(parseCron).prefault(config.reconcileCron),
+            settle: settleEntry(folder).optional(),
           }),
           'set it to a list of accounts',
         )
         .min(1, 'name at least one account'),
     })
     .transform(({ accounts }, context) =>
-      accounts.map(({ limits, tokenFile, webhookTokenFile: webhookToken = null, ...account }, index) => {
+      accounts.map(({ limits, tokenFile, webhookTokenFile: webhookToken = null, settle, ...account }, index) => {
         const isLocal = isLoopback(new URL(account.baseUrl))
         if (config.clock !== null && !isLocal) {
           const message = 'TIEOUT_CLOCK is set, and a simulated clock is for a Helcim on this machine only; remove it'
@@ -100,13 +126,83 @@ const entriesWith = (config: Config, folder: string) =>
         }
         try {
           const allowed = limits === undefined ? config.helcim.limits : parseLimits(limits, isLocal)
-          return { ...account, tokenFile: tokenFile.path, token: tokenFile.token, webhookToken, limits: allowed }
+          return {
+            ...account,
+            tokenFile: tokenFile.path,
+            token: tokenFile.token,
+            webhookToken,
+            limits: allowed,
+            settle: settleOf(settle, config.settle.policy),
+          }
         } catch (error) {
           context.addIssue({ code: 'custom', message: wordsOf(error), path: ['accounts', index, 'limits'] })
           return z.NEVER
         }
       }),
     )
+
+/** Amounts are texts, so that none goes through a double; whole numbers may be either. */
+const parsedNumeral = <T>(parse: (text: string) => T) =>
+  z.union([z.string(), z.int().transform(String)]).pipe(parsedBy(parse))
+
+const limitEntries = {
+  ageMinutesMin: parsedNumeral(parseMinutes).optional(),
+  countMin: parsedNumeral(parseCount).optional(),
+  netMin: parsedNumeral(parseAmount).optional(),
+  netMax: parsedNumeral(parseAmount).nullable().optional(),
+  holdSeverity: parsedBy(parseSeverity).optional(),
+  clearMinutes: parsedNumeral(parseMinutes).optional(),
+  helcimClose: parsedBy(parseCloseTime).optional(),
+}
+
+const settleEntry = (folder: string) =>
+  z.strictObject({
+    mode: parsedBy(parseMode).optional(),
+    cron: parsedBy(parseCron).optional(),
+    tokenFile: parsedBy((text) => readToken(resolve(folder, text))).optional(),
+    terminals: parsedBy(parseTerminals).optional(),
+    daysOff: parsedBy(parseDaysOff).optional(),
+    ...limitEntries,
+    /** By the id of a terminal. */
+    byTerminal: z
+      .record(z.string().regex(/^\d{1,18}$/, 'name a terminal by its id'), z.strictObject(limitEntries))
+      .optional(),
+  })
+
+type SettleEntry = z.output<ReturnType<typeof settleEntry>>
+type LimitEntries = Pick<SettleEntry, keyof typeof limitEntries>
+
+/** What an account says about settling, over what the environment says. */
+function settleOf(entry: SettleEntry | undefined, policy: SettlementPolicy): AccountSettings['settle'] {
+  if (entry === undefined) return { token: null, policy }
+  const { tokenFile = null, byTerminal = {}, mode, cron, terminals, daysOff, ...limits } = entry
+  return {
+    token: tokenFile,
+    policy: {
+      ...policy,
+      ...defined({ mode, cron, terminals, daysOff }),
+      ...limitsOf(limits),
+      byTerminal: new Map(Object.entries(byTerminal).map(([id, one]) => [BigInt(id), limitsOf(one)])),
+    },
+  }
+}
+
+const limitsOf = (entry: LimitEntries): Partial<SettlementLimits> =>
+  defined({
+    ageMsMin: entry.ageMinutesMin,
+    countMin: entry.countMin,
+    netMinorMin: entry.netMin,
+    netMinorMax: entry.netMax,
+    holdSeverity: entry.holdSeverity,
+    clearMs: entry.clearMinutes,
+    helcimClosesAt: entry.helcimClose,
+  })
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> }
+
+/** Without the keys that nothing was said for. */
+const defined = <T extends object>(values: T): Defined<T> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>
 
 function parsedNumber(days: number, context: z.RefinementCtx): number {
   try {

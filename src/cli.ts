@@ -10,6 +10,7 @@ import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatc
 import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
+import { addSettleCommand } from './cli/settle.ts'
 import { runStart } from './cli/start.ts'
 import { runStatus } from './cli/status.ts'
 import { runSync } from './cli/sync.ts'
@@ -157,6 +158,7 @@ decisionCommand('resolve', 'corrected in the books, or accepted as it is').optio
 )
 decisionCommand('reopen', 'takes back that they were resolved')
 
+addSettleCommand(program, { config, interruptible, exitWith })
 addExportCommands(program, { config, interruptible, exitWith })
 
 program

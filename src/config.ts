@@ -9,6 +9,17 @@ import { type CallLimits, HELCIM_LIMITS } from './domain/call-budget.ts'
 import { parseClock } from './domain/clock.ts'
 import { UsageError } from './domain/operating-error.ts'
 import { createSecret, type Secret } from './domain/secret.ts'
+import {
+  parseAmount,
+  parseCloseTime,
+  parseCount,
+  parseDaysOff,
+  parseMinutes,
+  parseMode,
+  parseSeverity,
+  parseTerminals,
+  type SettlementPolicy,
+} from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
 
 /** The settings of a process, checked. */
@@ -64,6 +75,18 @@ const settingsWith = (isLocal: boolean) =>
     TIEOUT_HISTORY_DAYS: parsedBy(parseHistoryDays).prefault('35'),
     SYNC_CRON: parsedBy(parseCron).prefault('*/5 * * * *'),
     RECONCILE_CRON: parsedBy(parseCron).prefault('30 3 * * *'),
+    HELCIM_SETTLE_API_TOKEN: parsedBy(parseToken).optional(),
+    SETTLE_MODE: parsedBy(parseMode).prefault('dry-run'),
+    SETTLE_CRON: parsedBy(parseCron).optional(),
+    SETTLE_TERMINALS: parsedBy(parseTerminals).optional(),
+    SETTLE_DAYS_OFF: parsedBy(parseDaysOff).prefault(''),
+    SETTLE_AGE_MINUTES_MIN: parsedBy(parseMinutes).prefault('0'),
+    SETTLE_COUNT_MIN: parsedBy(parseCount).prefault('1'),
+    SETTLE_NET_MIN: parsedBy(parseAmount).prefault('0'),
+    SETTLE_NET_MAX: parsedBy(parseAmount).optional(),
+    SETTLE_HOLD_SEVERITY: parsedBy(parseSeverity).prefault('high'),
+    SETTLE_CLEAR_MINUTES: parsedBy(parseMinutes).prefault('10'),
+    SETTLE_HELCIM_CLOSE: parsedBy(parseCloseTime).prefault('17:00'),
     ALERT_WEBHOOK_URL: parsedBy(parseOutgoingUrl).optional(),
     ALERT_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
     ALERT_ALLOW_HOSTS: parsedBy(parseHosts).prefault(''),
@@ -79,6 +102,9 @@ function problemsBetween(settings: Settings): string[] {
   const problems: string[] = []
   if (settings.HELCIM_API_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
     problems.push('TIEOUT_ACCOUNTS_FILE: set either it or HELCIM_API_TOKEN, not both')
+  }
+  if (settings.HELCIM_SETTLE_API_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
+    problems.push('HELCIM_SETTLE_API_TOKEN: with an accounts file each account names its own, as settle.tokenFile')
   }
   if (settings.HELCIM_WEBHOOK_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
     problems.push('HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead')
@@ -130,6 +156,11 @@ const toConfig = (settings: Settings) => ({
   syncCron: settings.SYNC_CRON,
   /** When the full reconciliation runs; incremental ones follow each pull. */
   reconcileCron: settings.RECONCILE_CRON,
+  settle: {
+    /** For settling alone; null for the one token that does everything. */
+    token: settings.HELCIM_SETTLE_API_TOKEN ?? null,
+    policy: policyOf(settings),
+  },
   alerts: {
     /** Null for no webhook; alerts are always logged. Secret, because a path may be what authorizes. */
     webhook:
@@ -149,6 +180,21 @@ const toConfig = (settings: Settings) => ({
     password: settings.HTTP_PASSWORD ?? null,
   },
   logLevel: settings.LOG_LEVEL,
+})
+
+const policyOf = (settings: Settings): SettlementPolicy => ({
+  mode: settings.SETTLE_MODE,
+  cron: settings.SETTLE_CRON ?? null,
+  terminals: settings.SETTLE_TERMINALS ?? null,
+  daysOff: settings.SETTLE_DAYS_OFF,
+  ageMsMin: settings.SETTLE_AGE_MINUTES_MIN,
+  countMin: settings.SETTLE_COUNT_MIN,
+  netMinorMin: settings.SETTLE_NET_MIN,
+  netMinorMax: settings.SETTLE_NET_MAX ?? null,
+  holdSeverity: settings.SETTLE_HOLD_SEVERITY,
+  clearMs: settings.SETTLE_CLEAR_MINUTES,
+  helcimClosesAt: settings.SETTLE_HELCIM_CLOSE,
+  byTerminal: new Map(),
 })
 
 /** Every variable there is. */

@@ -4,6 +4,8 @@ import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
 import type { Clock, Instant } from './domain/clock.ts'
+import type { HelcimId } from './domain/record.ts'
+import type { SettlementPolicy } from './domain/settlement-policy.ts'
 import type { HelcimClient } from './helcim/client.ts'
 import type { RunScope } from './reconcile/run.ts'
 import type { CheckSettings } from './reconcile/settings.ts'
@@ -14,8 +16,24 @@ export interface Enqueue {
   pullPage(pull: Pull): Promise<void>
   reconcile(request: { accountId: number; scope: RunScope; cause: string }): Promise<void>
   due(due: { accountId: number; kind: string; plannedAt: Instant }): Promise<void>
+  /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
+  settleBatch(request: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant }): Promise<void>
+  /** Reads what came of an attempt, after so many milliseconds of the clock. */
+  confirmAttempt(request: { accountId: number; attemptId: bigint; delayMs: number }): Promise<void>
   /** Tells what changed; asked too often it finds nothing to tell. */
   alert(request: { accountId: number }): Promise<void>
+}
+
+/** How an account's batches are settled. */
+export interface Settling {
+  readonly policy: SettlementPolicy
+  /** The account's, in which cut-offs and days are meant. */
+  readonly zone: string
+  /** Goes by the token that may settle, which may be another than the one that reads. */
+  readonly helcim: HelcimClient
+  readonly tokenFingerprint: string
+  /** How long Helcim may go on working on a call that we gave up. Real milliseconds. */
+  readonly drainMs: number
 }
 
 /** What every job of a process shares. */
@@ -23,6 +41,7 @@ export interface Services {
   readonly db: Db
   readonly account: Account & { readonly tokenFingerprint: string }
   readonly helcim: HelcimClient
+  readonly settling: Settling
   readonly clock: Clock
   readonly settings: CheckSettings
   /** Where this process tells what it finds, the quickest first. */

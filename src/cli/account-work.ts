@@ -1,17 +1,20 @@
 import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
 import { tokenFingerprint } from '../config.ts'
-import type { Enqueue, Services } from '../context.ts'
+import type { Enqueue, Services, Settling } from '../context.ts'
 import { ensureAccount } from '../db/accounts.ts'
 import { beginChannels } from '../db/alerts.ts'
 import { createCallBudget } from '../db/call-budget.ts'
 import type { Db } from '../db/client.ts'
 import { listRunningPulls } from '../db/pulls.ts'
-import { type Clock, toInstant } from '../domain/clock.ts'
+import { listUnfinishedAttempts } from '../db/settlement/attempts.ts'
+import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
-import { createHelcimClient } from '../helcim/client.ts'
+import type { CallPermits } from '../domain/permits.ts'
+import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
-import { createSchedule } from '../jobs/schedule/schedule.ts'
+import { createSchedule, type ScheduleEntry } from '../jobs/schedule/schedule.ts'
+import { SETTLE_KIND } from '../jobs/settle/attempt.ts'
 import { askForMissingLists } from '../jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
@@ -41,7 +44,7 @@ export interface AccountWork {
   schedule(): Promise<void>
   /** Asks for the batch list, for every day of the history and every other list that was never read completely. */
   askForMissing(cause: string): Promise<void>
-  /** Puts running pulls back into a queue that may have lost them; a page that waits is not doubled. */
+  /** Puts running pulls and uncertain settlements back into a queue that may have lost them; none that waits is doubled. */
   repair(): Promise<void>
   /** From here on nothing comes due. */
   stopPlanning(): Promise<void>
@@ -80,6 +83,7 @@ export async function openAccount(
   const budget = createCallBudget({ db, accountId, holder: `tieout-${process.pid}`, limits: settings.limits, clock })
   const permits = observePermits(budget, shared.onCallEnd)
   const helcim = createHelcimClient({ baseUrl: settings.baseUrl, token: settings.token, permits, log })
+  const settling = createSettling(settings, { helcim, tokenFingerprint: fingerprint, permits, log })
   const { syncCron, reconcileCron, zone } = settings
   const schedule = createSchedule({
     db,
@@ -88,6 +92,7 @@ export async function openAccount(
       { accountId, kind: 'poll', cron: syncCron, zone },
       { accountId, kind: 'full', cron: reconcileCron, zone },
       ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
+      ...settleEntries(accountId, settings, clock.now()),
     ],
     enqueue: enqueue.due,
     log,
@@ -101,6 +106,7 @@ export async function openAccount(
       db,
       account: { ...account, tokenFingerprint: fingerprint },
       helcim,
+      settling,
       clock,
       settings: DEFAULT_CHECK_SETTINGS,
       alertChannels: shared.alertChannels,
@@ -119,12 +125,48 @@ export async function openAccount(
     },
     async repair() {
       for (const pull of await listRunningPulls(db, accountId)) await enqueue.pullPage(pull)
+      for (const { attemptId } of await listUnfinishedAttempts(db, accountId)) {
+        await enqueue.confirmAttempt({ accountId, attemptId, delayMs: 0 })
+      }
       await enqueue.alert({ accountId })
     },
     stopPlanning: () => schedule.stop(),
     async close() {
       await schedule.stop()
-      await helcim.close()
+      await Promise.all([helcim.close(), settling.helcim === helcim ? undefined : settling.helcim.close()])
     },
   }
+}
+
+/** How long Helcim may go on working on a call to settle that we gave up, as with any other call. Real milliseconds. */
+const DRAIN_MS = 10_000
+
+/** Goes by the token for settling where there is one, within the same limits: they are the merchant's. */
+function createSettling(
+  { baseUrl, zone, settle: { token, policy } }: AccountSettings,
+  reading: { helcim: HelcimClient; tokenFingerprint: string; permits: CallPermits; log: Logger },
+): Settling {
+  const common = { policy, zone, drainMs: DRAIN_MS }
+  if (token === null) return { ...common, helcim: reading.helcim, tokenFingerprint: reading.tokenFingerprint }
+  const permits = permitsOfSecondToken(reading.permits)
+  const helcim = createHelcimClient({ baseUrl, token, permits, log: reading.log })
+  return { ...common, helcim, tokenFingerprint: tokenFingerprint(token) }
+}
+
+/** That this token is dead stops what it does, and is no reason to stop reading with the other one. */
+const permitsOfSecondToken = (permits: CallPermits): CallPermits => ({
+  async take(request) {
+    const permit = await permits.take(request)
+    return { deadlineAt: permit.deadlineAt, release: (end) => permit.release({ ...end, isUnauthorized: false }) }
+  },
+})
+
+/** Switched on, it begins with the next cut-off: none is made up for that passed before. */
+function settleEntries(
+  accountId: number,
+  { zone, settle: { policy } }: AccountSettings,
+  now: Instant,
+): readonly ScheduleEntry[] {
+  const { cron, mode } = policy
+  return cron === null || mode === 'off' ? [] : [{ accountId, kind: SETTLE_KIND, cron, zone, startsAt: now }]
 }

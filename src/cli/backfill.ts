@@ -214,7 +214,7 @@ async function takeIntoHistory(
   if ((await listUnreadDays(db, between)).length > 0) return
   await deepenHistory(db, accountId, from)
   await runReconcile(db, { accountId, historyFrom: from, scope: 'full', settings, clock })
-  await waitUntilQuiet({ services, queue: runtime.queue }, { signal, stuckMsMax: STUCK_MS_MAX })
+  await waitUntilQuiet({ ...runtime, services }, { signal, stuckMsMax: STUCK_MS_MAX })
 }
 
 function tell({ account, backfill, outcome, state }: BackfillEnd, isJson: boolean): void {

@@ -4,9 +4,11 @@ import { ensureAccount } from '../db/accounts.ts'
 import { createCallBudget } from '../db/call-budget.ts'
 import type { Db } from '../db/client.ts'
 import { compareSchema } from '../db/migrate.ts'
+import { listAttempts } from '../db/settlement/attempts.ts'
 import { type Clock, createSystemClock } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { OperatingError, UsageError } from '../domain/operating-error.ts'
+import type { CallPermits } from '../domain/permits.ts'
 import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import type { EndpointCall } from '../helcim/endpoint.ts'
 import { cardBatches } from '../helcim/endpoints/card-batches.ts'
@@ -110,9 +112,39 @@ async function checkAccount(
     await tryCall(helcim, cardTerminals.list(), name('read card terminals'), 'permitted', checks)
     await tryCall(helcim, list, name('read card batches'), 'permitted', checks)
     await tryCall(helcim, cardTransactions.list({ limit: 1, page: 1 }), name('read transactions'), 'permitted', checks)
+    await checkSettling(settings, { db, accountId, permits, name, checks })
   } finally {
     await helcim.close()
   }
+}
+
+/**
+ * What is known of the token that settles. Whether it may, only a settlement shows: Helcim has no call that asks, and
+ * trying is what must not happen here.
+ */
+async function checkSettling(
+  { baseUrl, settle: { token, policy } }: AccountSettings,
+  context: { db: Db; accountId: number; permits: CallPermits; name: (text: string) => string; checks: Check[] },
+): Promise<void> {
+  const { db, accountId, permits, name, checks } = context
+  if (token !== null) {
+    const helcim = createHelcimClient({ baseUrl, token, permits })
+    const title = name('settling token')
+    await tryCall(helcim, connectionTest(), title, 'Helcim accepts it', checks).finally(() => helcim.close())
+  }
+  if (policy.mode === 'off') return
+  const called = (await listAttempts(db, { accountId, limit: 100 })).filter(({ outcome }) => outcome !== null)
+  const [last] = called
+  const isRefused = last?.status === 401 || last?.status === 403
+  checks.push({
+    name: name('settle batches'),
+    isFine: !isRefused,
+    says: isRefused
+      ? `the last time Helcim said ${last.status} ${last.words ?? ''}: give the token Transaction Processing: admin`
+      : last?.outcome === 'taken'
+        ? `${policy.mode}; it did the last time`
+        : `${policy.mode}; whether the token may is known after the first settlement only`,
+  })
 }
 
 /** @returns Helcim's clock where it tells it */

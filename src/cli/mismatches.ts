@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import type { Config } from '../config.ts'
 import { withSnapshotAsOf } from '../db/as-of.ts'
 import type { Tx } from '../db/client.ts'
@@ -14,10 +13,10 @@ import {
   RESOLUTIONS_BY_PERSON,
   SEVERITIES,
   type Severity,
-  WORKER_ACTOR,
 } from '../domain/mismatch.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { maskCardNumbers } from '../helcim/card-numbers.ts'
+import { actorOf, nameOf } from './actor.ts'
 import { instantOption } from './date-option.ts'
 import { type AccountOption, withAccount } from './judge.ts'
 import { say } from './paint.ts'
@@ -151,30 +150,7 @@ function doneText(action: PersonAction): string {
   }
 }
 
-/** Who does it: as said, or the user of this machine. */
-function actorOf(by: string | undefined): string {
-  const actor = nameOf('--by', by ?? systemUser())
-  if (actor !== WORKER_ACTOR) return actor
-  throw new UsageError(`--by: "${WORKER_ACTOR}" is the worker itself; say which person you are`)
-}
-
-function systemUser(): string {
-  try {
-    return userInfo().username
-  } catch {
-    // In a container a user may have a number only.
-    return ''
-  }
-}
-
-const NAME_LENGTH_MAX = 100
 const NOTE_LENGTH_MAX = 2_000
-
-function nameOf(option: string, text: string): string {
-  const name = maskCardNumbers(text.trim())
-  if (name !== '' && name.length <= NAME_LENGTH_MAX && printable(name) === name) return name
-  throw new UsageError(`${option}: give the name of a person, of at most ${NAME_LENGTH_MAX} letters`)
-}
 
 /** Notes travel into alerts and exports, so what passes for a card number is masked before it is stored. */
 function noteOf(text: string | undefined): string | null {

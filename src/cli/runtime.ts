@@ -10,7 +10,7 @@ import { joinEmbeddedPostgres } from '../db/embedded/embedded-postgres.ts'
 import { migrateDatabase } from '../db/migrate.ts'
 import { type Clock, createSimulatedClock, createSystemClock } from '../domain/clock.ts'
 import { refreshViews } from '../exports/views.ts'
-import { openJobs, WORKERS } from '../jobs/index.ts'
+import { openJobs, SETTLE_WORKERS, WORKERS } from '../jobs/index.ts'
 import { migrateQueue } from '../jobs/queue/postgres-store.ts'
 import type { JobQueue } from '../jobs/queue/queue.ts'
 import type { Logger } from '../log.ts'
@@ -35,7 +35,7 @@ export async function openMigrated(config: Config, log: Logger): Promise<OpenDat
   const url = embedded?.url ?? config.databaseUrl?.reveal() ?? ''
   const database = openDatabase(url, {
     // Each worker stores in one transaction while permits, schedule and commands need connections of their own.
-    maxConnections: WORKERS * 2 + 3,
+    maxConnections: (WORKERS + SETTLE_WORKERS) * 2 + 3,
     onError: (error) => log.warn({ err: error }, 'database.connection_lost'),
   })
   const close = async () => {
@@ -57,6 +57,7 @@ export interface Runtime {
   readonly database: OpenDatabase
   readonly clock: Clock
   readonly queue: JobQueue<JobContext>
+  readonly settleQueue: JobQueue<JobContext>
   readonly enqueue: Enqueue
   /** The accounts that it works for now. */
   accounts(): readonly AccountWork[]
@@ -64,7 +65,7 @@ export interface Runtime {
   add(settings: AccountSettings, boundTo?: string): Promise<AccountWork>
   /** What of it is under way comes to its end; nothing new is begun. */
   remove(work: AccountWork): Promise<void>
-  /** Starts the worker. */
+  /** Starts the workers. */
   work(options: { onDead: (reason: string) => void }): void
   /** Starts the sweep of each minute and the heartbeat. */
   sweep(): void
@@ -92,10 +93,12 @@ export async function openRuntime(
     config.redisUrl === null
       ? { kind: 'postgres' as const, url: database.url }
       : { kind: 'redis' as const, url: config.redisUrl.reveal() }
-  const { queue, enqueue } = await openJobs({ servicesOf, clock, store, log }).catch(async (error: unknown) => {
-    await database.close()
-    throw error
-  })
+  const { queue, settleQueue, enqueue } = await openJobs({ servicesOf, clock, store, log }).catch(
+    async (error: unknown) => {
+      await database.close()
+      throw error
+    },
+  )
   const shared = {
     db: database.db,
     clock,
@@ -121,6 +124,7 @@ export async function openRuntime(
     database,
     clock,
     queue,
+    settleQueue,
     enqueue,
     accounts: () => [...works.values()],
     async add(settings, boundTo) {
@@ -132,7 +136,10 @@ export async function openRuntime(
       works.delete(work.services.account.accountId)
       await work.close()
     },
-    work: ({ onDead }) => queue.startWorker({ onDead }),
+    work({ onDead }) {
+      queue.startWorker({ onDead })
+      settleQueue.startWorker({ onDead })
+    },
     sweep() {
       sweep.start()
       heartbeat?.start()
@@ -141,7 +148,7 @@ export async function openRuntime(
       await heartbeat?.stop()
       await sweep.stop()
       await Promise.all([...works.values()].map((work) => work.stopPlanning()))
-      await queue.close({ deadlineMs })
+      await Promise.all([queue.close({ deadlineMs }), settleQueue.close({ deadlineMs })])
       await Promise.all([...works.values()].map((work) => work.close()))
       await database.close()
     },

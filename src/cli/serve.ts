@@ -88,7 +88,7 @@ export async function servePages(
       for (const work of runtime.accounts()) all.push(await loadAccount(work))
       return all
     },
-    countJobs: () => runtime.queue.counts(),
+    countJobs: () => countAll(runtime),
     process: {
       build: {
         version: versionOfPackage(),
@@ -96,7 +96,7 @@ export async function servePages(
         database: runtime.database.isEmbedded ? 'embedded' : 'DATABASE_URL',
         queue: config.redisUrl === null ? 'postgres' : 'redis',
       },
-      tallyJobs: () => runtime.queue.tally(),
+      tallyJobs: () => [...runtime.queue.tally(), ...runtime.settleQueue.tally()],
       worker: () => runtime.queue.health(),
     },
   })
@@ -129,6 +129,17 @@ export async function servePages(
   } catch (error) {
     await database.close()
     throw error
+  }
+}
+
+/** Jobs of both queues. */
+async function countAll({ queue, settleQueue }: Runtime): ReturnType<Runtime['queue']['counts']> {
+  const [some, others] = [await queue.counts(), await settleQueue.counts()]
+  return {
+    waiting: some.waiting + others.waiting,
+    delayed: some.delayed + others.delayed,
+    active: some.active + others.active,
+    failed: some.failed + others.failed,
   }
 }
 

@@ -16,8 +16,8 @@ const LOOK_EVERY_MS = 100
 /** Between the end of one job and the start of the next the queue looks empty for a moment. */
 const QUIET_LOOKS = 4
 
-/** One account, and the queue that works for it. */
-type Quieting = Pick<Runtime, 'queue'> & { readonly services: Services }
+/** One account, and the queues that work for it. */
+type Quieting = Pick<Runtime, 'queue' | 'settleQueue'> & { readonly services: Services }
 
 /** Longer than the minute after which a daemon puts work without a job back into the queue. */
 const STUCK_MS_MAX = 90_000
@@ -65,10 +65,14 @@ export async function waitUntilQuiet(
   return true
 }
 
-async function look({ services, queue }: Quieting): Promise<PullProgress & { isQuiet: boolean; isIdle: boolean }> {
+async function look({
+  services,
+  queue,
+  settleQueue,
+}: Quieting): Promise<PullProgress & { isQuiet: boolean; isIdle: boolean }> {
   const { db, account } = services
   const running = await listRunningPulls(db, account.accountId)
-  const { waiting, active, delayed } = await queue.counts()
+  const counts = [await queue.counts(), await settleQueue.counts()]
   const { rows } = await db.execute<Record<string, string>>(sql`
     select (select count(*) from recon.marks where account_id = ${account.accountId}) as marks,
       (select count(*) from recon.covered_days
@@ -84,7 +88,7 @@ async function look({ services, queue }: Quieting): Promise<PullProgress & { isQ
       0,
     )
   const daysCovered = Number(row.covered)
-  const isIdle = waiting + active + delayed === 0
+  const isIdle = counts.every(({ waiting, active, delayed }) => waiting + active + delayed === 0)
   return {
     isQuiet: running.length === 0 && isIdle && Number(row.marks) === 0,
     isIdle,

@@ -51,7 +51,7 @@ export async function runSync(config: Config, options: SyncOptions, signal: Abor
     for (const work of works) await work.repair()
     let isQuiet = true
     for (const { services } of works) {
-      const beQuiet = () => waitUntilQuiet({ services, queue: runtime.queue }, ended)
+      const beQuiet = () => waitUntilQuiet({ ...runtime, services }, ended)
       isQuiet =
         (await beQuiet()) &&
         (await readNeeded({ services, enqueue: runtime.enqueue, beQuiet }, cause, resources)) &&

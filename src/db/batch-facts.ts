@@ -45,21 +45,25 @@ export interface BatchFacts {
 /**
  * Sums up batches in one pass over the covering index. Rows that vanished at Helcim do not count.
  * @param cardBatchIds the batches to look at, or null for all of the account
+ * @param upTo the last transaction that counts; all where not given
  */
 export async function loadBatchFacts(
   tx: Tx,
   accountId: number,
   cardBatchIds: readonly HelcimId[] | null,
+  upTo?: HelcimId,
 ): Promise<BatchFacts[]> {
   if (cardBatchIds?.length === 0) return []
   if (cardBatchIds === null) await favourWorkers(tx)
   const onlyThese = (column: SQL) =>
     cardBatchIds === null ? sql`` : sql`and ${column} = any(${arrayOf(cardBatchIds)}::bigint[])`
+  const rowsUpTo = upTo === undefined ? sql`` : sql`and transaction_id <= ${upTo}`
   const { rows } = await tx.execute<FactsRow>(sql`
     with grouped as (
       select card_batch_id, type, outcome, currency, count(*) as n, sum(amount_minor) as amount, max(created_at) as last_at
       from helcim.card_transactions
       where account_id = ${accountId} and card_batch_id is not null and vanished_at is null ${onlyThese(sql`card_batch_id`)}
+        ${rowsUpTo}
       group by card_batch_id, type, outcome, currency
     ), summed as (
       -- Few rows per batch are left: the figures are drawn from them in code, which is quicker than a dozen filtered sums.
@@ -91,6 +95,7 @@ export async function loadBatchFacts(
     summed
       .filter(({ sums }) => sums.countReverses > 0 && sums.countOtherOriginals > 0)
       .map(({ row }) => BigInt(row.batch_id)),
+    rowsUpTo,
   )
   return summed.map(({ row, sums }) => toFacts(row, sums, groups.get(BigInt(row.batch_id))))
 }
@@ -168,11 +173,12 @@ async function loadReverseGroups(
   tx: Tx,
   accountId: number,
   cardBatchIds: readonly HelcimId[],
+  rowsUpTo: SQL,
 ): Promise<Map<HelcimId, ReverseGroup[]>> {
   const groups = new Map<HelcimId, ReverseGroup[]>()
   if (cardBatchIds.length === 0) return groups
   const isListed = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
-    and vanished_at is null`
+    and vanished_at is null ${rowsUpTo}`
   const { rows } = await tx.execute<
     Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths', string>
   >(sql`
@@ -185,7 +191,7 @@ async function loadReverseGroups(
         select transaction_id from helcim.card_transactions
         where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
           and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
-          and currency = r.currency and amount_minor = r.amount_minor
+          and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo}
       ) c
     )
     select card_batch_id, amount_minor,

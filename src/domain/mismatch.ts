@@ -27,6 +27,9 @@ export const MISMATCH_CODES = [
   'times_billed_differs',
   'price_differs_from_plan',
   'card_expires_before_next_charge',
+  'settlement_refused',
+  'settlement_unconfirmed',
+  'settlement_overdue',
 ] as const
 export type MismatchCode = (typeof MISMATCH_CODES)[number]
 

@@ -43,3 +43,17 @@ function decodeText(bytes: Buffer): AnswerBody {
     return { text: new TextDecoder('utf-8').decode(bytes), isUtf8: false }
   }
 }
+
+/** The status decides also where the body cannot be read: then there are no words but our complaint. */
+export async function tryDecodeBody(
+  bytes: Buffer,
+  headers: IncomingHttpHeaders,
+  capBytes: number,
+): Promise<{ body: AnswerBody; complaint: string | null }> {
+  try {
+    return { body: await decodeBody(bytes, headers, capBytes), complaint: null }
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error
+    return { body: { text: '', isUtf8: true }, complaint: error.message }
+  }
+}

@@ -8,13 +8,14 @@ import type { Secret } from '../domain/secret.ts'
 import { readLimitHeaders, readServerTime } from './answer-headers.ts'
 import { judge, judgeSilence } from './answers.ts'
 import { checkBaseUrl } from './base-url.ts'
-import { type AnswerBody, BodyError, decodeBody } from './body.ts'
+import { type AnswerBody, tryDecodeBody } from './body.ts'
 import { createConnections } from './connections.ts'
-import type { EndpointCall } from './endpoint.ts'
+import type { EndpointCall, SettlementCall } from './endpoint.ts'
 import { errorWords, wordsOfValue } from './error-words.ts'
 import { HelcimError, type HelcimErrorCode } from './errors.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { parseJson } from './json.ts'
+import { type SettlementAnswer, understandSettlement } from './settlement.ts'
 
 export interface HelcimClientOptions {
   /** e.g. `https://api.helcim.com/v2`; see `checkBaseUrl`. */
@@ -45,6 +46,17 @@ export interface Answer {
   readonly durationMs: number
 }
 
+export interface SettleOptions {
+  /**
+   * Asked between the permit and the call: takes the right to make it, once and for all. False, and nothing is sent.
+   * @param deadlineMs real milliseconds from now on after which nothing of it is sent any more
+   */
+  claim(deadlineMs: number): Promise<boolean>
+  /** Asked once more when it is about to be written, see `ExchangeRequest`. */
+  mayBeSent(): boolean
+  readonly signal?: AbortSignal
+}
+
 export interface HelcimClient {
   /**
    * Makes one call under one permit. It does not retry: the error's `retry` tells the job when to come back. Only a 409
@@ -52,6 +64,12 @@ export interface HelcimClient {
    * @throws HelcimError, or what `permits.take` rejects with
    */
   read(call: EndpointCall, options: ReadOptions): Promise<Answer>
+  /**
+   * Makes the one call of an attempt to settle, under one permit of class `settle`. It is never repeated here. However it
+   * ends is an answer; only what comes before the call rejects.
+   * @throws what `permits.take` or `claim` rejects with: nothing was sent then
+   */
+  settle(call: SettlementCall, options: SettleOptions): Promise<SettlementAnswer>
   /** Resolves when the calls in progress are over. */
   close(): Promise<void>
 }
@@ -84,7 +102,7 @@ export function createHelcimClient(options: HelcimClientOptions): HelcimClient {
         dispatcher,
         origin: baseUrl.origin,
         method: call.method,
-        path: pathOf(baseUrl, call),
+        path: pathOf(baseUrl, call.path, call.query),
         headers: headersOf(token),
         deadlineAt: Math.min(permit.deadlineAt, performance.now() + deadlineMs),
         capBytes: bodyCapBytes,
@@ -100,15 +118,42 @@ export function createHelcimClient(options: HelcimClientOptions): HelcimClient {
     }
   }
 
-  return { read, close: () => dispatcher.close() }
+  async function settle(call: SettlementCall, { claim, mayBeSent, signal }: SettleOptions): Promise<SettlementAnswer> {
+    const request = { callClass: 'settle', endpoint: call.name, deadlineMs } as const
+    const permit = await permits.take({ ...request, ...(signal ? { signal } : {}) })
+    let end: CallEnd = NOT_SENT
+    try {
+      const leftMs = permit.deadlineAt - performance.now()
+      if (!(await claim(leftMs))) return { outcome: 'unsent', status: null, words: '', isNotPermitted: false }
+      end = ENDED_BY_BUG
+      const exchanged = await exchange({
+        dispatcher,
+        origin: baseUrl.origin,
+        method: call.method,
+        path: pathOf(baseUrl, call.path),
+        headers: headersOf(token),
+        deadlineAt: permit.deadlineAt,
+        capBytes: bodyCapBytes,
+        signal,
+        mayBeSent,
+      })
+      const { answer, isUnauthorized } = await understandSettlement(exchanged, { token, bodyCapBytes })
+      end = endOf(exchanged, isUnauthorized)
+      log?.debug({ endpoint: call.name, status: end.status, durationMs: end.durationMs }, 'helcim.called')
+      return answer
+    } finally {
+      await permit.release(end)
+    }
+  }
+
+  return { read, settle, close: () => dispatcher.close() }
 }
 
 const CONNECT_TIMEOUT_MS_MAX = 10_000
 
-/** Only an exception that nobody foresaw leaves this: then the call may be anywhere. */
-const ENDED_BY_BUG: CallEnd = {
+const NOT_SENT: CallEnd = {
   status: null,
-  kind: 'aborted',
+  kind: 'unsent',
   minuteRemaining: null,
   hourRemaining: null,
   retryAfterMs: null,
@@ -116,7 +161,10 @@ const ENDED_BY_BUG: CallEnd = {
   durationMs: 0,
 }
 
-function pathOf(baseUrl: URL, { path, query }: EndpointCall): string {
+/** Only an exception that nobody foresaw leaves this: then the call may be anywhere. */
+const ENDED_BY_BUG: CallEnd = { ...NOT_SENT, kind: 'aborted' }
+
+function pathOf(baseUrl: URL, path: string, query: EndpointCall['query'] = {}): string {
   const search = new URLSearchParams(query).toString()
   return `${baseUrl.pathname.replace(/\/$/, '')}${path}${search === '' ? '' : `?${search}`}`
 }
@@ -182,20 +230,6 @@ function retryOf(code: HelcimErrorCode, headers: IncomingHttpHeaders): { retry?:
   return code === 'HELCIM_RATE_LIMITED' && retryAfterMs !== null
     ? { retry: { kind: 'after', delayMs: retryAfterMs } }
     : {}
-}
-
-/** The status decides also where the body cannot be read: then there are no words but our complaint. */
-async function tryDecodeBody(
-  bytes: Buffer,
-  headers: IncomingHttpHeaders,
-  capBytes: number,
-): Promise<{ body: AnswerBody; complaint: string | null }> {
-  try {
-    return { body: await decodeBody(bytes, headers, capBytes), complaint: null }
-  } catch (error) {
-    if (!(error instanceof BodyError)) throw error
-    return { body: { text: '', isUtf8: true }, complaint: error.message }
-  }
 }
 
 /** Behind a 200 there is a list or an object; whether it is a sound one, its decoder finds out. */

@@ -13,6 +13,14 @@ export interface EndpointCall {
   readonly isEmptyWhen204: boolean
 }
 
+/** A call that changes something at Helcim. It is no `EndpointCall`, so that nothing can send it as a reading. */
+export interface SettlementCall {
+  readonly method: 'POST'
+  /** e.g. `POST /card-batches/{id}/settle`, without ids. */
+  readonly name: string
+  readonly path: string
+}
+
 /** How one kind of record is read out of an answer. */
 export interface RecordShape<R> {
   readonly resource: Resource

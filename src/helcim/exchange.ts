@@ -5,7 +5,7 @@ import type { CallEnd } from '../domain/permits.ts'
 export interface ExchangeRequest {
   readonly dispatcher: Dispatcher
   readonly origin: string
-  readonly method: 'GET'
+  readonly method: 'GET' | 'POST'
   /** With its query. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
@@ -14,6 +14,11 @@ export interface ExchangeRequest {
   /** Of the body as it travels. */
   readonly capBytes: number
   readonly signal?: AbortSignal | undefined
+  /**
+   * Asked once more when undici has a connection and is about to write; false, and nothing is sent. For what a monotonic
+   * clock cannot tell: it stands while a machine sleeps.
+   */
+  mayBeSent?(): boolean
 }
 
 export interface Exchange {
@@ -85,6 +90,7 @@ export function exchange(request: ExchangeRequest): Promise<Exchange> {
         controller = started
         if (isOver) return started.abort(new Error('given up before it was sent'))
         if (performance.now() >= deadlineAt) return giveUpOnDeadline()
+        if (request.mayBeSent?.() === false) return giveUpOnDeadline()
         isSent = true
       },
       onResponseStart(_, statusCode, responseHeaders) {

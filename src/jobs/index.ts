@@ -10,11 +10,21 @@ import { pullPage } from './pull-page.ts'
 import { createQueue, type JobQueue } from './queue/queue.ts'
 import type { StoreSettings } from './queue/store.ts'
 import { reconcile } from './reconcile.ts'
+import { SETTLE_KIND } from './settle/attempt.ts'
+import { confirmAttempt, settleBatch, settleDue } from './settle/jobs.ts'
 
 export const WORKERS = 5
+/** Of the queue that settles. They never wait behind the others, whatever those are at. */
+export const SETTLE_WORKERS = 2
+
+/** The queues of a process: urgent work that moves money has one of its own. */
+export interface Queues {
+  readonly queue: JobQueue<JobContext>
+  readonly settleQueue: JobQueue<JobContext>
+}
 
 /**
- * Opens the queue with every job there is, and the typed ways to ask for them.
+ * Opens the queues with every job there is, and the typed ways to ask for them.
  * @param options `servicesOf` gives what the jobs of an account work with, or null for one that is not ours
  */
 export async function openJobs(options: {
@@ -22,32 +32,42 @@ export async function openJobs(options: {
   clock: Clock
   store: StoreSettings
   log: Logger
-}): Promise<{ queue: JobQueue<JobContext>; enqueue: Enqueue }> {
+}): Promise<Queues & { enqueue: Enqueue }> {
   const { servicesOf, clock, store, log } = options
-  const queue = await createQueue<JobContext>({
+  const shared = {
     store,
-    name: 'tieout',
     clock,
     log,
-    jobs: [pullPage, reconcile, due, alert],
-    contextFor({ log, signal, isLastAttempt }: JobRun, payload) {
+    contextFor({ log, signal, isLastAttempt }: JobRun, payload: unknown): JobContext | null {
       const services = servicesOf(ofAccount.parse(payload).accountId)
       if (services === null) return null
       const accountLog = log.child({ account: services.account.name })
       return { ...services, enqueue, log: accountLog, signal, isLastAttempt }
     },
-    isTrouble: (error) => error instanceof HelcimError && error.code === 'HELCIM_UNAVAILABLE',
-    concurrency: WORKERS,
+    isTrouble: (error: unknown) => error instanceof HelcimError && error.code === 'HELCIM_UNAVAILABLE',
+  }
+  const jobs = [pullPage, reconcile, due, alert]
+  const queue = await createQueue<JobContext>({ ...shared, name: 'tieout', jobs, concurrency: WORKERS })
+  const settleQueue = await createQueue<JobContext>({
+    ...shared,
+    name: 'tieout-settle',
+    jobs: [settleDue, settleBatch, confirmAttempt],
+    concurrency: SETTLE_WORKERS,
+  }).catch(async (error: unknown) => {
+    await queue.close({ deadlineMs: 1_000 })
+    throw error
   })
-  const enqueue = createEnqueue(queue)
-  return { queue, enqueue }
+  const enqueue = createEnqueue({ queue, settleQueue })
+  return { queue, settleQueue, enqueue }
 }
 
 /** Every job belongs to an account. */
 const ofAccount = z.object({ accountId: z.number().int() })
 
+const SETTLING = { callClass: 'settle', isForgotten: true } as const
+
 /** Job ids spare work while a job waits; the rows in Postgres are what makes asking twice harmless. */
-function createEnqueue(queue: JobQueue<JobContext>): Enqueue {
+function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
   return {
     pullPage: ({ accountId, pullId, walk, nextPage: page, callClass }) =>
       queue.enqueue(
@@ -61,12 +81,26 @@ function createEnqueue(queue: JobQueue<JobContext>): Enqueue {
         { accountId, scope },
         { callClass: 'fresh', jobId: `reconcile-${accountId}-${cause}`, isForgotten: true },
       ),
-    due: ({ accountId, kind, plannedAt }) =>
-      queue.enqueue(due, due.decodePayload({ accountId, kind, plannedAt }), {
-        callClass: 'fresh',
-        jobId: `due-${accountId}-${kind}-${plannedAt}`,
-        isForgotten: true,
-      }),
+    due({ accountId, kind, plannedAt }) {
+      const jobId = `due-${accountId}-${kind}-${plannedAt}`
+      if (kind === SETTLE_KIND) {
+        return settleQueue.enqueue(settleDue, { accountId, plannedAt }, { ...SETTLING, jobId })
+      }
+      const payload = due.decodePayload({ accountId, kind, plannedAt })
+      return queue.enqueue(due, payload, { callClass: 'fresh', jobId, isForgotten: true })
+    },
+    settleBatch: ({ accountId, cardBatchId, plannedAt }) =>
+      settleQueue.enqueue(
+        settleBatch,
+        { accountId, cardBatchId, plannedAt },
+        { ...SETTLING, jobId: `settle-${accountId}-${cardBatchId}` },
+      ),
+    confirmAttempt: ({ accountId, attemptId, delayMs }) =>
+      settleQueue.enqueue(
+        confirmAttempt,
+        { accountId, attemptId },
+        { ...SETTLING, delayMs, jobId: `confirm-${accountId}-${attemptId}` },
+      ),
     alert: ({ accountId }) =>
       queue.enqueue(alert, { accountId }, { callClass: 'fresh', jobId: `alert-${accountId}`, isForgotten: true }),
   }

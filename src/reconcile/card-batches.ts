@@ -92,7 +92,7 @@ function judgeUnlisted(facts: BatchFacts): BatchJudgement {
 }
 
 /** Rows read within the time in which the present statistics are known to have stood: what differs, differs. */
-function isBracketed({ check }: BatchFacts): boolean {
+export function isBracketed({ check }: BatchFacts): boolean {
   if (!check?.statisticsSince || !check.statisticsUntil || !check.rowsReadFrom || !check.rowsReadUntil) return false
   return check.statisticsSince <= check.rowsReadFrom && check.rowsReadUntil <= check.statisticsUntil
 }

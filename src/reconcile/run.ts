@@ -28,6 +28,7 @@ import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
 import { reconcileRecurring } from './recurring.ts'
 import type { CheckSettings } from './settings.ts'
+import { findSettlementTrouble, SETTLEMENT_CODES } from './settlements.ts'
 
 /** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
 export type RunScope = 'marked' | 'full'
@@ -94,6 +95,7 @@ export async function runReconcile(
       ...(await findRecordFaults(tx, accountId)),
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
       ...recurring.findings,
+      ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
     ]
     const examined = [...examinedBy(judgements), ...recurring.examined]
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
@@ -165,6 +167,7 @@ function examinedBy(judgements: readonly BatchJudgement[]): Examined[] {
     { codes: ['card_batch_number_gap'], subjectRoots: null },
     { codes: RECORD_CODES, subjectRoots: null },
     { codes: COVERAGE_CODES, subjectRoots: null },
+    { codes: SETTLEMENT_CODES, subjectRoots: null },
   ]
 }
 

@@ -11,6 +11,10 @@ export interface CheckSettings {
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
+  /** How long it may be unknown whether a batch was settled. */
+  readonly settlementUnconfirmedMs: number
+  /** How long a batch that was to be settled may be held. */
+  readonly settlementOverdueMs: number
 }
 
 const HOUR_MS = 3_600_000
@@ -22,4 +26,6 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   rowsLagMs: 2 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
   recurring: DEFAULT_RECURRING_SETTINGS,
+  settlementUnconfirmedMs: 15 * 60_000,
+  settlementOverdueMs: HOUR_MS,
 }

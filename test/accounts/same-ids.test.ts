@@ -44,7 +44,7 @@ describe('fault 21: two accounts whose records have the same ids', () => {
 
   async function beQuiet(): Promise<void> {
     for (const name of NAMES) {
-      const quieting = { queue: fleet.runtime.queue, services: servicesOf(name) }
+      const quieting = { ...fleet.runtime, services: servicesOf(name) }
       if (!(await waitUntilQuiet(quieting, { signal: AbortSignal.timeout(40_000) }))) throw new Error('no rest')
     }
   }

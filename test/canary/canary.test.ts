@@ -61,7 +61,7 @@ describe('a canary', () => {
 })
 
 test('secrets of a daemon, its queue on either store: no token and no card number in log, alert, metric, page, database, queue or output', {
-  timeout: 120_000,
+  timeout: 600_000,
 }, async ({ onTestFinished }) => {
   const shop = await openPlantedShop(createSecretWord())
   onTestFinished(() => shop.sandbox.close())
@@ -251,8 +251,8 @@ async function runDaemon(
   const started = () => /"http":"(http:[^"]+)"/.exec(daemon.stdout())?.[1]
   await until('it started', () => started() !== undefined, 30_000)
   await until('it reads', async () => (await countOpen(database)) > 0, 10_000)
-  await until('all is read', async () => (await countOpen(database)) === 0, 60_000)
-  await until('all is told', () => isAllTold(database), 30_000)
+  await until('all is read', async () => (await countOpen(database)) === 0, 120_000)
+  await until('all is told', () => isAllTold(database), 120_000)
   return {
     address: started() ?? '',
     async stop() {

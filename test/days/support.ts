@@ -9,6 +9,7 @@ import { createLog, type Logger } from '../../src/log.ts'
 import { runReconcile } from '../../src/reconcile/run.ts'
 import type { SandboxOptions, ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import type { TokenOptions } from '../../src/sandbox/tokens.ts'
 import type { TruthEntry } from '../../src/sandbox/truth.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -50,11 +51,14 @@ export async function withRuntime(
     clock?: Clock
     log?: Logger
     env?: Readonly<Record<string, string>>
+    /** The first one reads; the one that can do everything unless said. */
+    tokens?: readonly TokenOptions[]
   },
   body: (look: Look) => Promise<void>,
 ): Promise<void> {
   const { seed, now, historyDays, scenario, switches = {}, webhook, env = {} } = options
   const { clock = createSimulatedClock(toInstant(Date.parse(now)), 1) } = options
+  const { tokens } = options
   const sandbox = await startSandbox({
     clock,
     seed,
@@ -62,6 +66,7 @@ export async function withRuntime(
     switches,
     limits: LIMITS,
     serviceTimeMs: 0,
+    ...(tokens && { tokens }),
     ...(webhook && { webhook }),
   })
   try {

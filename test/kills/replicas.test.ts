@@ -33,7 +33,7 @@ const STARTS_AT = zone.at(DAY, '06:00')
 const ENDS_AT = zone.at(addDays(DAY, 1), '06:00')
 /** All are away when the week is due for the first time. */
 const OUTAGE = { from: zone.at(addDays(DAY, 1), '01:30'), to: zone.at(addDays(DAY, 1), '02:50') }
-const REST_MS_MAX = 60_000
+const REST_MS_MAX = 240_000
 
 const redisUrl = inject('redisUrl')
 const processes: CliProcess[] = []

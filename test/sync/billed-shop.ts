@@ -60,7 +60,14 @@ export async function openBilledShop(switches: Partial<Switches> = {}): Promise<
   const nothing = async () => {}
   const context: JobContext = {
     ...look.runtime.services,
-    enqueue: { pullPage: nothing, reconcile: nothing, due: nothing, alert: nothing },
+    enqueue: {
+      pullPage: nothing,
+      reconcile: nothing,
+      due: nothing,
+      settleBatch: nothing,
+      confirmAttempt: nothing,
+      alert: nothing,
+    },
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,
     isLastAttempt: true,

@@ -1,6 +1,6 @@
 import type { BATCH_AMOUNTS, BATCH_COUNTS, BatchStatistics, CardBatch } from '../../domain/card-batch.ts'
 import type { HelcimId } from '../../domain/record.ts'
-import { type EndpointCall, type ListEndpoint, queryOf } from '../endpoint.ts'
+import { type EndpointCall, type ListEndpoint, queryOf, type SettlementCall } from '../endpoint.ts'
 import { type Reading, readCount, readFlag, readId, readInteger, readMinor, readTime } from '../reading.ts'
 
 export interface CardBatchesQuery {
@@ -45,6 +45,16 @@ export const cardBatchById = (id: HelcimId, { collectStatistics }: { collectStat
   query: queryOf(statisticsQuery(collectStatistics)),
   isEmptyWhen204: false,
 })
+
+/** `POST /card-batches/{cardBatchId}/settle`: no body and no idempotency key (API.md §6), so it is sent once or not at all. */
+export const settleCardBatch = (id: HelcimId): SettlementCall => ({
+  method: 'POST',
+  name: SETTLE_CARD_BATCH,
+  path: `/card-batches/${id}/settle`,
+})
+
+/** As it stands in logs, and where a token is not permitted to use it. */
+export const SETTLE_CARD_BATCH = 'POST /card-batches/{id}/settle'
 
 const statisticsQuery = (collectStatistics: boolean) => ({ 'collect-stats': collectStatistics ? 'true' : undefined })
 

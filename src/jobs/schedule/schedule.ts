@@ -20,6 +20,8 @@ export interface ScheduleEntry {
   readonly cron: string
   /** IANA name. */
   readonly zone: string
+  /** Where it begins if it was never planned before; that of the schedule where not given. */
+  readonly startsAt?: Instant
 }
 
 export interface ScheduleSettings {
@@ -81,7 +83,7 @@ export function createSchedule(settings: ScheduleSettings): Schedule {
   async function tickEntries(): Promise<void> {
     await Promise.all(
       entries.map((entry) =>
-        tickEntry(settings, entry, startsAt).catch((error: unknown) => {
+        tickEntry(settings, entry, entry.startsAt ?? startsAt).catch((error: unknown) => {
           log.warn({ accountId: entry.accountId, kind: entry.kind, err: error }, 'schedule.tick_failed')
         }),
       ),

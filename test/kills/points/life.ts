@@ -7,12 +7,14 @@ import type { Enqueue, JobContext } from '../../../src/context.ts'
 import { createCallBudget } from '../../../src/db/call-budget.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
 import type { Clock, Instant } from '../../../src/domain/clock.ts'
+import { HELCIM_ZONE } from '../../../src/domain/helcim-time.ts'
 import type { CallPermits } from '../../../src/domain/permits.ts'
 import { createHelcimClient } from '../../../src/helcim/client.ts'
 import { alert } from '../../../src/jobs/alert.ts'
 import { due } from '../../../src/jobs/due.ts'
 import { pullPage } from '../../../src/jobs/pull-page.ts'
 import { reconcile } from '../../../src/jobs/reconcile.ts'
+import { confirmAttempt, settleBatch, settleDue } from '../../../src/jobs/settle/jobs.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../../../src/reconcile/settings.ts'
 import { jobOf, type PointQueue, type Queued } from './point-queue.ts'
 import { LIMITS, type World } from './world.ts'
@@ -157,7 +159,10 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     pullPage: ({ accountId, pullId, walk, nextPage: page, callClass }) =>
       hand(jobOf(pullPage, `page ${pullId} ${walk} ${page}`, { accountId, pullId, walk, page, callClass })),
     reconcile: ({ accountId, scope, cause }) => hand(jobOf(reconcile, `reconcile ${cause}`, { accountId, scope })),
-    due: (key) => hand(jobOf(due, `due ${key.kind} ${key.plannedAt}`, key)),
+    due: (key) =>
+      hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, `due ${key.kind} ${key.plannedAt}`, key)),
+    settleBatch: (request) => hand(jobOf(settleBatch, `settle ${request.cardBatchId}`, request)),
+    confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
     alert: (request) => hand(jobOf(alert, 'alert', request)),
   }
 
@@ -197,6 +202,13 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     db: database.db,
     account,
     helcim,
+    settling: {
+      policy: world.settlePolicy,
+      zone: HELCIM_ZONE,
+      helcim,
+      tokenFingerprint: account.tokenFingerprint,
+      drainMs: 10_000,
+    },
     clock,
     settings: DEFAULT_CHECK_SETTINGS,
     alertChannels,

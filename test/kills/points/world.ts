@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { tokenFingerprint } from '../../../src/config.ts'
+import { readConfig, tokenFingerprint } from '../../../src/config.ts'
 import type { Services } from '../../../src/context.ts'
 import { ensureAccount } from '../../../src/db/accounts.ts'
 import { beginChannels } from '../../../src/db/alerts.ts'
@@ -7,6 +7,7 @@ import { openDatabase } from '../../../src/db/client.ts'
 import { migrateDatabase } from '../../../src/db/migrate.ts'
 import { helcimDate } from '../../../src/domain/helcim-time.ts'
 import { createSecret, type Secret } from '../../../src/domain/secret.ts'
+import type { SettlementPolicy } from '../../../src/domain/settlement-policy.ts'
 import type { ScenarioOptions, Switches } from '../../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
 import { createZone } from '../../../src/sandbox/zone.ts'
@@ -30,8 +31,11 @@ export interface World {
   readonly token: Secret
   /** Goes on by a millisecond whenever it is read, so that what comes later is later. */
   readonly clock: ManualClock
+  /** Helcim's time stands unless it is moved: whatever a process does, the next one finds the same records. */
+  readonly helcimClock: ManualClock
   readonly account: Services['account']
   readonly listeners: Listeners
+  readonly settlePolicy: SettlementPolicy
   isLastAttempt(): boolean
   untold(): Promise<Untold>
   query(statement: string): Promise<Record<string, unknown>[]>
@@ -53,15 +57,23 @@ export interface Shop {
   readonly switches?: Partial<Switches>
   readonly scenario?: Partial<ScenarioOptions>
   readonly isLastAttempt?: boolean
+  /** When it all begins; early afternoon of the last day unless said. */
+  readonly now?: string
+  readonly settlePolicy?: Partial<SettlementPolicy>
 }
 
 /** Three days of a tiny shop with one terminal, the last one until early afternoon, and an empty mirror of it. */
-export async function createWorld({ switches = {}, scenario = {}, isLastAttempt = false }: Shop): Promise<World> {
-  const now = new Date(ENDS_AT + 5_000).toISOString()
+export async function createWorld({
+  switches = {},
+  scenario = {},
+  isLastAttempt = false,
+  ...shop
+}: Shop): Promise<World> {
+  const { now = new Date(ENDS_AT + 5_000).toISOString(), settlePolicy = {} } = shop
   const clock = tickingClock(now)
+  const helcimClock = createManualClock(now)
   const sandbox = await startSandbox({
-    // Helcim's time stands: whatever a process does, the next one finds the same records.
-    clock: createManualClock(now),
+    clock: helcimClock,
     seed: 11,
     scenario: {
       startsOn: FIRST_DAY,
@@ -100,8 +112,10 @@ export async function createWorld({ switches = {}, scenario = {}, isLastAttempt 
     sandbox,
     token,
     clock,
+    helcimClock,
     account: { ...account, tokenFingerprint: fingerprint },
     listeners,
+    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on', ...settlePolicy },
     isLastAttempt: () => isLastAttempt,
     async untold() {
       const [row] = await query(untoldQuery(clock.now()))

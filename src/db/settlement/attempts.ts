@@ -1,0 +1,261 @@
+import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import type { BusinessDate } from '../../domain/calendar.ts'
+import { type Instant, toInstant } from '../../domain/clock.ts'
+import type { HelcimId } from '../../domain/record.ts'
+import type { AttemptState, CallOutcome, Closer, Resolution } from '../../domain/settlement.ts'
+import type { ObstacleCode } from '../../domain/settlement-policy.ts'
+import { interval } from '../call-budget/interval.ts'
+import type { Tx } from '../client.ts'
+import { timestamp } from '../mirror/store-records.ts'
+import { settlementAttempts } from '../schema/settlement.ts'
+
+export interface Attempt {
+  readonly accountId: number
+  readonly attemptId: bigint
+  readonly cardBatchId: HelcimId
+  readonly terminalId: HelcimId
+  readonly businessDate: BusinessDate
+  readonly plannedAt: Instant | null
+  readonly actor: string | null
+  readonly state: AttemptState
+  readonly fence: number
+  readonly intendedAt: Instant
+  readonly calledAt: Instant | null
+  readonly finishedAt: Instant | null
+  readonly outcome: CallOutcome | null
+  readonly status: number | null
+  readonly words: string | null
+  readonly closedAt: Instant | null
+  readonly closedBy: Closer | null
+  readonly currency: string | null
+  readonly netMinor: bigint | null
+  readonly countTotal: number | null
+}
+
+export interface AttemptKey {
+  readonly accountId: number
+  readonly attemptId: bigint
+}
+
+/** Postgres' time, in its own words: compared by it, never by us. */
+export type DatabaseTime = string & { readonly __brand: 'DatabaseTime' }
+
+export async function databaseTime(tx: Tx): Promise<DatabaseTime> {
+  const { rows } = await tx.execute<{ now: string }>(sql`select clock_timestamp()::text as now`)
+  return (rows[0]?.now ?? '') as DatabaseTime
+}
+
+/**
+ * Writes down the intent to settle a batch that was read as open.
+ * @param intent `readFrom`: when that reading began. Whatever any earlier attempt sent must have been over by then.
+ * @returns null when another attempt is not over, or has settled the batch: nothing is written then
+ */
+export async function beginAttempt(
+  tx: Tx,
+  intent: {
+    accountId: number
+    cardBatchId: HelcimId
+    terminalId: HelcimId
+    businessDate: BusinessDate
+    plannedAt: Instant | null
+    actor: string | null
+    now: Instant
+    readFrom: DatabaseTime
+    currency: string | null
+    netMinor: bigint | null
+    countTotal: number | null
+  },
+): Promise<Attempt | null> {
+  const { accountId, cardBatchId, terminalId, businessDate, plannedAt, actor, now, readFrom } = intent
+  const { rows } = await tx.execute<{ attempt_id: string }>(sql`
+    insert into recon.settlement_attempts (account_id, card_batch_id, terminal_id, business_date, planned_at, actor,
+      intended_at, created_at, currency, net_minor, count_total)
+    select ${accountId}, ${cardBatchId}, ${terminalId}, ${businessDate}::date,
+      ${plannedAt === null ? sql`null` : timestamp(plannedAt)}, ${actor}, ${timestamp(now)}, clock_timestamp(),
+      ${intent.currency}, ${intent.netMinor}::bigint, ${intent.countTotal}::integer
+    where not exists (
+      select from recon.settlement_attempts a
+      where a.account_id = ${accountId} and a.card_batch_id = ${cardBatchId}
+        and (a.finished_at is null or a.state = 'confirmed' or a.quiet_at > ${readFrom}::timestamptz))
+    on conflict (account_id, card_batch_id) where finished_at is null do nothing
+    returning attempt_id`)
+  const [row] = rows
+  return row ? loadAttempt(tx, { accountId, attemptId: BigInt(row.attempt_id) }) : null
+}
+
+export async function loadAttempt(tx: Tx, key: AttemptKey): Promise<Attempt | null> {
+  const [row] = await tx.select().from(settlementAttempts).where(whereKey(key))
+  return row ? toAttempt(row) : null
+}
+
+/**
+ * Takes the right to make the attempt's one call, which nobody can take again.
+ * @param claim `leftMs`: real milliseconds until nothing of it is sent any more; `drainMs`: for how long Helcim may then
+ *   still work on it
+ * @returns false when the attempt is not ours any more
+ */
+export async function claimCall(
+  tx: Tx,
+  { accountId, attemptId, fence }: AttemptKey & { readonly fence: number },
+  claim: { leftMs: number; drainMs: number; now: Instant },
+): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    update recon.settlement_attempts set state = 'calling', fence = fence + 1, called_at = ${timestamp(claim.now)},
+      call_deadline_at = clock_timestamp() + ${interval(claim.leftMs)},
+      quiet_at = clock_timestamp() + ${interval(claim.leftMs + claim.drainMs)}
+    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'intended' and fence = ${fence}`)
+  return rowCount === 1
+}
+
+/** Notes how the call ended, unless a reading or a person was faster. What was not sent needs no quiet. */
+export async function noteAnswer(
+  tx: Tx,
+  { accountId, attemptId }: AttemptKey,
+  answer: { outcome: CallOutcome; status: number | null; words: string },
+): Promise<void> {
+  const { outcome, status, words } = answer
+  await tx.execute(sql`
+    update recon.settlement_attempts set state = 'unknown', outcome = ${outcome}, status = ${status}, words = ${words},
+      quiet_at = case when ${outcome} = 'unsent' then clock_timestamp() else quiet_at end
+    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'calling'`)
+}
+
+/** Ends an attempt by what a reading showed. @returns false when it had ended already */
+export async function finishAttempt(
+  tx: Tx,
+  { accountId, attemptId }: AttemptKey,
+  resolution: Exclude<Resolution, { state: 'unknown' }>,
+  now: Instant,
+): Promise<boolean> {
+  const confirmed = resolution.state === 'confirmed' ? resolution : null
+  const { rowCount } = await tx.execute(sql`
+    update recon.settlement_attempts set state = ${resolution.state}, fence = fence + 1, finished_at = ${timestamp(now)},
+      closed_at = ${confirmed ? timestamp(confirmed.closedAt) : sql`null`}, closed_by = ${confirmed?.closedBy ?? null}
+    where account_id = ${accountId} and attempt_id = ${attemptId} and finished_at is null`)
+  return rowCount === 1
+}
+
+/** Real milliseconds after which an attempt that nobody called for belongs to a process that is gone, or asleep. */
+export const INTENT_MS_MAX = 60_000
+
+/**
+ * Ends an attempt that made no call. Whoever meant to make it finds its fence gone.
+ * @param input `isOurs`: by the process that began it; else only one that is old enough
+ */
+export async function withdrawIntent(
+  tx: Tx,
+  { accountId, attemptId }: AttemptKey,
+  input: { isOurs: boolean; words: string; now: Instant },
+): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    update recon.settlement_attempts set state = 'not_taken', fence = fence + 1, finished_at = ${timestamp(input.now)},
+      words = ${input.words}
+    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'intended'
+      and (${input.isOurs} or created_at < clock_timestamp() - ${interval(INTENT_MS_MAX)})`)
+  return rowCount === 1
+}
+
+/** A person ends an attempt. What it may have sent still keeps the next one waiting. @returns false when it had ended */
+export async function abandonAttempt(
+  tx: Tx,
+  { accountId, attemptId }: AttemptKey,
+  input: { actor: string; now: Instant },
+): Promise<boolean> {
+  const { rowCount } = await tx.execute(sql`
+    update recon.settlement_attempts set state = 'abandoned', fence = fence + 1, finished_at = ${timestamp(input.now)},
+      words = concat_ws('; ', nullif(words, ''), 'abandoned by ' || ${input.actor}::text)
+    where account_id = ${accountId} and attempt_id = ${attemptId} and finished_at is null`)
+  return rowCount === 1
+}
+
+/** Whether nothing of an attempt's call can be under way any more, by Postgres' time now. */
+export async function isQuiet(tx: Tx, key: AttemptKey): Promise<boolean> {
+  const [row] = await tx
+    .select({ isQuiet: sql<boolean>`quiet_at is not null and quiet_at <= clock_timestamp()` })
+    .from(settlementAttempts)
+    .where(whereKey(key))
+  return row?.isQuiet === true
+}
+
+/** Attempts that have not ended, the oldest first. */
+export async function listUnfinishedAttempts(tx: Tx, accountId: number): Promise<Attempt[]> {
+  const rows = await tx
+    .select()
+    .from(settlementAttempts)
+    .where(and(eq(settlementAttempts.accountId, accountId), isNull(settlementAttempts.finishedAt)))
+    .orderBy(settlementAttempts.attemptId)
+  return rows.map(toAttempt)
+}
+
+/** The newest attempts, of one batch or of all. */
+export async function listAttempts(
+  tx: Tx,
+  { accountId, cardBatchId, limit }: { accountId: number; cardBatchId?: HelcimId; limit: number },
+): Promise<Attempt[]> {
+  const rows = await tx
+    .select()
+    .from(settlementAttempts)
+    .where(
+      and(
+        eq(settlementAttempts.accountId, accountId),
+        cardBatchId === undefined ? undefined : eq(settlementAttempts.cardBatchId, cardBatchId),
+      ),
+    )
+    .orderBy(desc(settlementAttempts.attemptId))
+    .limit(limit)
+  return rows.map(toAttempt)
+}
+
+/** After so many that were not taken at one cut-off a person looks first. */
+const NOT_TAKEN_MAX = 3
+
+/**
+ * What stands in the way of another attempt, or null.
+ * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way
+ */
+export async function findObstacle(
+  tx: Tx,
+  input: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant | null },
+): Promise<{ code: ObstacleCode; text: string } | null> {
+  const attempts = await listAttempts(tx, { ...input, limit: 20 })
+  const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
+  if (unfinished) {
+    const text = `attempt ${unfinished.attemptId} is not certain yet (${unfinished.state})`
+    return { code: 'attempt_unfinished', text }
+  }
+  const confirmed = attempts.find(({ state }) => state === 'confirmed')
+  if (confirmed) {
+    const text = `attempt ${confirmed.attemptId} has settled it, yet Helcim shows it open`
+    return { code: 'settled_before', text }
+  }
+  const [last] = attempts
+  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last))) {
+    return { code: 'attempt_recent', text: `the call of attempt ${last.attemptId} may still be under way` }
+  }
+  const here = attempts.filter(({ plannedAt }) => input.plannedAt !== null && plannedAt === input.plannedAt)
+  const ended = here.find(({ state }) => state === 'refused' || state === 'abandoned')
+  if (ended) {
+    const said = ended.words ? `: ${ended.words}` : ''
+    return { code: 'refused_before', text: `attempt ${ended.attemptId} was ${ended.state}${said}` }
+  }
+  if (here.filter(({ state }) => state === 'not_taken').length < NOT_TAKEN_MAX) return null
+  return { code: 'refused_before', text: `${NOT_TAKEN_MAX} attempts were not taken; the next one is a person’s` }
+}
+
+const whereKey = ({ accountId, attemptId }: AttemptKey) =>
+  and(eq(settlementAttempts.accountId, accountId), eq(settlementAttempts.attemptId, attemptId))
+
+const maybeInstant = (date: Date | null): Instant | null => date && toInstant(date.getTime())
+
+const toAttempt = (row: typeof settlementAttempts.$inferSelect): Attempt => ({
+  ...row,
+  businessDate: row.businessDate as BusinessDate,
+  state: row.state as AttemptState,
+  outcome: row.outcome as CallOutcome | null,
+  closedBy: row.closedBy as Closer | null,
+  plannedAt: maybeInstant(row.plannedAt),
+  intendedAt: toInstant(row.intendedAt.getTime()),
+  calledAt: maybeInstant(row.calledAt),
+  finishedAt: maybeInstant(row.finishedAt),
+  closedAt: maybeInstant(row.closedAt),
+})

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import type { JobContext } from '../../context.ts'
+import { claimDue, finishDue } from '../../db/due-work.ts'
+import { type Attempt, listAttempts } from '../../db/settlement/attempts.ts'
+import { listDecisions } from '../../db/settlement/decisions.ts'
+import { listOpenBatches } from '../../db/settlement/open-batches.ts'
+import { addDays, businessDateOf, startOfDay } from '../../domain/calendar.ts'
+import { type Instant, toInstant } from '../../domain/clock.ts'
+import { OperatingError } from '../../domain/operating-error.ts'
+import type { HelcimId } from '../../domain/record.ts'
+import { lookAgainAfterMs } from '../../domain/settlement.ts'
+import { defineJob } from '../define-job.ts'
+import { askForList } from '../sync/ask-for-lists.ts'
+import { causeOf } from '../sync/cause.ts'
+import { readBack, SETTLE_KIND, settleOne } from './attempt.ts'
+import { readInline } from './read-batch.ts'
+
+const instant = z
+  .number()
+  .int()
+  .transform((ms) => toInstant(ms))
+const id = z.string().regex(/^\d+$/).transform(BigInt)
+
+/** What holds a batch may pass: it is looked at again after so long. */
+const HELD_RETRY_MS = 5 * 60_000
+/** A cut-off is looked after until its local day is over, and for so long in any case. */
+const CUT_OFF_MS_MIN = 3_600_000
+
+const duePayload = z.object({ accountId: z.number().int(), plannedAt: instant })
+
+/**
+ * A cut-off: reads which batches are open, and has each of them looked at that was open by then. Its row ends once each
+ * is settled, refused or left alone by the policy; until then it comes back each minute and looks after those held.
+ */
+export const settleDue = defineJob<JobContext>()({
+  name: 'settle-due',
+  decodePayload: (value) => duePayload.parse(value),
+  lanes: ({ accountId }) => [{ key: `${accountId}-settle-due`, cap: 1 }],
+  async run({ accountId, plannedAt }, context) {
+    const { db, clock, settling, enqueue } = context
+    const key = { accountId, kind: SETTLE_KIND, plannedAt }
+    const claim = await claimDue(db, key, clock.now())
+    if (claim === null) return
+    const fail = (reason: string) => finishDue(db, key, { claim, outcome: 'failed', reason, now: clock.now() })
+    if (settling.policy.mode === 'off') return void (await fail('settling is switched off'))
+    if (clock.now() >= endOf(plannedAt, settling.zone)) return void (await fail('the day of its cut-off was over'))
+    const ask = { accountId, cause: causeOf(key), now: clock.now() }
+    const isListed = await readInline(context, await askForList(db, ask, 'card_batch', 'settle'))
+    const steps: Step[] = []
+    for (const { cardBatchId } of await listOpenBatches(db, { accountId, openedUntil: plannedAt })) {
+      const step = await nextStep(context, cardBatchId, plannedAt)
+      steps.push(step)
+      if (step.kind === 'look') await enqueue.settleBatch({ accountId, cardBatchId, plannedAt })
+      if (step.kind === 'confirm') {
+        await enqueue.confirmAttempt({ accountId, attemptId: step.attempt.attemptId, delayMs: 0 })
+      }
+    }
+    if (steps.some(({ kind }) => kind !== 'done')) return
+    if (!isListed) return void (await fail('the list of batches could not be read'))
+    await finishDue(db, key, { claim, outcome: 'done', now: clock.now() })
+  },
+})
+
+type Step = { readonly kind: 'done' | 'look' | 'wait' } | { readonly kind: 'confirm'; readonly attempt: Attempt }
+
+/** What is next for an open batch at a cut-off. */
+async function nextStep({ db, account, clock }: JobContext, cardBatchId: HelcimId, plannedAt: Instant): Promise<Step> {
+  const { accountId } = account
+  const attempts = await listAttempts(db, { accountId, cardBatchId, limit: 10 })
+  const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
+  if (unfinished) return { kind: 'confirm', attempt: unfinished }
+  const [attempt] = attempts.filter((one) => one.plannedAt === plannedAt)
+  if (attempt && attempt.state !== 'not_taken') return { kind: 'done' }
+  const decisions = await listDecisions(db, { accountId, cardBatchId, limit: 10 })
+  const decision = decisions.find((one) => one.plannedAt === plannedAt)
+  switch (decision?.verdict) {
+    case 'skip':
+      return { kind: 'done' }
+    case 'settle':
+      return { kind: decision.mode === 'on' ? 'look' : 'done' }
+    case 'hold':
+      return { kind: clock.now() - decision.lastAt >= HELD_RETRY_MS ? 'look' : 'wait' }
+    default:
+      return { kind: 'look' }
+  }
+}
+
+const batchPayload = z.object({ accountId: z.number().int(), cardBatchId: id, plannedAt: instant })
+
+/** Looks at one batch for its cut-off. Run twice or at once it settles once: attempts are unique while unfinished. */
+export const settleBatch = defineJob<JobContext>()({
+  name: 'settle-batch',
+  decodePayload: (value) => batchPayload.parse(value),
+  lanes: ({ accountId, cardBatchId }) => [{ key: `${accountId}-settle-${cardBatchId}`, cap: 1 }],
+  async run({ accountId, cardBatchId, plannedAt }, context) {
+    const { clock, settling, enqueue } = context
+    const isOver = clock.now() >= endOf(plannedAt, settling.zone)
+    if (isOver || settling.policy.mode === 'off') return
+    const step = await nextStep(context, cardBatchId, plannedAt)
+    if (step.kind === 'look') await settleOne(context, { cardBatchId, plannedAt, actor: null })
+    await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
+  },
+})
+
+const confirmPayload = z.object({ accountId: z.number().int(), attemptId: id })
+
+/** Reads what came of an attempt, until that is certain. */
+export const confirmAttempt = defineJob<JobContext>()({
+  name: 'confirm-attempt',
+  decodePayload: (value) => confirmPayload.parse(value),
+  lanes: ({ accountId, attemptId }) => [{ key: `${accountId}-confirm-${attemptId}`, cap: 1 }],
+  async run({ accountId, attemptId }, context) {
+    const attempt = await readBack(context, { accountId, attemptId }).catch(async (error: unknown) => {
+      // With an account that is stopped nothing can be read; each minute's sweep asks again.
+      const isHopeless = error instanceof OperatingError && error.retry.kind === 'never'
+      if (!isHopeless) throw error
+      context.log.warn({ err: error, attemptId }, 'settlement.unreadable')
+      await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `attempt-${attemptId}` })
+      return null
+    })
+    if (attempt === null || attempt.finishedAt !== null) return
+    const delayMs = lookAgainAfterMs(context.clock.now() - (attempt.calledAt ?? attempt.intendedAt))
+    throw new OperatingError('SETTLEMENT_UNCERTAIN', `what came of attempt ${attemptId} is not certain yet`, {
+      retry: { kind: 'after', delayMs },
+    })
+  },
+})
+
+/** When a cut-off is not looked after any more. */
+function endOf(plannedAt: Instant, zone: string): Instant {
+  const midnight = startOfDay(addDays(businessDateOf(plannedAt, zone), 1), zone)
+  return toInstant(Math.max(midnight, plannedAt + CUT_OFF_MS_MIN))
+}

@@ -1,0 +1,83 @@
+import type { Tx } from '../db/client.ts'
+import { listOverdue } from '../db/settlement/decisions.ts'
+import { listTroubledAttempts, type TroubledAttempt } from '../db/settlement/troubled.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
+import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import type { CheckSettings } from './settings.ts'
+
+export const SETTLEMENT_CODES = [
+  'settlement_refused',
+  'settlement_unconfirmed',
+  'settlement_overdue',
+] as const satisfies readonly MismatchCode[]
+
+const HARMLESS_CODES: readonly string[] = [...SETTLEMENT_CODES, 'card_batch_open_too_long']
+
+/** Whether an open mismatch of a batch can hold its settlement: not one that settling it would end. */
+export const holdsSettlement = (code: string): boolean => !HARMLESS_CODES.includes(code)
+
+/** Family H: what is known of attempts and of batches held back, as it stands now. */
+export async function findSettlementTrouble(
+  tx: Tx,
+  { accountId, settings, now }: { accountId: number; settings: CheckSettings; now: Instant },
+): Promise<Finding[]> {
+  const calledBefore = toInstant(now - settings.settlementUnconfirmedMs)
+  const heldBefore = toInstant(now - settings.settlementOverdueMs)
+  const attempts = await listTroubledAttempts(tx, { accountId, calledBefore })
+  const overdue = await listOverdue(tx, { accountId, heldBefore })
+  return [
+    ...attempts.map((attempt) => (attempt.state === 'refused' ? refused(attempt) : unconfirmed(attempt))),
+    ...overdue.map(({ cardBatchId, terminalId, heldSince, reasons }) =>
+      textFinding({
+        code: 'settlement_overdue',
+        severity: 'high',
+        subject: { kind: 'card_batch', id: String(cardBatchId) },
+        expectedText: 'settled at its cut-off',
+        actualText: `held: ${reasons
+          .filter(({ weight }) => weight === 'hold')
+          .map(({ code }) => code)
+          .join(', ')}`,
+        summary:
+          `Batch ${cardBatchId} (terminal ${terminalId}) was to be settled and has been held since ` +
+          `${new Date(heldSince).toISOString()}: ${reasons
+            .filter(({ weight }) => weight === 'hold')
+            .map(({ text }) => text)
+            .join('; ')}.`,
+        advice: `See "tieout settle --plan"; clear what holds it, or settle it in Helcim’s dashboard.`,
+        evidence: [`card_batch:${cardBatchId}`],
+      }),
+    ),
+  ]
+}
+
+function refused({ cardBatchId, terminalId, attemptId, status, words }: TroubledAttempt): Finding {
+  const said = words ? `: ${words}` : ''
+  return textFinding({
+    code: 'settlement_refused',
+    severity: 'high',
+    subject: { kind: 'card_batch', id: String(cardBatchId) },
+    expectedText: 'settled',
+    actualText: `${status ?? 'refused'}${said}`,
+    summary: `Helcim refused to settle batch ${cardBatchId} (terminal ${terminalId})${said}. It is still open.`,
+    advice:
+      'Do what Helcim’s words ask for (a missing permission is given in All Tools → Integrations → API Access), then ' +
+      `run "tieout settle --batch ${cardBatchId}", or leave it to the next cut-off.`,
+    evidence: [`card_batch:${cardBatchId}`, `settlement_attempt:${attemptId}`],
+  })
+}
+
+function unconfirmed({ cardBatchId, terminalId, attemptId, calledAt }: TroubledAttempt): Finding {
+  const since = calledAt === null ? 'some time' : new Date(calledAt).toISOString()
+  return textFinding({
+    code: 'settlement_unconfirmed',
+    severity: 'critical',
+    subject: { kind: 'card_batch', id: String(cardBatchId) },
+    expectedText: 'certainty whether it is settled',
+    actualText: 'unknown',
+    summary: `Whether batch ${cardBatchId} (terminal ${terminalId}) was settled is not known since ${since}. Nothing is called again before it is.`,
+    advice:
+      'Look at the batch in Helcim’s dashboard. tieout goes on reading it; if Helcim cannot tell, ' +
+      `"tieout settle --abandon ${attemptId}" ends the attempt.`,
+    evidence: [`card_batch:${cardBatchId}`, `settlement_attempt:${attemptId}`],
+  })
+}

@@ -1,0 +1,63 @@
+import { sql } from 'drizzle-orm'
+import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
+import { loadCountRule } from '../db/calibrations.ts'
+import type { Tx } from '../db/client.ts'
+import { timestamp } from '../db/mirror/store-records.ts'
+import { type CountRule, tieOut } from '../domain/batch-tie-out.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
+import type { HelcimId } from '../domain/record.ts'
+import { isBracketed } from './card-batches.ts'
+
+/** `waiting`: statistics and rows were read too far apart to say. */
+export type TieNow = 'tied' | 'differs' | 'waiting'
+
+/** Helcim's clock and ours may be so far apart. */
+const SKEW_MS_MAX = 5_000
+/** More rows than this between statistics and rows, and both are read again. */
+const NEWER_ROWS_MAX = 50
+
+/**
+ * Whether the statistics of a batch agree with its rows, both as read last. A busy batch never stands still between two
+ * readings: its statistics agree if they do so with the rows that were there when they were read, all that came later
+ * left out. They must agree to the cent in all figures, and only rows younger than the statistics may be left out.
+ */
+export async function tieNow(
+  tx: Tx,
+  { accountId, cardBatchId }: { accountId: number; cardBatchId: HelcimId },
+): Promise<{ tie: TieNow; facts: BatchFacts | null }> {
+  const rule = await loadCountRule(tx, accountId)
+  const [facts] = await loadBatchFacts(tx, accountId, [cardBatchId])
+  if (!facts?.batch?.statistics || !isReadAfterStatistics(facts)) return { tie: 'waiting', facts: facts ?? null }
+  if (isTied(facts, rule)) return { tie: 'tied', facts }
+  for (const id of await listNewerRows(tx, { accountId, facts })) {
+    const [before] = await loadBatchFacts(tx, accountId, [cardBatchId], id - 1n)
+    if (before && isTied(before, rule)) return { tie: 'tied', facts }
+  }
+  return { tie: isBracketed(facts) ? 'differs' : 'waiting', facts }
+}
+
+const isTied = ({ batch, rows }: BatchFacts, rule: CountRule | null): boolean => {
+  if (!batch?.statistics) return false
+  const { figures, counts } = tieOut(batch.statistics, rows, rule)
+  return figures.length === 0 && counts === null
+}
+
+const isReadAfterStatistics = ({ check }: BatchFacts): boolean =>
+  check?.rowsReadFrom !== null &&
+  check?.rowsReadFrom !== undefined &&
+  check.statisticsSince !== null &&
+  check.statisticsSince <= check.rowsReadFrom
+
+/** Rows younger than the present statistics, the newest first. */
+async function listNewerRows(
+  tx: Tx,
+  { accountId, facts: { cardBatchId, check } }: { accountId: number; facts: BatchFacts },
+): Promise<HelcimId[]> {
+  const until: Instant = check?.statisticsUntil ?? toInstant(0)
+  const { rows } = await tx.execute<{ transaction_id: string }>(sql`
+    select transaction_id from helcim.card_transactions
+    where account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null
+      and created_at >= ${timestamp(toInstant(until - SKEW_MS_MAX))}
+    order by transaction_id desc limit ${NEWER_ROWS_MAX}`)
+  return rows.map((row) => BigInt(row.transaction_id))
+}

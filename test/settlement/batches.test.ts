@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest'
+import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
+import { brokenLaws } from './laws.ts'
+import { withTill } from './till.ts'
+
+const HOUR_MS = 3_600_000
+const ALWAYS = Number.POSITIVE_INFINITY
+
+describe('the pre-flight', () => {
+  test('a batch on which a sale falls between every two calls is settled at its first look', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      const sellOn = () => {
+        if (!till.isClosed(batch)) till.sell()
+        till.world.clock.advance(1_000)
+        till.world.helcimClock.advance(1_000)
+      }
+      till.world.sandbox.faults.add({ match: { times: ALWAYS }, act: { kind: 'hook', after: sellOn } })
+      await till.settle()
+      expect(await till.attempts(batch)).toMatchObject([{ state: 'confirmed' }])
+      expect((await till.decisions(batch)).map(({ verdict }) => verdict)).toEqual(['settle'])
+      expect(till.posts(batch)).toHaveLength(1)
+      expect(await brokenLaws(till)).toEqual([])
+    }))
+
+  test(
+    'totals that disagree hold a batch, are told as overdue after an hour, and once healed it is settled',
+    () =>
+      withTill({}, async (till) => {
+        const batch = till.sell()
+        const { state } = till.world.sandbox
+        const strike = state.apply('card_batch_total_differs:sales')
+        if (strike === null) throw new Error('nothing was struck')
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+          'hold totals_differ',
+          // Once it is judged, the mismatch holds it as well, before any row is read.
+          'hold mismatch_open',
+        ])
+        expect(till.posts(batch)).toEqual([])
+        expect(await till.open(batch)).not.toContain('settlement_overdue')
+        await till.pass(HOUR_MS)
+        await expect(till.rest()).rejects.toThrow('not at rest')
+        expect(await till.open(batch)).toContain('settlement_overdue')
+        state.heal(strike)
+        await till.pass(6 * 60_000)
+        await till.rest()
+        expect(till.posts(batch)).toHaveLength(1)
+        expect(await till.open(batch)).toEqual([])
+        expect(await brokenLaws(till)).toEqual([])
+      }),
+    120_000,
+  )
+
+  test.each([
+    ['dry-run', 'settle'],
+    ['off', null],
+  ] as const)('%s calls nothing', (mode, verdict) =>
+    withTill({ settlePolicy: { mode } }, async (till) => {
+      const batch = till.sell()
+      await till.settle()
+      expect((await till.decisions(batch)).map((one) => one.verdict)).toEqual(verdict === null ? [] : [verdict])
+      expect(await till.attempts(batch)).toEqual([])
+      expect(till.world.sandbox.calls().filter(({ method }) => method === 'POST')).toEqual([])
+    }),
+  )
+
+  test('what the policy leaves alone is left alone, with its reasons; a batch opened after the cut-off is not looked at', () =>
+    withTill({ settlePolicy: { countMin: 3, netMinorMin: 1_000_000n } }, async (till) => {
+      const batch = till.sell()
+      await till.settle()
+      expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+        'skip too_few,net_too_low',
+      ])
+      till.world.sandbox.state.merchant().closeBatch(batch, till.world.helcimClock.now())
+      const { plannedAt } = await till.cutOff()
+      await till.pass(5_000)
+      const later = till.sell()
+      await till.rest()
+      expect(plannedAt).toBeGreaterThan(0)
+      expect(await till.decisions(later)).toEqual([])
+      expect(till.posts(later)).toEqual([])
+    }))
+})
+
+describe('Helcim’s own close at 17:00 Mountain Time', () => {
+  test('is kept clear of: what it takes is settled without a call and without an alarm', () =>
+    withTill({ now: '2026-10-14T22:58:00Z' }, async (till) => {
+      const batch = till.sell()
+      await till.settle()
+      expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+        'hold close_is_near',
+        'skip closed',
+      ])
+      expect(till.isClosed(batch)).toBe(true)
+      expect(till.posts(batch)).toEqual([])
+      expect(await till.open(batch)).toEqual([])
+    }))
+
+  test('races our call: one call, certain, and told apart', () =>
+    withTill({ now: '2026-10-14T22:59:50Z', settlePolicy: { clearMs: 0 } }, async (till) => {
+      const batch = till.sell()
+      till.world.sandbox.faults.add({
+        match: { method: 'GET', path: '/card-transactions' },
+        act: { kind: 'hook', after: () => void till.world.helcimClock.advance(25_000) },
+      })
+      await till.settle()
+      expect(await till.attempts(batch)).toMatchObject([
+        { state: 'confirmed', outcome: 'refused', closed_by: 'helcim' },
+      ])
+      expect(till.posts(batch)).toHaveLength(1)
+      expect(await till.open(batch)).toEqual([])
+    }))
+})
+
+describe('permission and credentials (fault 23)', () => {
+  test(
+    'a permission taken away in mid-run: one refusal, told at once, and no further call until somebody acts',
+    () =>
+      withTill({}, async (till) => {
+        const { tokens } = till.world.sandbox
+        const batch = till.sell()
+        tokens.refuse('default', ['/card-batches/:cardBatchId/settle'])
+        await till.settle()
+        expect(await till.attempts(batch)).toMatchObject([
+          { state: 'refused', status: 403, words: 'No access permission' },
+        ])
+        expect(await till.open(batch)).toEqual(['settlement_refused'])
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect(till.posts(batch)).toHaveLength(1)
+        expect((await till.decisions(batch)).map(({ reasons }) => codesOf(reasons)).at(-1)).toBe('not_permitted')
+      }),
+    60_000,
+  )
+
+  test(
+    'a token revoked in mid-run: at most three calls after the first 401, the outcome stays open until it is read',
+    () =>
+      withTill({}, async (till) => {
+        const batch = till.sell()
+        const { sandbox } = till.world
+        sandbox.faults.add({
+          match: { method: 'GET', path: '/card-transactions' },
+          act: { kind: 'hook', after: () => sandbox.tokens.revoke('default') },
+        })
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect(sandbox.calls().filter(({ status }) => status === 401).length).toBeLessThanOrEqual(4)
+        expect(await till.attempts(batch)).toMatchObject([{ state: 'unknown', outcome: 'refused', status: 401 }])
+        await till.pass(20 * 60_000)
+        await expect(till.rest()).rejects.toThrow('not at rest')
+        expect(await till.open(batch)).toContain('settlement_unconfirmed')
+      }),
+    60_000,
+  )
+
+  test('a reading that fails is made again, and then it settles', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      till.world.sandbox.faults.add({ match: { method: 'GET', nth: 2 }, act: FAULT_ANSWERS['error-503'] })
+      await till.settle()
+      expect(await till.attempts(batch)).toMatchObject([{ state: 'confirmed' }])
+    }))
+})
+
+const codesOf = (reasons: unknown): string =>
+  (reasons as { code: string; weight: string }[]).map(({ code }) => code).join()

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
+import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { createZone } from '../../src/sandbox/zone.ts'
+import { runCli } from '../kills/cli-process.ts'
+import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+
+const START_AT = createZone('America/Edmonton').at('2026-10-14', '13:00')
+
+describe('tieout settle', () => {
+  let sandbox: Sandbox
+  let database: TestDatabase
+  let batch = ''
+  const settle = (args: readonly string[], env: Record<string, string> = {}) =>
+    runCli(args, {
+      env: {
+        HELCIM_BASE_URL: sandbox.url,
+        HELCIM_API_TOKEN: sandbox.token,
+        DATABASE_URL: database.url,
+        TIEOUT_CLOCK: `${new Date(START_AT).toISOString()}@1`,
+        TIEOUT_HISTORY_DAYS: '2',
+        SETTLE_MODE: 'on',
+        SETTLE_CRON: '30 16 * * *',
+        ...env,
+      },
+    })
+  const posts = () => sandbox.calls().filter(({ method }) => method === 'POST').length
+
+  beforeAll(async () => {
+    sandbox = await startSandbox({
+      clock: createSimulatedClock(START_AT, 1),
+      seed: 4,
+      scenario: {
+        startsOn: '2026-10-13',
+        endsAt: toInstant(START_AT - 60_000),
+        customers: 5,
+        salesPerDay: 8,
+        terminals: [{ id: 54181, currency: 'CAD' }],
+      },
+      serviceTimeMs: 0,
+    })
+    database = await createTestDatabase()
+    expect(await settle(['sync'])).toMatchObject({ code: 0 })
+    batch = String(sandbox.state.merchant().openBatch(54181n)?.id)
+  }, 120_000)
+  afterAll(async () => {
+    await sandbox.close()
+    await database.drop()
+  })
+
+  test('wrong usage is one line and exit 2, and calls nothing', async () => {
+    const mute = await settle(['settle', '--batch', batch])
+    expect(mute).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: '--yes: nobody can be asked here; say it if you mean it\n',
+    })
+    const off = await settle(['settle', '--batch', batch, '--yes'], { SETTLE_MODE: 'off' })
+    expect(off).toMatchObject({ code: 2, stderr: expect.stringMatching(/^SETTLE_MODE: /) })
+    expect(posts()).toBe(0)
+  }, 120_000)
+
+  test('the plan and a dry run call nothing; by hand one call settles; history tells of both', async () => {
+    const plan = await settle(['settle', '--plan', '--json'])
+    expect(JSON.parse(plan.stdout)).toMatchObject({
+      mode: 'on',
+      nextAt: '2026-10-14T22:30:00.000Z',
+      batches: [{ batch, terminal: '54181', expected: { verdict: 'settle', reasons: [] }, last: null }],
+    })
+    const dry = await settle(['settle', '--batch', batch], { SETTLE_MODE: 'dry-run' })
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining('would be settled') })
+    expect(posts()).toBe(0)
+    const done = await settle(['settle', '--batch', batch, '--yes', '--by', 'Ines', '--json'], {
+      SETTLE_COUNT_MIN: '99',
+    })
+    expect(done, done.stderr).toMatchObject({ code: 0 })
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      verdict: 'settle',
+      reasons: [{ code: 'too_few', weight: 'note' }],
+      attempt: { state: 'confirmed', closedBy: 'tieout', by: 'Ines' },
+    })
+    expect(posts()).toBe(1)
+    const again = await settle(['settle', '--batch', batch, '--yes'])
+    expect(again).toMatchObject({ code: 1, stdout: expect.stringContaining('it is closed') })
+    expect(posts()).toBe(1)
+    const history = JSON.parse((await settle(['settle', '--history', '--json'])).stdout)
+    expect(history.attempts).toMatchObject([{ batch, state: 'confirmed' }])
+    expect(history.decisions.map(({ verdict, mode }: Record<string, string>) => `${verdict} ${mode}`)).toEqual([
+      'skip on',
+      'settle on',
+      'settle dry-run',
+    ])
+    const doctor = await settle(['doctor'])
+    expect(doctor.stdout).toContain('on; it did the last time')
+  }, 120_000)
+})

@@ -1,0 +1,187 @@
+import { insertDue, listUnfinished } from '../../src/db/due-work.ts'
+import { createPull } from '../../src/db/pulls.ts'
+import { listUnfinishedAttempts } from '../../src/db/settlement/attempts.ts'
+import { addDays } from '../../src/domain/calendar.ts'
+import { type Instant, toInstant } from '../../src/domain/clock.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
+import { OperatingError } from '../../src/domain/operating-error.ts'
+import { SETTLE_KIND } from '../../src/jobs/settle/attempt.ts'
+import { settleDue } from '../../src/jobs/settle/jobs.ts'
+import { resourceOf } from '../../src/jobs/sync/resources.ts'
+import type { CallRecord } from '../../src/sandbox/calls.ts'
+import { createLife, type Doom, type Life } from '../kills/points/life.ts'
+import { createPointQueue, jobOf, type PointQueue, type Queued } from '../kills/points/point-queue.ts'
+import { createWorld, HISTORY_DAYS, type Shop, type World } from '../kills/points/world.ts'
+
+/** Just after midnight in Mountain Time: hours until Helcim closes anything by itself. */
+const MIDNIGHT = '2026-10-14T06:10:05Z'
+
+/** A shop with one terminal that sells only when it is told to, its mirror, and processes that settle for it. */
+export interface Till {
+  readonly world: World
+  readonly sandbox: World['sandbox']
+  /** Moves both clocks, and the network's: what was called before is over. */
+  pass(ms: number): Promise<void>
+  /** Only the network's: nothing of any call can be under way any more. */
+  quieten(): Promise<void>
+  /** A sale; it opens a batch if none is open. @returns the batch */
+  sell(amountMinor?: bigint): bigint
+  /** A cut-off planned for now, as the schedule plans one. */
+  cutOff(): Promise<{ plannedAt: Instant; job: Queued }>
+  /** Works off what a cut-off sets going, in one process. */
+  settle(): Promise<void>
+  /** Minute after minute what a daemon does, until nothing waits. @returns how many minutes */
+  rest(queue?: PointQueue): Promise<number>
+  life(queue: PointQueue, doom?: Doom): Life
+  posts(batchId: bigint): CallRecord[]
+  isClosed(batchId: bigint): boolean
+  query: World['query']
+  attempts(batchId: bigint): Promise<Record<string, unknown>[]>
+  decisions(batchId: bigint): Promise<Record<string, unknown>[]>
+  /** Codes of open mismatches of a batch. */
+  open(batchId: bigint): Promise<string[]>
+  close(): Promise<void>
+}
+
+export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop = {}): Promise<Till> {
+  const endsAt = toInstant(Date.parse(now) - 5_000)
+  const world = await createWorld({ ...shop, now, scenario: { endsAt, ...scenario } })
+  const { clock, helcimClock, sandbox, query } = world
+  let countSold = 0
+  const life = (queue: PointQueue, doom?: Doom) => createLife(world, queue, doom)
+
+  const till: Till = {
+    world,
+    sandbox,
+    async pass(ms) {
+      clock.advance(ms)
+      helcimClock.advance(ms)
+      await till.quieten()
+    },
+    async quieten() {
+      // All of them alike, so that what was before the other stays before it.
+      await query(`update recon.settlement_attempts set created_at = created_at - interval '1 hour',
+        call_deadline_at = call_deadline_at - interval '1 hour', quiet_at = quiet_at - interval '1 hour'`)
+    },
+    sell(amountMinor = 1_250n) {
+      countSold += 1
+      const [customer] = sandbox.state.customers
+      if (!customer) throw new Error('the shop has no customer')
+      const at = toInstant(Math.floor(helcimClock.now() / 1000) * 1000)
+      return sandbox.state.payments.purchase({ at, customer, amountMinor: amountMinor + BigInt(countSold) }).batchId
+    },
+    async cutOff() {
+      // A millisecond later on, so that what was sold in this second was sold before.
+      clock.advance(1_000)
+      helcimClock.advance(1_000)
+      const plannedAt = clock.now()
+      const key = { accountId: world.account.accountId, kind: SETTLE_KIND, plannedAt }
+      await withLife(world, ({ context }) => insertDue(context.db, { ...key, plannedAts: [plannedAt] }))
+      return { plannedAt, job: jobOf(settleDue, `due ${SETTLE_KIND} ${plannedAt}`, key) }
+    },
+    async settle() {
+      const { job } = await till.cutOff()
+      await till.rest(createPointQueue([job]))
+    },
+    async rest(queue = createPointQueue()) {
+      const one = life(queue)
+      try {
+        for (let minute = 0; minute <= MINUTES_MAX; minute += 1) {
+          await workOff(one, queue)
+          if (!(await isUnfinished())) return minute
+          await till.pass(60_000)
+          await sweep(one)
+        }
+      } finally {
+        await one.end()
+      }
+      throw new Error(`not at rest after ${MINUTES_MAX} minutes`)
+    },
+    life,
+    posts: (batchId) =>
+      sandbox.calls().filter(({ method, path }) => method === 'POST' && path === `/card-batches/${batchId}/settle`),
+    isClosed: (batchId) => (sandbox.state.merchant().batch(batchId)?.closedAt ?? null) !== null,
+    query,
+    attempts: (batchId) =>
+      query(`select state, outcome, status, words, closed_by, actor, called_at is not null as is_called
+      from recon.settlement_attempts where card_batch_id = ${batchId} order by attempt_id`),
+    decisions: (batchId) =>
+      query(`select verdict, mode, reasons from recon.settlement_decisions
+      where card_batch_id = ${batchId} order by decision_id`),
+    async open(batchId) {
+      const rows = await query(`select code from recon.mismatches where state <> 'resolved'
+        and split_part(subject_id, ':', 1) = '${batchId}' order by 1`)
+      return rows.map(({ code }) => String(code))
+    },
+    close: () => world.close(),
+  }
+
+  async function isUnfinished(): Promise<boolean> {
+    const [row] = await query(`select exists (select from recon.settlement_attempts where finished_at is null)
+      or exists (select from recon.due_work where kind = '${SETTLE_KIND}' and finished_at is null) as is_unfinished`)
+    return row?.is_unfinished === true
+  }
+
+  async function sweep({ context }: Life): Promise<void> {
+    const { accountId } = context.account
+    for (const { attemptId } of await listUnfinishedAttempts(context.db, accountId))
+      await context.enqueue.confirmAttempt({ accountId, attemptId, delayMs: 0 })
+    for (const due of await listUnfinished(context.db, { accountId, kind: SETTLE_KIND, now: clock.now() }))
+      await context.enqueue.due(due)
+  }
+
+  await withLife(world, (one, queue) => readEverything(world, one, queue))
+  return till
+}
+
+/** A till for one test. */
+export async function withTill<T>(shop: Shop, body: (till: Till) => Promise<T>): Promise<T> {
+  const till = await openTill(shop)
+  try {
+    return await body(till)
+  } finally {
+    await till.close()
+  }
+}
+
+const MINUTES_MAX = 12
+
+/** A job that is to come back later is not waited for: the next minute asks for it. */
+async function workOff(life: Life, queue: PointQueue): Promise<void> {
+  for (let job = queue.take(); job !== null; job = queue.take()) {
+    try {
+      await life.run(job)
+    } catch (error) {
+      if (!(error instanceof OperatingError)) throw error
+    }
+    queue.done()
+  }
+}
+
+async function withLife<T>(world: World, body: (life: Life, queue: PointQueue) => Promise<T>): Promise<T> {
+  const queue = createPointQueue()
+  const life = createLife(world, queue)
+  try {
+    return await body(life, queue)
+  } finally {
+    await life.end()
+  }
+}
+
+/** What the shop showed until now is mirrored and judged. */
+async function readEverything(world: World, { context }: Life, queue: PointQueue): Promise<void> {
+  const { accountId } = world.account
+  const now = world.clock.now()
+  const to = helcimDate(now)
+  const days = { kind: 'days', from: addDays(to, -HISTORY_DAYS), to } as const
+  for (const resource of ['card_terminal', 'card_transaction', 'card_batch']) {
+    const { pageLimit } = resourceOf(resource)
+    const window = resource === 'card_transaction' ? days : ({ kind: 'all' } as const)
+    const asked = { accountId, resource, window, cause: 'first look', callClass: 'fresh' as const, pageLimit, now }
+    await context.enqueue.pullPage((await createPull(context.db, asked)).pull)
+  }
+  for (let job = queue.take(); job !== null; job = queue.take()) {
+    await job.run(context)
+    queue.done()
+  }
+}
