@@ -25,7 +25,14 @@ export function createReader({ runtime }: Look): Reader {
   const nothing = async () => {}
   const context: JobContext = {
     ...runtime.services,
-    enqueue: { pullPage: nothing, reconcile: nothing, due: nothing, alert: nothing },
+    enqueue: {
+      pullPage: nothing,
+      reconcile: nothing,
+      due: nothing,
+      alert: nothing,
+      settleBatch: nothing,
+      confirmAttempt: nothing,
+    },
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,
     isLastAttempt: true,
