@@ -83,7 +83,7 @@ describe('each answer to a settlement ends it in the right state, is told rightl
         if (!expected.isClosed) await closeByHand(till, batch)
       }
     })
-  }, 120_000)
+  })
 })
 
 describe('a batch that closed just before our call (fault 22)', () => {

@@ -23,34 +23,30 @@ describe('the pre-flight', () => {
       expect(await brokenLaws(till)).toEqual([])
     }))
 
-  test(
-    'totals that disagree hold a batch, are told as overdue after an hour, and once healed it is settled',
-    () =>
-      withTill({}, async (till) => {
-        const batch = till.sell()
-        const { state } = till.world.sandbox
-        const strike = state.apply('card_batch_total_differs:sales')
-        if (strike === null) throw new Error('nothing was struck')
-        await expect(till.settle()).rejects.toThrow('not at rest')
-        expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
-          'hold totals_differ',
-          // Once it is judged, the mismatch holds it as well, before any row is read.
-          'hold mismatch_open',
-        ])
-        expect(till.posts(batch)).toEqual([])
-        expect(await till.open(batch)).not.toContain('settlement_overdue')
-        await till.pass(HOUR_MS)
-        await expect(till.rest()).rejects.toThrow('not at rest')
-        expect(await till.open(batch)).toContain('settlement_overdue')
-        state.heal(strike)
-        await till.pass(6 * 60_000)
-        await till.rest()
-        expect(till.posts(batch)).toHaveLength(1)
-        expect(await till.open(batch)).toEqual([])
-        expect(await brokenLaws(till)).toEqual([])
-      }),
-    120_000,
-  )
+  test('totals that disagree hold a batch, are told as overdue after an hour, and once healed it is settled', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      const { state } = till.world.sandbox
+      const strike = state.apply('card_batch_total_differs:sales')
+      if (strike === null) throw new Error('nothing was struck')
+      await expect(till.settle()).rejects.toThrow('not at rest')
+      expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+        'hold totals_differ',
+        // Once it is judged, the mismatch holds it as well, before any row is read.
+        'hold mismatch_open',
+      ])
+      expect(till.posts(batch)).toEqual([])
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await till.pass(HOUR_MS)
+      await expect(till.rest()).rejects.toThrow('not at rest')
+      expect(await till.open(batch)).toContain('settlement_overdue')
+      state.heal(strike)
+      await till.pass(6 * 60_000)
+      await till.rest()
+      expect(till.posts(batch)).toHaveLength(1)
+      expect(await till.open(batch)).toEqual([])
+      expect(await brokenLaws(till)).toEqual([])
+    }))
 
   test.each([
     ['dry-run', 'settle'],
