@@ -167,7 +167,7 @@ async function tryCall(
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
-  HELCIM_UNAUTHORIZED: 'Set HELCIM_API_TOKEN to a valid token (All Tools → Integrations → API Access).',
+  HELCIM_UNAUTHORIZED: 'Set a valid API token (All Tools → Integrations → API Access).',
   HELCIM_NOT_PERMITTED: 'Give the token General: read, and Transaction Processing for the transaction list.',
   HELCIM_UNAVAILABLE: 'Check HELCIM_BASE_URL, the network, and Helcim’s status page.',
 }

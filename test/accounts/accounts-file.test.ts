@@ -166,3 +166,36 @@ test('a file and a token of the environment are one too many', () => {
     'HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead',
   )
 })
+
+test('how batches are settled is said per account, and its limits per terminal; what is left out is as the environment says', () => {
+  const settle = {
+    mode: 'on',
+    cron: '30 16 * * *',
+    tokenFile: 'b',
+    netMax: '20000',
+    daysOff: 'sun',
+    byTerminal: { '54182': { countMin: 5, helcimClose: 'off' } },
+  }
+  const env = { ...write({ accounts: [{ name: 'x', tokenFile: 'a', settle }] }), SETTLE_COUNT_MIN: '2' }
+  const [account] = readAccounts(readConfig(env))
+  expect(account?.settle.token?.reveal()).toBe('token-b')
+  const policy = account?.settle.policy
+  expect(policy).toMatchObject({
+    mode: 'on',
+    cron: '30 16 * * *',
+    netMinorMax: 2_000_000n,
+    countMin: 2,
+    holdSeverity: 'high',
+  })
+  expect(policy?.byTerminal).toEqual(new Map([[54182n, { countMin: 5, helcimClosesAt: null }]]))
+  // A changed policy is a changed account.
+  const [other] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20001 } }] })
+  const [same] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20000, countMin: 2 } }] })
+  if (!account || !other || !same) throw new Error('an account is missing')
+  expect(accountFingerprint(same)).toBe(accountFingerprint(account))
+  expect(accountFingerprint(other)).not.toBe(accountFingerprint(account))
+  expect(problemsOf({ accounts: [{ name: 'x', tokenFile: 'a', settle: { mode: 'yes', netMax: 'a lot' } }] })).toEqual([
+    'accounts[0].settle.mode: "yes" is none of off, dry-run, on',
+    'accounts[0].settle.netMax: "a lot" is no amount; set it to one like 5000 or 12.50, in the currency of the batch',
+  ])
+})

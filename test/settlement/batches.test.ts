@@ -149,6 +149,25 @@ describe('permission and credentials (fault 23)', () => {
     60_000,
   )
 
+  test(
+    'calls that are never taken end after three, and a person is told',
+    () =>
+      withTill({}, async (till) => {
+        const batch = till.sell()
+        const lost = { kind: 'cut', when: 'before-effect' } as const
+        till.world.sandbox.faults.add({ match: { method: 'POST', times: ALWAYS }, act: lost })
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect((await till.attempts(batch)).map(({ state }) => state)).toEqual(['not_taken', 'not_taken', 'not_taken'])
+        expect(till.posts(batch)).toHaveLength(3)
+        await till.pass(HOUR_MS)
+        await expect(till.rest()).rejects.toThrow('not at rest')
+        expect(till.posts(batch)).toHaveLength(3)
+        expect(await till.open(batch)).toContain('settlement_overdue')
+        expect(await brokenLaws(till)).toEqual([])
+      }),
+    120_000,
+  )
+
   test('a reading that fails is made again, and then it settles', () =>
     withTill({}, async (till) => {
       const batch = till.sell()

@@ -238,7 +238,9 @@ export async function findObstacle(
     const said = ended.words ? `: ${ended.words}` : ''
     return { code: 'refused_before', text: `attempt ${ended.attemptId} was ${ended.state}${said}` }
   }
-  if (here.filter(({ state }) => state === 'not_taken').length < NOT_TAKEN_MAX) return null
+  // One that never called, for want of a call or of a living process, says nothing about Helcim.
+  const called = here.filter(({ calledAt, outcome }) => calledAt !== null && outcome !== 'unsent')
+  if (called.filter(({ state }) => state === 'not_taken').length < NOT_TAKEN_MAX) return null
   return { code: 'refused_before', text: `${NOT_TAKEN_MAX} attempts were not taken; the next one is a person’s` }
 }
 
