@@ -15,7 +15,8 @@ export interface Enqueue {
   /** Reads the next page of a running pull. */
   pullPage(pull: Pull): Promise<void>
   reconcile(request: { accountId: number; scope: RunScope; cause: string }): Promise<void>
-  due(due: { accountId: number; kind: string; plannedAt: Instant }): Promise<void>
+  /** @param due `after` names the pull whose end asks: an asking while the work runs is not lost in that run */
+  due(due: { accountId: number; kind: string; plannedAt: Instant; after?: bigint }): Promise<void>
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
   settleBatch(request: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */

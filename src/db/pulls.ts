@@ -200,6 +200,16 @@ export async function listPullsByCause(tx: Tx, accountId: number, cause: string)
   return rows.map(toPull)
 }
 
+/** True while any pull that this cause asked for is still read. */
+export async function isReadingFor(tx: Tx, accountId: number, cause: string): Promise<boolean> {
+  const rows = await tx
+    .select({ pullId: pulls.pullId })
+    .from(pulls)
+    .where(and(eq(pulls.accountId, accountId), eq(pulls.cause, cause), eq(pulls.state, 'running')))
+    .limit(1)
+  return rows.length > 0
+}
+
 /** Pulls of all runs of one command: their causes begin alike. */
 export async function listPullsByCausePrefix(tx: Tx, accountId: number, prefix: string): Promise<Pull[]> {
   const rows = await tx

@@ -9,6 +9,7 @@ import { due } from './due.ts'
 import { pullPage } from './pull-page.ts'
 import { createQueue, type JobQueue } from './queue/queue.ts'
 import type { StoreSettings } from './queue/store.ts'
+import { createStoreLog } from './queue/store-log.ts'
 import { reconcile } from './reconcile.ts'
 import { SETTLE_KIND } from './settle/attempt.ts'
 import { confirmAttempt, settleBatch, settleDue } from './settle/jobs.ts'
@@ -36,6 +37,7 @@ export async function openJobs(options: {
   const { servicesOf, clock, store, log } = options
   const shared = {
     store,
+    storeLog: createStoreLog(log),
     clock,
     log,
     contextFor({ log, signal, isLastAttempt }: JobRun, payload: unknown): JobContext | null {
@@ -81,8 +83,8 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
         { accountId, scope },
         { callClass: 'fresh', jobId: `reconcile-${accountId}-${cause}`, isForgotten: true },
       ),
-    due({ accountId, kind, plannedAt }) {
-      const jobId = `due-${accountId}-${kind}-${plannedAt}`
+    due({ accountId, kind, plannedAt, after }) {
+      const jobId = `due-${accountId}-${kind}-${plannedAt}${after === undefined ? '' : `-after-${after}`}`
       if (kind === SETTLE_KIND) {
         return settleQueue.enqueue(settleDue, { accountId, plannedAt }, { ...SETTLING, jobId })
       }

@@ -6,6 +6,7 @@ import { type AnyJob, defineJob, type JobRun } from '../../src/jobs/define-job.t
 import { migrateQueue } from '../../src/jobs/queue/postgres-store.ts'
 import { createQueue, type JobQueue, type QueueSettings } from '../../src/jobs/queue/queue.ts'
 import type { StoreSettings } from '../../src/jobs/queue/store.ts'
+import { createStoreLog } from '../../src/jobs/queue/store-log.ts'
 import { createTestDatabase } from '../support/database.ts'
 
 /** Both stores, or Postgres alone where there is no redis-server. */
@@ -46,18 +47,20 @@ export function createTestLog() {
   return { log, lines, named: (msg: string) => lines.filter((line) => line.msg === msg) }
 }
 
-type Overrides = Partial<Omit<QueueSettings<TestContext>, 'store' | 'jobs'>>
+type Overrides = Partial<Omit<QueueSettings<TestContext>, 'store' | 'storeLog' | 'jobs'>>
 
 export async function openTestQueue(
   store: StoreSettings,
   jobs: AnyJob<TestContext>[],
   overrides: Overrides = {},
 ): Promise<JobQueue<TestContext>> {
+  const { log = createTestLog().log } = overrides
   return createQueue({
     store,
+    storeLog: createStoreLog(log),
     name: `test-${randomBytes(6).toString('hex')}`,
     clock: createSystemClock(),
-    log: createTestLog().log,
+    log,
     jobs,
     contextFor: (run) => ({ run }),
     concurrency: 5,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { createSystemClock } from '../../src/domain/clock.ts'
 import { defineJob } from '../../src/jobs/define-job.ts'
 import { createQueue } from '../../src/jobs/queue/queue.ts'
+import { createStoreLog } from '../../src/jobs/queue/store-log.ts'
 import { openEffects } from './effects.ts'
 
 /**
@@ -28,11 +29,13 @@ const key = defineJob()({
     await effects.write(payload.key)
   },
 })
+const log = pino({ level: 'silent' })
 const queue = await createQueue({
   store,
+  storeLog: createStoreLog(log),
   name,
   clock: createSystemClock(),
-  log: pino({ level: 'silent' }),
+  log,
   jobs: [key],
   contextFor: () => undefined,
   concurrency: 5,

@@ -6,6 +6,7 @@ import { OperatingError } from '../../src/domain/operating-error.ts'
 import { defineJob } from '../../src/jobs/define-job.ts'
 import { createQueue } from '../../src/jobs/queue/queue.ts'
 import { REDIS_PREFIX } from '../../src/jobs/queue/settings.ts'
+import { createStoreLog } from '../../src/jobs/queue/store-log.ts'
 import { startRedisServer } from '../queue/redis-server.ts'
 import { createScheduleDatabase, createTestLog, type ScheduleDatabase } from './support.ts'
 
@@ -59,6 +60,7 @@ test.skipIf(inject('redisUrl') === null)(
       })
       const queue = await createQueue<undefined>({
         store: { kind: 'redis', url: redis.url },
+        storeLog: createStoreLog(log),
         name,
         clock,
         log,

@@ -4,6 +4,7 @@ import { claimDue, finishDue } from '../../src/db/due-work.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { defineJob } from '../../src/jobs/define-job.ts'
 import { createQueue } from '../../src/jobs/queue/queue.ts'
+import { createStoreLog } from '../../src/jobs/queue/store-log.ts'
 import { createSchedule } from '../../src/jobs/schedule/schedule.ts'
 import { startRedisServer } from '../queue/redis-server.ts'
 import { createHandClock, createScheduleDatabase, createTestLog, type ScheduleDatabase } from './support.ts'
@@ -41,6 +42,7 @@ test.skipIf(inject('redisUrl') === null)(
     })
     const queue = await createQueue<undefined>({
       store: { kind: 'redis', url: redis.url },
+      storeLog: createStoreLog(log),
       name: 'flushed',
       clock: { ...clock, realMs: (durationMs) => durationMs },
       log,

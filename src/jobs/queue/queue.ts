@@ -5,17 +5,17 @@ import { OperatingError } from '../../domain/operating-error.ts'
 import type { AnyJob, JobDefinition, JobRun } from '../define-job.ts'
 import { CANARY_NAME, createCanary } from './canary.ts'
 import { closeWithin } from './close.ts'
-import { createErrorLog } from './error-log.ts'
 import { createLanes } from './lanes.ts'
 import { createProcessor, type Processor } from './process-job.ts'
 import { ATTEMPTS_MAX, backoffMs, ENQUEUE_DEADLINE_MS, PRIORITIES } from './settings.ts'
-import { createStateLog } from './state-log.ts'
 import { openStore, type StoredWorker, type StoreSettings } from './store.ts'
+import type { StoreLog } from './store-log.ts'
 import { createTally, type JobTally } from './tally.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
 export interface QueueSettings<Context> {
   readonly store: StoreSettings
+  readonly storeLog: StoreLog
   /** Jobs of another name never wait behind this queue's: `settle` has a queue and a worker of its own. */
   readonly name: string
   readonly clock: Clock
@@ -89,13 +89,12 @@ const DEAD_AFTER_MS = 60_000
  * @throws UsageError when the store cannot hold a queue, see `openStore`
  */
 export async function createQueue<Context>(settings: QueueSettings<Context>): Promise<JobQueue<Context>> {
-  const { name, clock, log, concurrency } = settings
+  const { name, clock, log, concurrency, storeLog } = settings
   const jobs = new Map(settings.jobs.map((job) => [job.name, job]))
   if (jobs.size !== settings.jobs.length || jobs.has(CANARY_NAME)) throw new Error('a job name is used twice')
 
-  const errors = createErrorLog(log)
   const store = await openStore(settings.store, concurrency)
-  const queue = store.openQueue(name, errors.report)
+  const queue = store.openQueue(name, storeLog.errors.report)
   const canary = createCanary()
   const tally = createTally(jobs)
   let worker: StoredWorker | undefined
@@ -138,7 +137,7 @@ export async function createQueue<Context>(settings: QueueSettings<Context>): Pr
         concurrency,
         process: (job, token) => tally.count(job.name, processor.process(job, token)),
         backoffRealMs: (attemptsMade) => Math.ceil(clock.realMs(backoffMs(attemptsMade))),
-        onError: errors.report,
+        onError: storeLog.errors.report,
         onFailed: (job, error) => {
           // Whatever fails in `run` was logged there; a job that stalled too often never gets that far.
           if (job?.stalledCounter && /stalled/.test(error.message)) {
@@ -149,7 +148,7 @@ export async function createQueue<Context>(settings: QueueSettings<Context>): Pr
       })
       watchdog = startWatchdog({
         probe: store.probe,
-        onState: createStateLog(log).tell,
+        onState: storeLog.states.watch(),
         sendCanary: () => canary.send(queue),
         isBusy: () => processor.countRunning() >= concurrency,
         onDead: (reason) => {
@@ -181,7 +180,7 @@ export async function createQueue<Context>(settings: QueueSettings<Context>): Pr
       isClosing = true
       watchdog?.stop()
       await closeWithin({ deadlineMs, queue, worker, processor, store })
-      errors.flush()
+      storeLog.errors.flush()
     },
   }
 }

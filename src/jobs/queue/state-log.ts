@@ -4,13 +4,18 @@ import { SOUND_STORE, type StoreState } from './store.ts'
 const REPEAT_MS = 10 * 60_000
 
 /** Tells what is wrong with a store that answers: once when it begins, then every ten minutes, and when it is over. */
-export function createStateLog(log: Logger): { tell(state: StoreState): void } {
+export interface StateLog {
+  /** @returns what one watcher of the store tells it: several of them see the same trouble, each in its own moment */
+  watch(): (state: StoreState) => void
+}
+
+export function createStateLog(log: Logger): StateLog {
   const told = { refusal: 0, danger: 0 }
+  const seen = new Map<symbol, StoreState>()
   let last = SOUND_STORE
 
-  function tellOne(aspect: keyof StoreState, state: StoreState): void {
+  function tellOne(aspect: keyof StoreState, reason: string | null): void {
     const [begun, ended] = EVENTS[aspect]
-    const reason = state[aspect]
     if (reason === null) {
       if (last[aspect] !== null) log.info(ended)
       return
@@ -21,11 +26,20 @@ export function createStateLog(log: Logger): { tell(state: StoreState): void } {
     log.error({ reason }, begun)
   }
 
+  /** It is over when no watcher sees it any more. */
+  const anyOf = (aspect: keyof StoreState) =>
+    [...seen.values()].map((state) => state[aspect]).find((reason) => reason !== null) ?? null
+
   return {
-    tell(state) {
-      tellOne('refusal', state)
-      tellOne('danger', state)
-      last = state
+    watch() {
+      const watcher = Symbol('watcher')
+      return (state) => {
+        seen.set(watcher, state)
+        const together = { refusal: anyOf('refusal'), danger: anyOf('danger') }
+        tellOne('refusal', together.refusal)
+        tellOne('danger', together.danger)
+        last = together
+      }
     },
   }
 }

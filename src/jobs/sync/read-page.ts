@@ -6,6 +6,7 @@ import {
   advancePull,
   createPull,
   finishPull,
+  isReadingFor,
   largestPageSeen,
   listPullsByCause,
   loadPull,
@@ -306,5 +307,6 @@ export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'ac
 async function askNext(context: JobContext, { accountId, pullId, resource, cause }: Pull): Promise<void> {
   if (isCardData(resource)) await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
   const key = dueOfCause(accountId, cause)
-  if (key) await context.enqueue.due(key)
+  // Each looks after its own end was written, so that the last one sees that it was the last.
+  if (key && !(await isReadingFor(context.db, accountId, cause))) await context.enqueue.due({ ...key, after: pullId })
 }

@@ -159,8 +159,10 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     pullPage: ({ accountId, pullId, walk, nextPage: page, callClass }) =>
       hand(jobOf(pullPage, `page ${pullId} ${walk} ${page}`, { accountId, pullId, walk, page, callClass })),
     reconcile: ({ accountId, scope, cause }) => hand(jobOf(reconcile, `reconcile ${cause}`, { accountId, scope })),
-    due: (key) =>
-      hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, `due ${key.kind} ${key.plannedAt}`, key)),
+    due({ after, ...key }) {
+      const name = `due ${key.kind} ${key.plannedAt}${after === undefined ? '' : ` after ${after}`}`
+      return hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, name, key))
+    },
     settleBatch: (request) => hand(jobOf(settleBatch, `settle ${request.cardBatchId}`, request)),
     confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
     alert: (request) => hand(jobOf(alert, 'alert', request)),
