@@ -12,9 +12,11 @@ export interface PullProgress {
   readonly calls: number
 }
 
-const LOOK_EVERY_MS = 100
+const LOOK_EVERY_MS = 50
 /** Between the end of one job and the start of the next the queue looks empty for a moment. */
 const QUIET_LOOKS = 4
+/** Counting a large mirror takes longer than looking at its queue. */
+const PROGRESS_EVERY_MS = 250
 
 /** One account, and the queues that work for it. */
 type Quieting = Pick<Runtime, 'queue' | 'settleQueue'> & { readonly services: Services }
@@ -27,7 +29,7 @@ const STUCK_WORDS =
   '"tieout start" tries it each minute, and its log says why (job.crashed)'
 
 /** A database or queue that is away this long while we look is not coming back by itself. */
-const AWAY_LOOKS_MAX = 600
+const AWAY_LOOKS_MAX = 1_200
 
 /**
  * Resolves when nothing is being read or judged any more: no pull runs, no mark waits, the queue is empty. A database
@@ -44,12 +46,16 @@ export async function waitUntilQuiet(
   let quiet = 0
   let stuck = 0
   let away = 0
+  let nextProgressAt = 0
   while (quiet < QUIET_LOOKS) {
     if (signal.aborted) return false
     if (stuck * LOOK_EVERY_MS >= stuckMsMax) throw new UsageError(STUCK_WORDS, { exitCode: 1 })
     try {
-      const { isQuiet, isIdle, ...progress } = await look(runtime)
-      onProgress?.(progress)
+      const { isQuiet, isIdle } = await look(runtime)
+      if (onProgress && performance.now() >= nextProgressAt) {
+        onProgress(await progressOf(runtime))
+        nextProgressAt = performance.now() + PROGRESS_EVERY_MS
+      }
       quiet = isQuiet ? quiet + 1 : 0
       stuck = isIdle && !isQuiet ? stuck + 1 : 0
       away = 0
@@ -62,20 +68,25 @@ export async function waitUntilQuiet(
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
+  onProgress?.(await progressOf(runtime))
   return true
 }
 
-async function look({
-  services,
-  queue,
-  settleQueue,
-}: Quieting): Promise<PullProgress & { isQuiet: boolean; isIdle: boolean }> {
+async function look({ services, queue, settleQueue }: Quieting): Promise<{ isQuiet: boolean; isIdle: boolean }> {
   const { db, account } = services
   const running = await listRunningPulls(db, account.accountId)
   const counts = [await queue.counts(), await settleQueue.counts()]
+  const { rows } = await db.execute<{ is_marked: boolean }>(
+    sql`select exists (select from recon.marks where account_id = ${account.accountId}) as is_marked`,
+  )
+  const isIdle = counts.every(({ waiting, active, delayed }) => waiting + active + delayed === 0)
+  return { isQuiet: running.length === 0 && isIdle && rows[0]?.is_marked === false, isIdle }
+}
+
+async function progressOf({ services: { db, account } }: Quieting): Promise<PullProgress> {
+  const running = await listRunningPulls(db, account.accountId)
   const { rows } = await db.execute<Record<string, string>>(sql`
-    select (select count(*) from recon.marks where account_id = ${account.accountId}) as marks,
-      (select count(*) from recon.covered_days
+    select (select count(*) from recon.covered_days
         where account_id = ${account.accountId} and resource = 'card_transaction') as covered,
       (select count(*) from helcim.card_transactions where account_id = ${account.accountId}) as transactions,
       (select count(*) from recon.calls where account_id = ${account.accountId}) as calls`)
@@ -88,10 +99,7 @@ async function look({
       0,
     )
   const daysCovered = Number(row.covered)
-  const isIdle = counts.every(({ waiting, active, delayed }) => waiting + active + delayed === 0)
   return {
-    isQuiet: running.length === 0 && isIdle && Number(row.marks) === 0,
-    isIdle,
     daysCovered,
     daysTotal: daysCovered + daysRunning,
     rows: Number(row.transactions),

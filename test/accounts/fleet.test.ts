@@ -4,6 +4,7 @@ import { watchAccounts } from '../../src/cli/accounts-watch.ts'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
 import { until } from '../kills/cli-process.ts'
+import { isLong } from '../support/long.ts'
 import { type Fleet, type Merchant, openFleet } from './fleet.ts'
 
 const STARTS_AT = '2026-10-20T15:00:00Z'
@@ -30,53 +31,56 @@ const small = (name: string): Merchant => ({
 })
 
 describe('several merchants in one process', () => {
-  test('eight keep their freshness beside one with a history a hundred times larger and one that gives no answer', async () => {
-    const sound = Array.from({ length: 8 }, (_, index) => `sound-${index + 1}`)
-    const fleet = await open([
-      { ...small('huge'), scenario: { startsOn: '2026-10-17', salesPerDay: 600 }, switches: { pageSizeMax: 25 } },
-      small('silent'),
-      ...sound.map(small),
-    ])
-    // Every other call hangs until its deadline, the rest are answered with HTML and 522.
-    const { faults } = fleet.sandboxOf('silent')
-    faults.addRandom({ rate: 0.5, seed: 7, acts: [{ kind: 'hang' }] })
-    faults.add({ match: { path: /connection-test/, times: OFTEN }, act: { kind: 'hang' } })
-    faults.addRandom({ rate: 1, seed: 8, acts: [FAULT_ANSWERS['html-522']] })
-    await fleet.start()
-    const countPolls = 8
-    const startedAt = performance.now()
-    await sleep((POLL_MS / RATE) * countPolls)
-    const delays = await fleet.database.rows(`
+  test.skipIf(!isLong)(
+    'eight keep their freshness beside one with a history a hundred times larger and one that gives no answer',
+    async () => {
+      const sound = Array.from({ length: 8 }, (_, index) => `sound-${index + 1}`)
+      const fleet = await open([
+        { ...small('huge'), scenario: { startsOn: '2026-10-17', salesPerDay: 600 }, switches: { pageSizeMax: 25 } },
+        small('silent'),
+        ...sound.map(small),
+      ])
+      // Every other call hangs until its deadline, the rest are answered with HTML and 522.
+      const { faults } = fleet.sandboxOf('silent')
+      faults.addRandom({ rate: 0.5, seed: 7, acts: [{ kind: 'hang' }] })
+      faults.add({ match: { path: /connection-test/, times: OFTEN }, act: { kind: 'hang' } })
+      faults.addRandom({ rate: 1, seed: 8, acts: [FAULT_ANSWERS['html-522']] })
+      await fleet.start()
+      const countPolls = 8
+      const startedAt = performance.now()
+      await sleep((POLL_MS / RATE) * countPolls)
+      const delays = await fleet.database.rows(`
       select a.name, w.planned_at, extract(epoch from w.finished_at - w.planned_at) * 1000 / ${RATE} as real_ms, w.outcome
       from recon.due_work w join recon.accounts a using (account_id)
       where w.kind = 'poll' and a.name like 'sound-%' order by 1, 2`)
-    const ended = delays.filter(({ outcome }) => outcome === 'done')
-    const lateMs = ended.map(({ real_ms }) => Number(real_ms)).sort((x, y) => x - y)
-    const [calls] = await fleet.database.rows(`
+      const ended = delays.filter(({ outcome }) => outcome === 'done')
+      const lateMs = ended.map(({ real_ms }) => Number(real_ms)).sort((x, y) => x - y)
+      const [calls] = await fleet.database.rows(`
       select count(*) filter (where a.name = 'huge') as huge, count(*) filter (where a.name = 'silent') as silent
       from recon.calls c join recon.accounts a using (account_id)`)
-    console.info(
-      `${ended.length} polls of 8 accounts in ${Math.round(performance.now() - startedAt)} ms, due to done p50 ` +
-        `${Math.round(lateMs[Math.floor(lateMs.length / 2)] ?? 0)} ms, longest ${Math.round(lateMs.at(-1) ?? 0)} ms; ` +
-        `calls of the huge one ${calls?.huge}, of the silent one ${calls?.silent}`,
-    )
-    for (const name of sound) {
-      const polls = delays.filter((row) => row.name === name)
-      expect(polls.length, name).toBeGreaterThanOrEqual(countPolls - 2)
-      // Whichever is under way right now is not over; no other is missing or was given up for a later one.
-      expect(
-        polls.slice(0, -1).every(({ outcome }) => outcome === 'done'),
-        name,
-      ).toBe(true)
-      expect(fleet.sandboxOf(name).peaks().count429).toBe(0)
-    }
-    // Controls: the others really were a burden.
-    expect(Number(calls?.huge)).toBeGreaterThan(50)
-    expect(Number(calls?.silent)).toBeGreaterThan(0)
-    const [row] = await fleet.database.rows(`select count(*) as n from recon.pulls p join recon.accounts a
+      console.info(
+        `${ended.length} polls of 8 accounts in ${Math.round(performance.now() - startedAt)} ms, due to done p50 ` +
+          `${Math.round(lateMs[Math.floor(lateMs.length / 2)] ?? 0)} ms, longest ${Math.round(lateMs.at(-1) ?? 0)} ms; ` +
+          `calls of the huge one ${calls?.huge}, of the silent one ${calls?.silent}`,
+      )
+      for (const name of sound) {
+        const polls = delays.filter((row) => row.name === name)
+        expect(polls.length, name).toBeGreaterThanOrEqual(countPolls - 2)
+        // Whichever is under way right now is not over; no other is missing or was given up for a later one.
+        expect(
+          polls.slice(0, -1).every(({ outcome }) => outcome === 'done'),
+          name,
+        ).toBe(true)
+        expect(fleet.sandboxOf(name).peaks().count429).toBe(0)
+      }
+      // Controls: the others really were a burden.
+      expect(Number(calls?.huge)).toBeGreaterThan(50)
+      expect(Number(calls?.silent)).toBeGreaterThan(0)
+      const [row] = await fleet.database.rows(`select count(*) as n from recon.pulls p join recon.accounts a
       using (account_id) where a.name = 'silent' and p.state = 'complete'`)
-    expect(Number(row?.n)).toBe(0)
-  })
+      expect(Number(row?.n)).toBe(0)
+    },
+  )
 
   test('a token that is not accepted stops its account alone, and a new one in its file sets it going again', async () => {
     const fleet = await open([small('a'), small('b')], '* * * * *')

@@ -3,6 +3,7 @@ import { HELCIM_LIMITS, shareOf } from '../../src/domain/call-budget.ts'
 import type { CallPermits } from '../../src/domain/permits.ts'
 import { createRandom } from '../../src/sandbox/random.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
+import { isLong } from '../support/long.ts'
 import { callUntil } from './caller.ts'
 import {
   createDatabase,
@@ -141,7 +142,7 @@ it('fault 12: a stranger who takes 90 % of the minute at one blow costs one 429 
   expect(first).toBe(HELD)
   expect(countOnComing).toBeLessThanOrEqual(1)
   expect(countOnLeaving).toBeLessThanOrEqual(1)
-  expect(usedPerMinute).toBeGreaterThanOrEqual(0.9 * left)
+  if (isLong) expect(usedPerMinute).toBeGreaterThanOrEqual(0.9 * left)
 })
 
 /** `seed` is of the random source: when he comes, and how long Helcim works on our calls meanwhile. */
@@ -151,11 +152,15 @@ interface Trial {
   readonly held: number
 }
 
-const SEEDS = process.env.TEST_SEED ? [Number(process.env.TEST_SEED)] : [1, 2]
+const SEEDS = process.env.TEST_SEED ? [Number(process.env.TEST_SEED)] : isLong ? [1, 2] : [1]
 const TRIALS: readonly Trial[] = [
   ...SEEDS.map((seed) => ({ seed, held: 50 })),
-  { seed: 5, held: 30 },
-  { seed: 6, held: 60 },
+  ...(isLong
+    ? [
+        { seed: 5, held: 30 },
+        { seed: 6, held: 60 },
+      ]
+    : []),
 ]
 
 it(`fault 12: a stranger who comes at a full window and takes each freed call until he has 30, 50 or 60 % costs one 429 at most, and what he leaves is used (seeds ${SEEDS})`, async () => {
@@ -170,7 +175,7 @@ it(`fault 12: a stranger who comes at a full window and takes each freed call un
     expect(heldMost).toBe(held)
     expect(countOnComing).toBeLessThanOrEqual(1)
     expect(countInAll).toBe(countOnComing)
-    expect(usedPerMinute).toBeGreaterThanOrEqual(0.9 * left)
+    if (isLong) expect(usedPerMinute).toBeGreaterThanOrEqual(0.9 * left)
   }
   expect(Math.max(...outcomes.map(({ countOnComing }) => countOnComing))).toBe(1)
 })
@@ -272,7 +277,7 @@ it.each([
   expect(calls.length).toBeGreaterThanOrEqual(0.5 * SHARE.minute)
 })
 
-it('settle waits less than a backfill that uses up its share', async () => {
+it.skipIf(!isLong)('settle waits less than a backfill that uses up its share', async () => {
   const clock = startClock(RATE / 2)
   const accountId = await database.addAccount()
   const open = () => openBudget(database, { accountId, clock, patienceMs: 10_000 })

@@ -8,12 +8,13 @@ import { createReadableLog, distinctBodies, toldIn } from '../alerts/support.ts'
 import { until } from '../kills/cli-process.ts'
 import { EVENTS_TOLD, untoldQuery } from '../kills/points/listeners.ts'
 import type { ManualClock } from '../sandbox/support.ts'
+import { isLong } from '../support/long.ts'
 import { createJumpingClock } from './jumping-clock.ts'
 import { openReceiver } from './receiver.ts'
 import { AGREED, compare, type Look, nameTruth, withRuntime } from './support.ts'
 import { carryOut, planWeek } from './week-plan.ts'
 
-const SEEDS = (process.env.SEEDS ?? '1,2').split(',').map(Number)
+const SEEDS = (process.env.SEEDS ?? (isLong ? '1,2,3,4' : '1')).split(',').map(Number)
 const FIRST_DAY = '2026-10-05'
 const DAYS = 7
 const HISTORY_DAYS = 4

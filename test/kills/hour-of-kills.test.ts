@@ -4,6 +4,7 @@ import { createRandom } from '../../src/sandbox/random.ts'
 import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
 import { type CliProcess, startCli, until } from './cli-process.ts'
 import { countUnfinished, outcomeOf } from './database.ts'
 import { sharedClock } from './shared-clock.ts'
@@ -30,7 +31,7 @@ afterAll(async () => {
 })
 
 /** Minutes long: `npm run soak -- test/kills/hour-of-kills.test.ts`. */
-describe.skipIf(process.env.TIEOUT_LONG !== '1')('fault 2', () => {
+describe.skipIf(!isLong)('fault 2', () => {
   test(`kill -9 at random in a loop for a simulated hour: rows lost or doubled 0, extra calls at most 2 % (seed ${SEED})`, async () => {
     const random = createRandom(SEED, 'kills')
     const clock = createSimulatedClock(STARTS_AT, RATE)

@@ -10,6 +10,7 @@ import { openReceiver } from '../days/receiver.ts'
 import { AGREED, compare, nameTruth } from '../days/support.ts'
 import { NO_LIMITS } from '../sandbox/support.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
 import { outcomeOf } from './database.ts'
 import { EVENTS_TOLD, untoldQuery } from './points/listeners.ts'
@@ -47,7 +48,7 @@ afterAll(async () => {
   for (const database of databases) await database.drop()
 })
 
-describe.skipIf(redisUrl === null)(`${REPLICAS} daemons on one PostgreSQL and one Redis`, () => {
+describe.skipIf(redisUrl === null || !isLong)(`${REPLICAS} daemons on one PostgreSQL and one Redis`, () => {
   test(`started and killed at random for a day they miss no due work and do none twice (seed ${SEED})`, async () => {
     const random = createRandom(SEED, 'replicas')
     const clock = createSimulatedClock(STARTS_AT, RATE)

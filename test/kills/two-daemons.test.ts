@@ -19,8 +19,8 @@ test('two daemons that start at once on an empty database share the work, and en
   const database = await createTestDatabase()
   const { sandbox, env } = await openShop({
     seed: 21,
-    historyDays: 55,
-    salesPerDay: 25,
+    historyDays: 30,
+    salesPerDay: 20,
     pageSizeMax: 50,
     serviceTimeMs: { min: 300, max: 600 },
   })

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { OperatingError } from '../../src/domain/operating-error.ts'
 import type { JobQueue } from '../../src/jobs/queue/queue.ts'
 import { administer } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
 import { createEffects } from './effects.ts'
 import { startProxy } from './proxy.ts'
 import { startRedisServer } from './redis-server.ts'
@@ -20,7 +21,6 @@ import {
   until,
 } from './support.ts'
 
-const isLong = process.env.TIEOUT_LONG === '1'
 const asKey = (value: unknown): { key: string } => {
   if (typeof value !== 'object' || value === null || !('key' in value)) throw new Error('no key')
   return { key: String(value.key) }

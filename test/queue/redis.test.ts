@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openRedisStore } from '../../src/jobs/queue/redis-store.ts'
+import { isLong } from '../support/long.ts'
 import { createEffects } from './effects.ts'
 import { type RedisServer, startRedisServer } from './redis-server.ts'
 import { createGate, defineTestJob, openTestQueue, until } from './support.ts'
 
-const freezeMs = process.env.TIEOUT_LONG === '1' ? 40_000 : 12_000
+const freezeMs = isLong ? 40_000 : 12_000
 const asKey = (value: unknown): { key: string } => {
   if (typeof value !== 'object' || value === null || !('key' in value)) throw new Error('no key')
   return { key: String(value.key) }

@@ -5,10 +5,10 @@ import { startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
 import { type CliProcess, startCli, until } from '../kills/cli-process.ts'
 import { createTestDatabase } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
 import { brokenLaws } from './laws.ts'
 
 const SEED = Number(process.env.SEED ?? 11)
-const isLong = process.env.TIEOUT_LONG === '1'
 const KILLS = isLong ? 20 : 2
 const RATE = 20
 const START_AT = createZone('America/Edmonton').at('2026-10-14', '09:00')

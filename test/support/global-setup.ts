@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import type { TestProject } from 'vitest/node'
 import { z } from 'zod'
 
@@ -16,10 +17,11 @@ declare module 'vitest' {
 }
 
 /**
- * Starts one PostgreSQL (unless `DATABASE_URL` names one) and one Redis for the whole run, and stops both at its end,
- * leaving no process and no file behind.
+ * Compiles the command, which tests start often, and starts one PostgreSQL (unless `DATABASE_URL` names one) and one Redis
+ * for the whole run; stops both at its end, leaving no process behind.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await compile()
   const { postgresUrl, redisUrl, stop } = await startServers()
   if (redisUrl === null) {
     const line =
@@ -33,6 +35,17 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide('postgresUrl', postgresUrl)
   project.provide('redisUrl', redisUrl)
   return stop
+}
+
+async function compile(): Promise<void> {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const tsc = createRequire(import.meta.url)
+    .resolve('typescript/package.json')
+    .replace('package.json', 'bin/tsc')
+  const options = ['-p', 'tsconfig.build.json', '--outDir', 'dist-test']
+  await promisify(execFile)(process.execPath, [tsc, ...options], { cwd: root }).catch((error: { stdout?: string }) => {
+    throw new Error(`the command does not compile:\n${error.stdout}`, { cause: error })
+  })
 }
 
 const serversSchema = z.object({ postgresUrl: z.string(), redisUrl: z.string().nullable() })

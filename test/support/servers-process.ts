@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import pg from 'pg'
 import { joinEmbeddedPostgres } from '../../src/db/embedded/embedded-postgres.ts'
 
 /**
@@ -42,11 +43,25 @@ async function startPostgres(): Promise<Server> {
   const dataDir = await createScratchDir('tieout-test-postgres-')
   const removeDataDir = () => rm(dataDir, { recursive: true, force: true })
   try {
+    const first = await joinEmbeddedPostgres({ dataDir })
+    await loosen(first.url).finally(first.leave)
     const { url, leave } = await joinEmbeddedPostgres({ dataDir })
     return { url, stop: () => leave().then(removeDataDir) }
   } catch (error) {
     await removeDataDir()
     throw error
+  }
+}
+
+/** Room for many tests at once; and what a machine's crash would take is of no use to anybody. */
+async function loosen(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const settings = { max_connections: 400, fsync: 'off', full_page_writes: 'off' }
+    for (const [name, value] of Object.entries(settings)) await client.query(`alter system set ${name} = ${value}`)
+  } finally {
+    await client.end()
   }
 }
 

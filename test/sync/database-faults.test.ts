@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { loadPull, type Pull } from '../../src/db/pulls.ts'
 import type { Look } from '../days/support.ts'
 import { until } from '../kills/cli-process.ts'
+import { isLong } from '../support/long.ts'
 import { ask, countOf, mirrored, rest, served, withShop } from './support.ts'
 
-const isLong = process.env.TIEOUT_LONG === '1'
 /** Beyond these a job that asks for a connection is told that there is none (`openDatabase`). */
 const EXHAUSTED_MS = 11_000
 const LOCKED_MS = isLong ? 60_000 : 4_000

@@ -1,7 +1,7 @@
 import type { Lane } from '../define-job.ts'
 import { jitter } from './settings.ts'
 
-const DELAY_MS_MIN = 250
+const DELAY_MS_MIN = 100
 const DELAY_MS_MAX = 5_000
 
 /** Keeps count of running jobs per lane, so that one hanging or flooding lane never holds all workers of a process. */

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { AGREED, compare, nameTruth } from '../../days/support.ts'
+import { isLong } from '../../support/long.ts'
 import { readableTotals } from '../shop.ts'
 import { type Kills, killEverywhere, outcomeAfterwards, type Reference, runUndisturbed } from './enumerate.ts'
 import { laterPoll, type Scenario } from './scenarios.ts'
@@ -9,6 +10,9 @@ import { createWorld, type World } from './world.ts'
 const EXTRA_CALLS_MAX = 1
 /** The queue gives a dead worker's job to another one within 15 s (`jobs/queue/settings.ts`); then this passes at most. */
 const RECOVERY_MS_MAX = 15_000
+
+/** A sample of the points in the usual run; `npm run soak -- test/kills/points` takes them all. */
+export const oneIn = isLong ? 1 : 5
 
 const worlds: World[] = []
 
@@ -42,7 +46,7 @@ export function describeKills(scenarios: readonly Scenario[]): void {
 
         if (scenario.isWhole) expect(compare(nameTruth(world.sandbox.truth().defects), reference.found)).toEqual(AGREED)
 
-        const kills = await killEverywhere(world, reference, { alertShapes: alertShapes.kept })
+        const kills = await killEverywhere(world, reference, { oneIn, alertShapes: alertShapes.kept })
         report(title, kills)
         expect(kills.violations).toEqual([])
         // What a dead process had claimed is the one thing that waits for it, and may be heard twice.
@@ -57,13 +61,14 @@ export function describeKills(scenarios: readonly Scenario[]): void {
         expect(kills.extraCallsMax).toBeLessThanOrEqual(EXTRA_CALLS_MAX)
         expect(Math.max(...kills.recoveryMs)).toBeLessThan(RECOVERY_MS_MAX)
 
-        const late = await killEverywhere(world, reference, { isLate: true, alertShapes: alertShapes.late })
+        const late = await killEverywhere(world, reference, { oneIn, isLate: true, alertShapes: alertShapes.late })
         report(`  its last commit lands while the next one works`, late)
         expect(late.violations).toEqual([])
 
         const jobs = [laterPoll(world)]
         const { pulls: _, ...outcome } = await outcomeAfterwards(world, reference, jobs)
         const lost = await killEverywhere(world, reference, {
+          oneIn,
           fate: 'lost',
           shapes: shapesLost,
           afterwards: { jobs, outcome },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { killEverywhere } from './enumerate.ts'
-import { describeKills, open, report } from './law.ts'
+import { describeKills, oneIn, open, report } from './law.ts'
 import { ONE_PAGE, SCENARIOS } from './scenarios.ts'
 
 describeKills(SCENARIOS.filter(({ isTold }) => !isTold))
@@ -9,7 +9,7 @@ describe('the enumeration sees what is wrong (control)', () => {
   test('progress that is committed before its rows', async () => {
     const { world, reference } = await open(ONE_PAGE)
     const isTornOut = (text: string) => /^(update "recon"\."pulls"|insert into "recon"\."pull_pages")/.test(text)
-    const kills = await killEverywhere(world, reference, { isTornOut })
+    const kills = await killEverywhere(world, reference, { isTornOut, oneIn })
     report('progress before its rows', kills)
     expect(kills.violations.filter((violation) => violation.includes('totals'))).not.toEqual([])
     expect((await killEverywhere(world, reference)).violations).toEqual([])
