@@ -7,6 +7,7 @@ const shared = {
   environment: 'node',
   // Tests start servers and processes of their own: a fork each, and few of them, keeps small machines responsive.
   pool: 'forks',
+  isolate: false,
   // Guards against standing still, not bounds: the machines are shared, and now and then ten times as slow.
   testTimeout: 180_000,
   hookTimeout: 180_000,

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createRandom } from '../../src/sandbox/random.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
 import { countUnfinished, outcomeOf } from './database.ts'
 import { LIMITS, openShop, readableTotals } from './shop.ts'
 
 const SEED = Number(process.env.SEED ?? 11)
-const KILLS = 5
+const KILLS = isLong ? 10 : 3
 const SHOP = { seed: SEED, historyDays: 48, salesPerDay: 25, pageSizeMax: 50, serviceTimeMs: { min: 40, max: 200 } }
 
 describe('a daemon that is killed at random', () => {
