@@ -140,14 +140,19 @@ async function report({ runtime, receiver, folder, zone, signal }: Demo, before:
   section('Card batches')
   say(await showTerminals(db, accountId))
   section('Mismatches, the worst first')
-  const { head, lines } = mismatchLines(mismatches, clock.now())
+  const forAction = mismatches.filter(({ severity }) => severity !== 'info')
+  const { head, lines } = mismatchLines(forAction, clock.now())
   say(head)
-  for (const [index, { summary }] of mismatches.entries()) {
+  for (const [index, { summary }] of forAction.entries()) {
     say(lines[index])
     say(paint('dim', wrap(printable(summary), '            ')))
   }
   say()
   say(sumsOf(mismatches, clock.now()))
+  if (forAction.length < mismatches.length) {
+    const codes = new Set(mismatches.filter(({ severity }) => severity === 'info').map(({ code }) => code))
+    say(paint('dim', `  those of info are left out here: ${[...codes].join(', ')}`))
+  }
   section('Alerts')
   say(await showAlerts(db, accountId, receiver))
   if (signal.aborted) return
