@@ -4,7 +4,7 @@ import type { Control } from './control.ts'
 import { createRowReader, int32At, int64At, VALUE_OFFSET } from './copy-rows.ts'
 import { type ExportFormat, FORMATS } from './formats.ts'
 import { createPen, DAYS_TO_2000, MICROSECONDS_PER_DAY } from './pen.ts'
-import { AMOUNT_TAG, moneyColumns } from './queries.ts'
+import { AMOUNT_TAG, CARD_DIGITS_SHOWN, CARD_NUMBER_MASK, hasField, moneyColumns } from './queries.ts'
 import type { Column, ColumnType, Report } from './report.ts'
 import { createSums } from './sums.ts'
 
@@ -46,13 +46,20 @@ export function renderRows(
       pen.text(quote)
     }
   }
+  const shownNumber = Buffer.alloc(CARD_NUMBER_MASK.length + CARD_DIGITS_SHOWN, CARD_NUMBER_MASK)
+  const writeCardNumber: Write = (bytes, start, end) => {
+    // The mirror keeps `385200******3237`, and no other form: its characters are bytes.
+    const countShown = bytes.copy(shownNumber, CARD_NUMBER_MASK.length, Math.max(start, end - CARD_DIGITS_SHOWN), end)
+    writeText(pen, shownNumber, 0, CARD_NUMBER_MASK.length + countShown)
+  }
   const writes: Record<ColumnType, (column: Column) => Write> = {
-    text:
-      ({ name }) =>
-      (bytes, start, end) => {
+    text({ name, isCardNumber }) {
+      if (isCardNumber) return writeCardNumber
+      return (bytes, start, end) => {
         if (name === 'currency') sums.enter(bytes, start, end)
         writeText(pen, bytes, start, end)
-      },
+      }
+    },
     value: () => (bytes, start, end) =>
       (bytes[start] === AMOUNT_TAG ? writeAmount : writeText)(pen, bytes, start + 1, end),
     money: (column) => {
@@ -81,7 +88,12 @@ export function renderRows(
       between += blank
       return []
     }
-    const cell = { before: between, write: writes[column.type](column), isCurrency: column.name === 'currency' }
+    const cell = {
+      before: between,
+      write: writes[column.type](column),
+      isCurrency: column.name === 'currency',
+      hasField: hasField(report, index),
+    }
     between = ''
     return [cell]
   })
@@ -92,15 +104,18 @@ export function renderRows(
   const writeRow = (bytes: Buffer, start: number, end: number) => {
     rows += 1
     pen.reserve((end - start) * EXPANSION_MAX + lengthMax)
+    let next = start
     let at = start
+    let length = -1
     for (const cell of cells) {
       pen.text(cell.before)
-      const length = int32At(bytes, at)
-      at += VALUE_OFFSET
-      if (length >= 0) {
-        cell.write(bytes, at, at + length)
-        at += length
-      } else {
+      if (cell.hasField) {
+        length = int32At(bytes, next)
+        at = next + VALUE_OFFSET
+        next = at + Math.max(0, length)
+      }
+      if (length >= 0) cell.write(bytes, at, at + length)
+      else {
         pen.text(blank)
         if (cell.isCurrency) sums.enter(bytes, at, at)
       }

@@ -67,6 +67,8 @@ export interface Column {
   readonly isAmountSql?: string
   /** Whose clocks show an instant, and from whose date a date is taken if it is an instant's. */
   readonly clocks?: 'utc' | 'account'
+  /** A card number as the mirror keeps it, of which `******` and the last four characters are shown. */
+  readonly isCardNumber?: true
   /** Nothing fills it yet. */
   readonly isBlank?: true
 }

@@ -27,16 +27,11 @@ async function anHour(): Promise<{ paths: string[]; outcome: unknown; reason: un
   const key = { accountId, kind: 'lists', plannedAt } as const
   const countBefore = look.sandbox.calls().length
   await insertDue(context.db, { ...key, plannedAts: [plannedAt] })
-  let row: Record<string, unknown> | undefined
-  // A reading that ends before the job that asked for it cannot ask for that job again: here as in a daemon, it is asked
-  // for until it is done.
-  for (let times = 0; times < 10 && !row?.outcome; times += 1) {
-    await look.runtime.enqueue.due(key)
-    await rest(look)
-    ;[row] = await look.query(
-      `select outcome, reason from recon.due_work where kind = 'lists' order by planned_at desc limit 1`,
-    )
-  }
+  await look.runtime.enqueue.due(key)
+  await rest(look)
+  const [row] = await look.query(
+    `select outcome, reason from recon.due_work where kind = 'lists' order by planned_at desc limit 1`,
+  )
   const paths = look.sandbox
     .calls()
     .slice(countBefore)

@@ -58,8 +58,8 @@ export const transactions: Report = {
       name: 'card_last4',
       type: 'text',
       description: '`******` and the last four digits',
-      // The mirror keeps `385200******3237`, and no other form.
-      sql: `'******' || right(t.card_number_masked, 4)`,
+      isCardNumber: true,
+      sql: 't.card_number_masked',
     },
     { name: 'approval_code', type: 'text', description: 'of the card’s bank', sql: 't.approval_code' },
     blank('subscription_id', 'number', 'the recurring charge it was matched with; not filled by this version'),
