@@ -16,6 +16,8 @@ export interface Pen {
   reserve(length: number): void
   byte(byte: number): void
   text(text: string): void
+  /** Copies the bytes. */
+  bytes(bytes: Uint8Array, start: number, end: number): void
   /** Copies the bytes, or nothing and tells so where one of them is marked in `special`. */
   copyUnless(special: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean
   /** An `int8`. */
@@ -85,13 +87,17 @@ export function createPen(): Pen {
     reserve(length) {
       if (end + length <= page.length) return
       const written = page.subarray(taken, end)
-      page = Buffer.allocUnsafe(Math.max(PAGE_LENGTH, written.length + length))
+      // With room to spare: a page that just held this row would be copied again for the next one.
+      page = Buffer.allocUnsafe(Math.max(PAGE_LENGTH, 2 * (written.length + length)))
       page.set(written)
       taken = 0
       end = written.length
     },
     byte,
     text,
+    bytes(bytes, start, stop) {
+      for (let at = start; at < stop; at += 1) byte(bytes[at] as number)
+    },
     copyUnless(special, bytes, start, stop) {
       // In a variable of its own: the optimiser cannot know that nothing replaces the page in between.
       const target = page

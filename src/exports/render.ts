@@ -46,11 +46,18 @@ export function renderRows(
       pen.text(quote)
     }
   }
-  const shownNumber = Buffer.alloc(CARD_NUMBER_MASK.length + CARD_DIGITS_SHOWN, CARD_NUMBER_MASK)
+  const mask = quote + CARD_NUMBER_MASK
   const writeCardNumber: Write = (bytes, start, end) => {
-    // The mirror keeps `385200******3237`, and no other form: its characters are bytes.
-    const countShown = bytes.copy(shownNumber, CARD_NUMBER_MASK.length, Math.max(start, end - CARD_DIGITS_SHOWN), end)
-    writeText(pen, shownNumber, 0, CARD_NUMBER_MASK.length + countShown)
+    const from = Math.max(start, end - CARD_DIGITS_SHOWN)
+    if (areDigits(bytes, from, end)) {
+      pen.text(mask)
+      pen.bytes(bytes, from, end)
+      pen.text(quote)
+      return
+    }
+    // The mirror keeps `385200******3237`, and no other form; whatever else there may be is shown as a text.
+    const shown = Buffer.from(CARD_NUMBER_MASK + bytes.toString('utf8', start, end).slice(-CARD_DIGITS_SHOWN))
+    writeText(pen, shown, 0, shown.length)
   }
   const writes: Record<ColumnType, (column: Column) => Write> = {
     text({ name, isCardNumber }) {
@@ -134,6 +141,14 @@ export function renderRows(
     if (last.length > 0) yield last
   }
   return { bytes: bytes(), rows: () => rows, sums: sums.result }
+}
+
+function areDigits(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const value = bytes[at] as number
+    if (value < 48 || value > 57) return false
+  }
+  return true
 }
 
 /** What clocks of the zone show, both as microseconds since 2000. Rows that follow one another mostly share an offset. */
