@@ -35,10 +35,13 @@ const interruptible = (): AbortSignal => {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort())
   return interrupt.signal
 }
-// A reader that has seen enough (`| head`) closes the pipe; that is no error.
+// A reader that has seen enough (`| head`) closes the pipe; that is no error. What would go on until a signal gets one, so
+// that it leaves nothing running; the rest comes to its end with nobody listening.
+let isHeard = true
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
-  process.exit()
+  if (isHeard && process.listenerCount('SIGTERM') > 0) process.kill(process.pid, 'SIGTERM')
+  isHeard = false
 })
 const config = () => readConfig(process.env)
 /** Commands that judge something return their exit code. */

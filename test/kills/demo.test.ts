@@ -44,6 +44,14 @@ test('the demo ends cleanly when interrupted, goes on from its data, and adds, t
   }
 })
 
+test('a reader that has seen enough ends it and its server, as Ctrl-C does', async () => {
+  const demo = startCli(['demo'], { cwd: folder })
+  await until('it works', () => demo.stdout().includes('pulling'), 60_000)
+  demo.child.stdout?.destroy()
+  await demo.ended
+  expectNoServer()
+})
+
 /** Runs the demo until it has printed `text`, and presses Ctrl-C. */
 async function interruptedAt(text: string) {
   const demo = startCli(['demo'], { cwd: folder })
