@@ -4,7 +4,6 @@ import { createJumpingClock } from '../days/jumping-clock.ts'
 import { type Look, withRuntime } from '../days/support.ts'
 import { until } from '../kills/cli-process.ts'
 import type { ManualClock } from '../sandbox/support.ts'
-import { isLong } from '../support/long.ts'
 
 const zone = createZone('America/Edmonton')
 const TODAY = '2026-10-14'
@@ -24,11 +23,7 @@ interface Merchant {
   readonly subscriptions: number
 }
 
-/** docs/calls.md sizes; the larger one takes minutes. */
-const MERCHANTS: Merchant[] = [
-  { salesPerDay: 1_000, subscriptions: 300 },
-  ...(isLong ? [{ salesPerDay: 50_000, subscriptions: 3_000 }] : []),
-]
+const MERCHANTS: Merchant[] = [{ salesPerDay: 1_000, subscriptions: 300 }]
 
 /** Calls of a steady hour by what they read: the formula of docs/calls.md, from what the sandbox holds. */
 function callsPerHour(look: Look, { fromAt, toAt }: { fromAt: number; toAt: number }): Record<string, number> {
@@ -39,7 +34,9 @@ function callsPerHour(look: Look, { fromAt, toAt }: { fromAt: number; toAt: numb
   const rowsOf = new Map<string, number[]>()
   for (const { batchId, createdAt } of merchant.transactions()) {
     const key = String(batchId)
-    rowsOf.set(key, [...(rowsOf.get(key) ?? []), createdAt])
+    const times = rowsOf.get(key)
+    if (times) times.push(createdAt)
+    else rowsOf.set(key, [createdAt])
   }
   let ofBatches = 0
   for (const at of polls) {
