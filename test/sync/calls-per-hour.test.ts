@@ -4,6 +4,7 @@ import { createJumpingClock } from '../days/jumping-clock.ts'
 import { type Look, withRuntime } from '../days/support.ts'
 import { until } from '../kills/cli-process.ts'
 import type { ManualClock } from '../sandbox/support.ts'
+import { isLong } from '../support/long.ts'
 
 const zone = createZone('America/Edmonton')
 const TODAY = '2026-10-14'
@@ -60,7 +61,7 @@ function callsPerHour(look: Look, { fromAt, toAt }: { fromAt: number; toAt: numb
   }
 }
 
-describe('calls of a steady hour', () => {
+describe.skipIf(!isLong)('calls of a steady hour', () => {
   test.each(MERCHANTS)(
     '$salesPerDay sales a day, $subscriptions subscriptions',
     async (merchant) => {
