@@ -52,11 +52,11 @@ export async function waitUntilQuiet(
     if (stuck * LOOK_EVERY_MS >= stuckMsMax) throw new UsageError(STUCK_WORDS, { exitCode: 1 })
     try {
       const { isQuiet, isIdle } = await look(runtime)
-      if (onProgress && performance.now() >= nextProgressAt) {
+      quiet = isQuiet ? quiet + 1 : 0
+      if (onProgress && (quiet === QUIET_LOOKS || performance.now() >= nextProgressAt)) {
         onProgress(await progressOf(runtime))
         nextProgressAt = performance.now() + PROGRESS_EVERY_MS
       }
-      quiet = isQuiet ? quiet + 1 : 0
       stuck = isIdle && !isQuiet ? stuck + 1 : 0
       away = 0
     } catch (error) {
@@ -68,7 +68,6 @@ export async function waitUntilQuiet(
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
-  onProgress?.(await progressOf(runtime))
   return true
 }
 

@@ -21,7 +21,6 @@ export interface Format {
 export const EXPORT_FORMATS = ['csv', 'jsonl'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
 
-const NONE = marked()
 const LIVE_FIRST = marked(LIVE_FIRST_BYTES)
 const CSV_SPECIAL = marked(Buffer.from('",\r\n'))
 const JSON_SPECIAL = marked(Buffer.from([...Array(32).keys(), ...Buffer.from('"\\')]))
@@ -47,7 +46,7 @@ export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Forma
       // Without quotes an empty text would be a blank.
       pen.text(text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
     },
-    writeAmount: (pen, bytes, start, end) => void pen.copyUnless(NONE, bytes, start, end),
+    writeAmount: (pen, bytes, start, end) => pen.bytes(bytes, start, end),
   }),
   jsonl: () => ({
     head: '',
@@ -60,7 +59,7 @@ export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Forma
   }),
 }
 
-function marked(bytes: Iterable<number> = []): Uint8Array {
+function marked(bytes: Iterable<number>): Uint8Array {
   const table = new Uint8Array(256)
   for (const byte of bytes) table[byte] = 1
   return table

@@ -5,11 +5,11 @@ import { TOLD_KINDS } from '../../src/db/alerts.ts'
 import { listDailyBalance } from '../../src/db/mismatches/history.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { createReadableLog, distinctBodies, toldIn } from '../alerts/support.ts'
-import { until } from '../kills/cli-process.ts'
 import { EVENTS_TOLD, untoldQuery } from '../kills/points/listeners.ts'
 import type { ManualClock } from '../sandbox/support.ts'
 import { isLong } from '../support/long.ts'
 import { createJumpingClock } from './jumping-clock.ts'
+import { lookAt } from './look-at.ts'
 import { openReceiver } from './receiver.ts'
 import { AGREED, compare, type Look, nameTruth, withRuntime } from './support.ts'
 import { carryOut, planWeek } from './week-plan.ts'
@@ -27,7 +27,6 @@ const HOUR_MS = 3_600_000
 /** The longest wait between two attempts (`alerts/settings.ts`), and so how far apart the last looks are. */
 const BACKOFF_MS_MAX = 6 * HOUR_MS
 const WAITS_MAX = 10
-const REST_MS_MAX = 20_000
 
 describe.concurrent('a week in which defects come, go and return', () => {
   it.each(SEEDS)('is told once per channel, under one identity, and every day adds up (seed %i)', async (seed) => {
@@ -108,36 +107,6 @@ describe.concurrent('a week in which defects come, go and return', () => {
     }
   })
 })
-
-/** Lets the time come, and waits until the daemon has done what was due by then. */
-async function lookAt({ query, runtime }: Look, clock: ManualClock, at: number): Promise<void> {
-  clock.set(new Date(at).toISOString())
-  let stirring: unknown
-  const isAtRest = async () => {
-    const [row] = await query(`select
-      (select max(planned_at) from recon.due_work where kind = 'poll') > to_timestamp(${at / 1_000}) - interval '5 min'
-        as is_polled,
-      (select count(*)::int from recon.due_work where finished_at is null) as due,
-      (select count(*)::int from recon.pulls where state = 'running') as pulls,
-      (select count(*)::int from recon.marks) as marks,
-      (select max(started_at) from recon.runs) >=
-        (select max(finished_at) from recon.pulls where state <> 'split' and resource like 'card%') as is_judged`)
-    const { waiting, active, delayed } = await runtime.queue.counts()
-    const jobs = waiting + active + delayed
-    stirring = JSON.stringify({ ...row, jobs })
-    return stirring === AT_REST
-  }
-  let countQuiet = 0
-  const isQuiet = async () => {
-    countQuiet = (await isAtRest()) ? countQuiet + 1 : 0
-    return countQuiet >= 2
-  }
-  await until(`rest at ${new Date(at).toISOString()}`, isQuiet, REST_MS_MAX).catch((cause: Error) => {
-    throw new Error(`${cause.message}: ${stirring}`, { cause })
-  })
-}
-
-const AT_REST = JSON.stringify({ is_polled: true, due: 0, pulls: 0, marks: 0, is_judged: true, jobs: 0 })
 
 const balanceOf = ({ runtime: { services } }: Look) =>
   services.db.transaction((tx) => listDailyBalance(tx, { accountId: services.account.accountId, zone: ZONE }))
