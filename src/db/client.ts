@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { from as copyFrom } from 'pg-copy-streams'
 import { UsageError } from '../domain/operating-error.ts'
+import { CopyOut } from './copy-out.ts'
 
 export type Db = NodePgDatabase & { readonly $client: pg.Pool }
 /** A database transaction, or the database itself where one statement is enough. */
@@ -76,10 +76,10 @@ export async function readTransaction<T>({ pool }: Database, work: (tx: Tx) => P
 /** One state of the database, of which rows can be had as a stream. */
 export interface Snapshot extends Tx {
   /**
-   * Runs `COPY … TO STDOUT` and passes its bytes on as they come. One at a time, and to its end.
+   * Runs `COPY … TO STDOUT` and passes its messages on as they come, see `CopyOut`. One at a time, and to its end.
    * @returns how many rows Postgres sent
    */
-  copyTo(statement: string, sink: (bytes: Readable) => Promise<void>): Promise<number>
+  copyTo(statement: string, sink: (messages: AsyncIterable<Buffer>) => Promise<void>): Promise<number>
 }
 
 /**
@@ -102,10 +102,10 @@ export async function withSnapshot<T>(
     await views?.prepare(client)
     await client.query('set transaction read only')
     const snapshot = Object.assign(drizzle(views ? rewriting(client, views.rewrite) : client), {
-      async copyTo(statement: string, sink: (bytes: Readable) => Promise<void>) {
-        const bytes = client.query(copyTo(views ? views.rewrite(statement) : statement))
-        await sink(bytes)
-        return bytes.rowCount
+      async copyTo(statement: string, sink: (messages: AsyncIterable<Buffer>) => Promise<void>) {
+        const copy = client.query(new CopyOut(views ? views.rewrite(statement) : statement))
+        await sink(copy.messages())
+        return copy.countRows
       },
     })
     const result = await work(snapshot)

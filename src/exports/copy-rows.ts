@@ -1,6 +1,9 @@
+import { CONTENT_OFFSET } from '../db/copy-out.ts'
+
 /**
  * The rows of `COPY … TO STDOUT (format binary)`: of each its number of fields as two bytes, and of each field its length
- * as four bytes (−1 for null, then no bytes) and its bytes. A header comes before them, and −1 as a number of fields after them.
+ * as four bytes (−1 for null, then no bytes) and its bytes. The first message begins with a header, and the last one holds
+ * −1 as a number of fields (https://www.postgresql.org/docs/current/sql-copy.html).
  */
 const HEADER_LENGTH = 19
 const COUNT_LENGTH = 2
@@ -10,37 +13,21 @@ const LENGTH_LENGTH = 4
 export type OnRow = (bytes: Buffer, start: number, end: number) => void
 
 /**
- * Passes each row on as it lies in its chunk: nothing is copied but rows that came in two parts.
- * @returns hands over the next chunk
+ * Passes each row on as it lies in its chunk: nothing is copied.
+ * @returns hands over the next chunk, as `CopyOut` gives them
  */
 export function createRowReader(onRow: OnRow): (chunk: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0)
-  let start = HEADER_LENGTH
+  let headerLength = HEADER_LENGTH
   return (chunk) => {
-    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    for (;;) {
-      const end = endOfRow(bytes, start)
-      if (end === null) break
-      onRow(bytes, start + COUNT_LENGTH, end)
-      start = end
+    for (let at = 0; at < chunk.length; ) {
+      const end = at + 1 + int32At(chunk, at + 1)
+      const row = at + CONTENT_OFFSET + headerLength
+      headerLength = 0
+      const isLast = chunk[row] === 0xff
+      if (!isLast) onRow(chunk, row + COUNT_LENGTH, end)
+      at = end
     }
-    const countDone = Math.min(start, bytes.length)
-    rest = bytes.subarray(countDone)
-    start -= countDone
   }
-}
-
-/** Null while a part of it is to come, and for the end of all rows. */
-function endOfRow(bytes: Buffer, start: number): number | null {
-  if (start + COUNT_LENGTH > bytes.length) return null
-  const countFields = bytes.readInt16BE(start)
-  if (countFields < 0) return null
-  let at = start + COUNT_LENGTH
-  for (let field = 0; field < countFields; field += 1) {
-    if (at + LENGTH_LENGTH > bytes.length) return null
-    at += LENGTH_LENGTH + Math.max(0, int32At(bytes, at))
-  }
-  return at <= bytes.length ? at : null
 }
 
 /** How far behind the beginning of a field its value begins. */

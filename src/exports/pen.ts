@@ -147,18 +147,21 @@ export function createPen(): Pen {
   }
 }
 
-/** Rows that follow one another mostly are of one day. */
+/** Rows that follow one another mostly are of one day, or of two where a zone's day is another one than that of UTC. */
+const DAYS_KNOWN = 8
+
 function createDayBytes(): (daysSince2000: number) => Uint8Array {
-  let known = Number.NaN
-  let bytes: Uint8Array = Buffer.alloc(0)
+  const known = new Float64Array(DAYS_KNOWN).fill(Number.NaN)
+  const texts = Array.from({ length: DAYS_KNOWN }, (): Uint8Array => Buffer.alloc(0))
   return (day) => {
-    if (day !== known) {
+    const place = day & (DAYS_KNOWN - 1)
+    if (day !== known[place]) {
       const date = new Date((day + DAYS_TO_2000) * 86_400_000)
       const year = date.getUTCFullYear()
       if (!(year >= 1 && year <= 9999)) throw new Error(`a date ${day} days after 2000-01-01 is none of a card’s`)
-      bytes = Buffer.from(date.toISOString().slice(0, 10))
-      known = day
+      texts[place] = Buffer.from(date.toISOString().slice(0, 10))
+      known[place] = day
     }
-    return bytes
+    return texts[place] as Uint8Array
   }
 }
