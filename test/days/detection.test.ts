@@ -8,7 +8,7 @@ import { AGREED, compare, createTally, type Look, nameTruth, withRuntime } from 
  * Not 17: its only verifications lie in batches that a defect spoils, so that nothing tells whether they are counted.
  */
 const ALL_SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 25]
-const SEEDS = isLong ? ALL_SEEDS : ALL_SEEDS.slice(0, 4)
+const SEEDS = isLong ? ALL_SEEDS : ALL_SEEDS.slice(0, 2)
 /** Ordinary days, and the two Sundays on which the clocks change, within and at the end of the history. */
 const LAST_DAYS = ['2026-10-14', '2026-11-07', '2026-11-01', '2026-03-14', '2026-07-20']
 const lastDayOf = (seed: number) => LAST_DAYS[seed % LAST_DAYS.length] ?? '2026-10-14'
@@ -56,7 +56,7 @@ describe.concurrent('one look finds every defect and nothing else', () => {
 })
 
 describe.concurrent('nothing is found where nothing is wrong', () => {
-  it.each([21, 22, 23])('seed %i', async (seed) => {
+  it.each(isLong ? [21, 22, 23] : [21])('seed %i', async (seed) => {
     await withRuntime({ seed, ...shopUntil(lastDayOf(seed)), switches: switchesOf(seed) }, async (look) => {
       await look.pullMissing()
       await expectNothingMoves(look)

@@ -12,7 +12,7 @@ const EXTRA_CALLS_MAX = 1
 const RECOVERY_MS_MAX = 15_000
 
 /** A sample of the points in the usual run; `npm run soak -- test/kills/points` takes them all. */
-export const oneIn = isLong ? 1 : 8
+export const oneIn = isLong ? 1 : 16
 
 const worlds: World[] = []
 
