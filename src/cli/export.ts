@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
+import type { Instant } from '../domain/clock.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts'
 import { parsePeriod } from '../exports/period.ts'
@@ -55,10 +56,10 @@ export function addExportCommands(
 
 /** Writes files. @returns 0, or 1 when the period has to be complete and is not */
 function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
-  const reports = reportsOf(name)
   const format = formatOf(options.format)
   const period = parsePeriod(options)
   const at = instantOption('--as-of', options.asOf)
+  const { reports, left } = reportsOf(name, at)
   return withAccount(config, options, async ({ pool }, { accountId }) => {
     const progress = showProgress()
     const request = { accountId, period, reports, format, directory: options.out }
@@ -69,6 +70,8 @@ function runExport(config: Config, name: string, options: ExportOptions, signal:
     else for (const file of files) showFile(file)
     // Beside the list, so that it is also seen where that goes into a file.
     for (const { control } of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
+    for (const { name, presentOnly } of left)
+      process.stderr.write(`  ${paint('yellow', 'LEFT OUT')} ${name}: ${presentOnly}\n`)
     return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0
   })
 }
@@ -87,9 +90,13 @@ async function runVerify(folder: string, { json }: { json?: boolean }): Promise<
   return 0
 }
 
-function reportsOf(name: string): readonly Report[] {
-  if (name === 'all') return REPORTS
-  if (REPORT_NAMES.includes(name as ReportName)) return [reportOf(name as ReportName)]
+/** `left` are those that "all" cannot mean, as they do not know their past. */
+function reportsOf(name: string, asOf: Instant | undefined): { reports: readonly Report[]; left: readonly Report[] } {
+  if (name === 'all') {
+    const left = asOf === undefined ? [] : REPORTS.filter(({ presentOnly }) => presentOnly !== undefined)
+    return { reports: REPORTS.filter((report) => !left.includes(report)), left }
+  }
+  if (REPORT_NAMES.includes(name as ReportName)) return { reports: [reportOf(name as ReportName)], left: [] }
   throw new UsageError(`there is no report "${name}"; choose from ${REPORT_NAMES.join(', ')}, or all`)
 }
 

@@ -15,6 +15,8 @@ const day = z.string().transform((text, context): BusinessDate => {
 /** Amounts of one currency by the name of their column; a column without any amount is not there. */
 const sums = z.record(z.string(), z.record(z.string(), decimal))
 
+const movements = z.strictObject({ rows: z.record(z.string(), z.int()), sums })
+
 /** What lies beside each exported file as `<file>.control.json`, so that the file can be checked without us. */
 export const controlSchema = z.strictObject({
   file: z.string().regex(/^[^/\\]+$/),
@@ -35,7 +37,9 @@ export const controlSchema = z.strictObject({
   /** Why it is not: sentences. */
   missing: z.array(z.string()),
   /** Rows of the period that had been settled before it began, as they came after their batch had closed. */
-  settledBefore: z.strictObject({ rows: z.record(z.string(), z.int()), sums }).optional(),
+  settledBefore: movements.optional(),
+  /** Rows made after the period that had been settled by its end, as they came after their batch had closed. */
+  settledAhead: movements.optional(),
 })
 
 export type Control = z.infer<typeof controlSchema>

@@ -28,6 +28,16 @@ export const isCreatedWithin = (scope: Scope): string =>
 export const isMovement = `t.outcome = 'approved' and (t.type in ('purchase', 'capture', 'refund')
     or (t.type = 'reverse' and r.kind is distinct from 'preauth'))`
 
+export const isSale = `t.type in ('purchase', 'capture')`
+export const isRefund = `t.type = 'refund'`
+/** Those that moved money, and tell which way. */
+export const isReversal = `t.type = 'reverse' and r.kind in ('sale', 'refund') and t.amount_minor <> 0`
+/** What a reversal took away from sales less refunds. */
+export const reversedMinor = `case r.kind when 'sale' then t.amount_minor else -t.amount_minor end`
+
+/** Moved money for certain, and tells which way. */
+export const isToldMovement = `t.outcome = 'approved' and (${isSale} or ${isRefund} or (${isReversal}))`
+
 /**
  * The amount with its sign: positive towards the merchant. Zero where no money moved (declines, preauths and their
  * reverses, verifications), null where that cannot be told.

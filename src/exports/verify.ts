@@ -137,11 +137,15 @@ function compareFiles(files: readonly ReadBack[]): { differences: string[]; coun
       const days = find('daily-sales', format)
       const settled = find('settlement', format)
       const unsettled = find('unsettled', format)
+      const clearing = find('clearing', format)
       if (transactions && days) compare(transactions, [days], [transactions.tally.days, days.tally.days], '')
       if (transactions && settled && unsettled) {
         const totals = movementsOf(settled, unsettled)
         compare(transactions, [settled, unsettled], [transactions.tally.movements, totals], 'movements, ')
       }
+      if (clearing && days) compare(clearing, [days], [clearing.tally.dayMovements, days.tally.dayMovements], '')
+      if (clearing && settled) compare(clearing, [settled], [clearing.tally.settledDays, settled.tally.settledDays], '')
+      if (clearing && unsettled) compare(clearing, [unsettled], [balancesOf(clearing), unsettled.tally.balances], '')
     }
     for (const one of group.filter(({ control }) => control.format === 'csv')) {
       const other = find(one.control.report, 'jsonl')
@@ -161,6 +165,14 @@ function movementsOf(settled: ReadBack, unsettled: ReadBack): Totals {
   const parts = [settled.tally.movements, unsettled.tally.movements, totalsOf(sums)]
   for (const part of parts) for (const [key, minor] of part) addTo(totals, key, minor)
   for (const [currency, count] of Object.entries(rows)) addTo(totals, `${currency} rows`, BigInt(count))
+  return totals
+}
+
+/** Where the roll-forward ends, without what is already taken off for rows that were made later. */
+function balancesOf({ control, tally }: ReadBack): Totals {
+  const totals: Totals = new Map(tally.balances)
+  for (const [key, minor] of totalsOf(control.settledAhead?.sums ?? {}))
+    if (key.endsWith(' gross')) addTo(totals, key.replace(' gross', ' unsettled'), minor)
   return totals
 }
 

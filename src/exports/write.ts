@@ -5,6 +5,7 @@ import { type Snapshot, withSnapshot } from '../db/client.ts'
 import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
+import { UsageError } from '../domain/operating-error.ts'
 import { CONTROL_ENDING, type Control } from './control.ts'
 import type { ExportFormat } from './formats.ts'
 import { isCreatedWithin, isMovement, isReturned, movementTables, signedMinor } from './movements.ts'
@@ -13,6 +14,7 @@ import { findMissing } from './proof.ts'
 import { rowsSql } from './queries.ts'
 import { type Rendering, renderRows } from './render.ts'
 import { moneySql, REPORT_VERSION, type Report, type Scope } from './report.ts'
+import { isSettledAhead } from './reports/clearing.ts'
 import { asOfSql } from './reports/mismatches.ts'
 import { isSettledBefore } from './reports/settlement.ts'
 import { reversesSql } from './reverses.ts'
@@ -37,7 +39,7 @@ export interface WrittenFile {
  * gives the same bytes. A file appears under its name only when it is whole; its control file comes right after it.
  * Rows become bytes as they come and nothing is collected, so memory does not grow with rows.
  * @param options `onProgress` hears how many bytes of a file there are so far; `asOf` is the instant whose state is shown
- * @throws UsageError when the directory cannot be written to
+ * @throws UsageError when the directory cannot be written to, or a report does not know its past
  */
 export function writeExports(
   pool: pg.Pool,
@@ -49,6 +51,7 @@ export function writeExports(
   } = {},
 ): Promise<WrittenFile[]> {
   const { asOf, ...rest } = options
+  if (asOf) for (const report of request.reports) assertHasPast(report)
   const write = async (snapshot: Snapshot) => {
     const account = await loadAccount(snapshot, request.accountId)
     const scope = { accountId: request.accountId, ...request.period, ...instantsOf(request.period, account.zone) }
@@ -59,6 +62,11 @@ export function writeExports(
     return written
   }
   return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
+}
+
+function assertHasPast({ name, presentOnly }: Report): void {
+  if (presentOnly !== undefined)
+    throw new UsageError(`--as-of: ${name} can only be had as of now: ${presentOnly}`, { exitCode: 1 })
 }
 
 interface AccountFacts {
@@ -98,6 +106,7 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
       isComplete: missing.length === 0,
       missing,
       ...(report.name === 'settlement' && { settledBefore: await sumUpSettledBefore(snapshot, scope) }),
+      ...(report.name === 'clearing' && { settledAhead: await sumUpSettledAhead(snapshot, scope) }),
     }
     const beside = await stageFile(directory, `${file}${CONTROL_ENDING}`)
     try {
@@ -151,12 +160,21 @@ async function loadAccount(snapshot: Snapshot, accountId: number): Promise<Accou
 }
 
 /** What of the period's movements lies in batches that had closed before it: rows that came late. */
-async function sumUpSettledBefore(snapshot: Snapshot, scope: Scope): Promise<Control['settledBefore']> {
+const sumUpSettledBefore = (snapshot: Snapshot, scope: Scope) =>
+  sumUp(snapshot, scope, `${isCreatedWithin(scope)} and ${isSettledBefore(scope)}`)
+
+const sumUpSettledAhead = (snapshot: Snapshot, scope: Scope) => sumUp(snapshot, scope, isSettledAhead(scope))
+
+async function sumUp(
+  snapshot: Snapshot,
+  scope: Scope,
+  condition: string,
+): Promise<NonNullable<Control['settledBefore']>> {
   const { rows } = await snapshot.execute<SumsRow>(
     sql.raw(`${reversesSql(scope.accountId)}
       select t.currency, count(*)::text as rows, sum(${moneySql(signedMinor, 't.currency')})::text as gross,
         sum(${moneySql('t.amount_minor', 't.currency')})::text as source_amount
-      ${movementTables} where ${isReturned} and ${isMovement} and ${isCreatedWithin(scope)} and ${isSettledBefore(scope)}
+      ${movementTables} where ${isReturned} and ${isMovement} and ${condition}
         and t.amount_minor <> 0
       group by 1 order by 1`),
   )

@@ -147,7 +147,7 @@ it.each(['csv', 'jsonl'] as const)(
         within: () => 'true',
         orderBy: ['v.n::int'],
         usesReverses: false,
-        needs: { days: 'period', batchList: false, judgement: false },
+        needs: { days: 'period', batchList: false, judgement: false, subscriptions: 'none' },
       }
       await withSnapshot(database.pool, async (snapshot) => {
         const read = async (statement: string) => {

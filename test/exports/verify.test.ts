@@ -50,8 +50,8 @@ describe('export verify', () => {
       const { differences, files, countCompared } = await verifyExports(folder)
       expect({ differences, files: files.length, countCompared }).toEqual({
         differences: [],
-        files: 5,
-        countCompared: 2,
+        files: 8,
+        countCompared: 5,
       })
     })
   })
@@ -113,10 +113,10 @@ describe('export verify', () => {
         'north',
       ])
       const { differences, files, countCompared } = await verifyExports(folder)
-      expect({ differences, countCompared }).toEqual({ differences: [], countCompared: 4 })
+      expect({ differences, countCompared }).toEqual({ differences: [], countCompared: 10 })
       const rowsOf = (account: string) =>
         files.find((control) => control.account === account && control.report === 'transactions')?.rows
-      expect([files.length, rowsOf('default'), rowsOf('north')]).toEqual([10, 400, 300])
+      expect([files.length, rowsOf('default'), rowsOf('north')]).toEqual([16, 400, 300])
       // The control: one cent of one account is seen, and told of that account alone.
       await change(folder, 'north.transactions-2026-10.csv', (text) => text.replace(',10.01,10.01,', ',10.02,10.02,'))
       const found = (await verifyExports(folder)).differences

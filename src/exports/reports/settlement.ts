@@ -75,7 +75,7 @@ export const settlement: Report = {
   now: `${settledAt} is not null`,
   orderBy: ['b.closed_at', 't.card_batch_id', 't.transaction_id'],
   usesReverses: true,
-  needs: { days: 'batches', batchList: true, judgement: false },
+  needs: { days: 'batches', batchList: true, judgement: false, subscriptions: 'none' },
 }
 
 export const unsettled: Report = {
@@ -90,7 +90,7 @@ export const unsettled: Report = {
   now: `${settledAt} is null`,
   orderBy: ['t.transaction_id'],
   usesReverses: true,
-  needs: { days: 'history', batchList: true, judgement: false },
+  needs: { days: 'history', batchList: true, judgement: false, subscriptions: 'none' },
 }
 
 /** How much of what was created within the period had been settled before it began: rows that came after the close. */

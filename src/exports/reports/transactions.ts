@@ -71,5 +71,5 @@ export const transactions: Report = {
   within: isCreatedWithin,
   orderBy: ['t.transaction_id'],
   usesReverses: true,
-  needs: { days: 'period', batchList: false, judgement: false },
+  needs: { days: 'period', batchList: false, judgement: false, subscriptions: 'none' },
 }
