@@ -1,4 +1,5 @@
-import { accountTable, isCreatedWithin, isReturned, localDate, transactionTables } from '../movements.ts'
+import { isReturned, transactionTables } from '../../db/movements/movements.ts'
+import { accountTable, isCreatedWithin, localDate } from '../movements.ts'
 import type { Report } from '../report.ts'
 
 const isSale = `t.type in ('purchase', 'capture')`
