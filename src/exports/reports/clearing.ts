@@ -1,16 +1,5 @@
-import {
-  accountTable,
-  isRefund,
-  isReturned,
-  isReversal,
-  isSale,
-  isToldMovement,
-  localDate,
-  movementTables,
-  reversedMinor,
-  settledAt,
-  signedMinor,
-} from '../movements.ts'
+import { isReturned, movementTables, settledAt, signedMinor } from '../../db/movements/movements.ts'
+import { accountTable, isRefund, isReversal, isSale, isToldMovement, localDate, reversedMinor } from '../movements.ts'
 import { instantSql, type Report, type Scope } from '../report.ts'
 import { asOfSql } from './mismatches.ts'
 

@@ -1,14 +1,13 @@
+import { isReturned, transactionTables } from '../../db/movements/movements.ts'
 import {
   accountTable,
   isCreatedWithin,
   isRefund,
-  isReturned,
   isReversal,
   isSale,
   isToldMovement,
   localDate,
   reversedMinor,
-  transactionTables,
 } from '../movements.ts'
 import type { Report } from '../report.ts'
 

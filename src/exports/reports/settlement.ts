@@ -1,4 +1,5 @@
-import { accountTable, isMovement, isReturned, movementTables, settledAt, signedMinor } from '../movements.ts'
+import { isMovement, isReturned, movementTables, settledAt, signedMinor } from '../../db/movements/movements.ts'
+import { accountTable } from '../movements.ts'
 import { blank, type Column, instantSql, type Report, type Scope } from '../report.ts'
 
 /** Both reports have the same columns; only one of them has an instant of settlement. */
