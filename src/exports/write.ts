@@ -42,7 +42,7 @@ export interface WrittenFile {
  * @param options `onProgress` hears how many bytes of a file there are so far; `asOf` is the instant whose state is shown
  * @throws UsageError when the directory cannot be written to, or a report does not know its past
  */
-export function writeExports(
+export async function writeExports(
   pool: pg.Pool,
   request: ExportRequest,
   options: {
