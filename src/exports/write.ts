@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../db/as-of.ts'
@@ -33,6 +34,8 @@ export interface ExportRequest {
 export interface WrittenFile {
   readonly path: string
   readonly control: Control
+  /** Hash of all that decides about the file but the data: the same one and the same state give the same bytes. */
+  readonly definition: string
 }
 
 /**
@@ -118,6 +121,7 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
           .then(() => beside.publish())
           .then(() => data.path),
         control,
+        definition: definitionOf(one),
       }
     } finally {
       await beside.discard()
@@ -127,13 +131,19 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
   }
 }
 
+const definitionOf = ({ report, format, scope, account }: OneFile): string => {
+  const columns = report.columns.map(({ name, type, isBlank = false }) => [name, type, isBlank])
+  const parts = [rowsSql(report, scope), columns, format, account.zone, REPORT_VERSION]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
 /**
  * Files of several accounts may lie in one folder, so the name of the account leads, but for the one of a process without
  * an accounts file. It may hold points; what follows holds one only, so no two accounts share a name.
  */
-function fileName(account: string, report: string, period: Period, format: ExportFormat): string {
+export function fileName(account: string, report: string, period: Period, ending: string): string {
   const prefix = account === ACCOUNT_NAME ? '' : `${account}.`
-  return `${prefix}${report}-${periodName(period)}.${format}`
+  return `${prefix}${report}-${periodName(period)}.${ending}`
 }
 
 async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: OneFile) {
