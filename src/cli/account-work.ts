@@ -1,5 +1,6 @@
 import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
+import type { BooksOf } from '../books-file.ts'
 import { tokenFingerprint } from '../config.ts'
 import type { Enqueue, Services, Settling } from '../context.ts'
 import { ensureAccount } from '../db/accounts.ts'
@@ -30,6 +31,8 @@ export interface Shared {
   /** Channels on which news are told, also those that another process serves. */
   readonly channelNames: readonly string[]
   readonly enqueue: Enqueue
+  /** Chart of accounts and cut-off of an account, by its name. */
+  readonly booksOf: BooksOf
   /** Hears of each call to Helcim when it is over. */
   readonly onCallEnd: (call: EndedCall) => void
 }
@@ -109,6 +112,7 @@ export async function openAccount(
       settling,
       clock,
       settings: DEFAULT_CHECK_SETTINGS,
+      books: shared.booksOf(settings.name),
       alertChannels: shared.alertChannels,
     },
     schedule: () => schedule.start(),

@@ -94,6 +94,8 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
     case 'full': {
       const historyFrom = await loadHistoryFrom(db, accountId)
       await runReconcile(db, { accountId, historyFrom, scope: 'full', settings, clock })
+      // Posts what the incremental ones did not, which is nothing, or `books_differ_from_mirror` has just been found.
+      await context.enqueue.postBooks({ accountId, scope: 'full', cause: String(key.plannedAt) })
       // Also without news: this may be the rerun of one that was killed when it had written them.
       await context.enqueue.alert({ accountId })
       return []

@@ -58,5 +58,5 @@ export const DEFAULT_BOOKS_SETTINGS: BooksSettings = {
     fees: account('6000', 'Processing Fees', 'Expenses:Processing-Fees'),
   },
   plans: new Map(),
-  xeroTaxRate: 'Tax Exempt',
+  xeroTaxRate: 'Tax Exempt (0%)',
 }
