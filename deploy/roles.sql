@@ -13,7 +13,8 @@ declare
   schemas constant text[] := array['helcim', 'recon', 'books', 'recon_migrations', 'accounting', 'bullmq'];
   -- Written once and never changed: what was seen, and what happened.
   append_only constant text[] := array['helcim.record_versions', 'recon.mismatch_versions',
-    'recon.batch_check_versions', 'recon.mismatch_events', 'books.entries', 'books.postings'];
+    'recon.batch_check_versions', 'recon.mismatch_events', 'books.entries', 'books.postings',
+    'books.period_revisions', 'books.period_files', 'books.period_file_parts', 'books.period_events'];
   -- Logs of tieout's own work, which retention deletes, and what only stands until it is done.
   deletable constant text[] := array['recon.calls', 'recon.pulls', 'recon.due_work', 'recon.runs', 'recon.webhooks',
     'recon.pull_pages', 'recon.marks', 'recon.matches', 'recon.endpoint_blocks', 'recon.call_holders',

@@ -40,6 +40,13 @@ export interface Settling {
   readonly drainMs: number
 }
 
+export interface Exporting {
+  /** Absolute. */
+  readonly directory: string
+  /** Files of periods that ended longer ago are removed; null to keep all. */
+  readonly keepDays: number | null
+}
+
 /** What every job of a process shares. */
 export interface Services {
   readonly db: Db
@@ -48,6 +55,8 @@ export interface Services {
   readonly settling: Settling
   readonly clock: Clock
   readonly settings: CheckSettings
+  /** Where files are written by themselves; null for nowhere. */
+  readonly exporting: Exporting | null
   /** Chart of accounts and cut-off. */
   readonly books: BooksSettings
   /** Where this process tells what it finds, the quickest first. */

@@ -1,6 +1,7 @@
 import { loadZone } from '../db/accounts.ts'
 import { lockBooks } from '../db/books/lock.ts'
 import { takeMarks } from '../db/books/marks.ts'
+import { loadOpenFrom } from '../db/books/periods.ts'
 import { type PostedChanges, postFacts } from '../db/books/post.ts'
 import { isPostedBy, storePostingRun } from '../db/books/runs.ts'
 import type { Db } from '../db/client.ts'
@@ -16,7 +17,7 @@ export interface PostBooks {
 }
 
 /**
- * Brings the journal in line with the mirror: posts what is marked, and before it everything where that was never done, or
+ * Brings the journal in line with the mirror, dating into the first open month what belongs into a closed one: posts what is marked, and before it everything where that was never done, or
  * by other settings or rules. Each in one transaction: killed anywhere it is as if that had never begun.
  */
 export async function postBooks(db: Db, input: PostBooks): Promise<PostedChanges> {
@@ -37,7 +38,13 @@ function postAll(db: Db, { accountId, scope, settings, clock }: PostBooks): Prom
     const by = { zone: await loadZone(tx, accountId), cutOffMinutes: settings.cutOffMinutes }
     if (scope === 'marked' && (await isPostedBy(tx, accountId, by))) return NOTHING
     const now = clock.now()
-    const changes = await postFacts(tx, { accountId, ...by, scope: 'full', openFrom: null, now })
+    const changes = await postFacts(tx, {
+      accountId,
+      ...by,
+      scope: 'full',
+      openFrom: await loadOpenFrom(tx, accountId),
+      now,
+    })
     await storePostingRun(tx, { accountId, ...by, scope: 'full', ...changes, now })
     return changes
   })
@@ -50,7 +57,13 @@ function postMarked(db: Db, { accountId, settings, clock }: PostBooks): Promise<
     if (subjects === null) return NOTHING
     const by = { zone: await loadZone(tx, accountId), cutOffMinutes: settings.cutOffMinutes }
     const now = clock.now()
-    const changes = await postFacts(tx, { accountId, ...by, scope: subjects, openFrom: null, now })
+    const changes = await postFacts(tx, {
+      accountId,
+      ...by,
+      scope: subjects,
+      openFrom: await loadOpenFrom(tx, accountId),
+      now,
+    })
     if (changes.countPosted + changes.countReversed > 0) {
       await storePostingRun(tx, { accountId, ...by, scope: 'marked', ...changes, now })
     }

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import type { Instant } from '../domain/clock.ts'
@@ -11,6 +10,7 @@ import { REPORTS, reportOf } from '../exports/reports.ts'
 import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
 import { AS_OF_FLAG, instantOption } from './date-option.ts'
+import { showProgress } from './export-progress.ts'
 import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
 import { count, paint, say } from './paint.ts'
 import { clockOf } from './runtime.ts'
@@ -119,16 +119,3 @@ const warningsOf = ({ file, missing }: WrittenFile['control']): string[] =>
   missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
 
 const toJson = ({ path, control }: WrittenFile) => ({ path: resolve(path), ...control })
-
-/** How much of the file there is; how much there will be nobody knows before its end. */
-function showProgress() {
-  const bar = new cliProgress.SingleBar({ format: '  {file}  {megabytes} MB', hideCursor: true, clearOnComplete: true })
-  const isTerminal = process.stdout.isTTY === true
-  if (isTerminal) bar.start(1, 0, { file: '', megabytes: '0' })
-  return {
-    update(file: string, countBytes: number) {
-      if (isTerminal) bar.update(0, { file, megabytes: count(Math.round(countBytes / 1e6)) })
-    },
-    stop: () => bar.stop(),
-  }
-}

@@ -109,6 +109,7 @@ export async function openRuntime(
     channelNames: ['log', ...(config.alerts.webhook ? ['webhook'] : [])],
     enqueue,
     booksOf,
+    exporting: config.exporting,
     onCallEnd,
   }
   const sweep = createSweep({ clock, log, works: () => [...works.values()] })

@@ -59,4 +59,3 @@ export function objectionToReopening(month: Month, steps: readonly PeriodStep[])
 /** The revision that closing makes. */
 export const nextRevision = (month: Month, steps: readonly PeriodStep[]): number =>
   1 + steps.reduce((last, step) => (step.month === month ? Math.max(last, step.revision) : last), 0)
-

@@ -40,8 +40,17 @@ export function certificateText(one: Certificate): string {
   ].join('\n')}\n`
 }
 
-function mismatchLine({ severity, code, subject, currency, expected, actual, ageDays }: Certificate['openMismatches'][number]): string {
-  const sides = expected === null && actual === null ? '' : ` ${expected ?? '–'} / ${actual ?? '–'} ${currency ?? ''}`.trimEnd()
+function mismatchLine({
+  severity,
+  code,
+  subject,
+  currency,
+  expected,
+  actual,
+  ageDays,
+}: Certificate['openMismatches'][number]): string {
+  const sides =
+    expected === null && actual === null ? '' : ` ${expected ?? '–'} / ${actual ?? '–'} ${currency ?? ''}`.trimEnd()
   return `  ${severity.padEnd(8)} ${code} ${subject}${sides}, ${ageDays} days`
 }
 

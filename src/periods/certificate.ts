@@ -1,5 +1,5 @@
-import { listResourceExtents, listResourceStates } from '../db/coverage.ts'
 import type { Tx } from '../db/client.ts'
+import { listResourceExtents, listResourceStates } from '../db/coverage.ts'
 import { listOpenMismatches, type Mismatch } from '../db/mismatches.ts'
 import { loadLastFullRun } from '../db/runs.ts'
 import { ageDaysBetween } from '../domain/ageing.ts'
@@ -89,7 +89,9 @@ export async function buildCertificate(
     judgedAt: judgedAt === null ? null : iso(judgedAt),
     openMismatches: open.map((one) => mismatchOf(one, closedAt)),
     coverage: extents.map(({ resource, countRecords, firstDay, lastDay }) => {
-      const instants = states.flatMap((one) => (one.resource === resource && one.lastCompleteAt !== null ? [one.lastCompleteAt] : []))
+      const instants = states.flatMap((one) =>
+        one.resource === resource && one.lastCompleteAt !== null ? [one.lastCompleteAt] : [],
+      )
       return {
         resource,
         records: countRecords,

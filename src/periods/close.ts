@@ -12,8 +12,8 @@ import { RULES_VERSION } from '../domain/journal/rules.ts'
 import { firstDayOf, lastDayOf, type Month } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { nextRevision, objectionToClosing } from '../domain/periods.ts'
-import { fileName } from '../exports/write.ts'
 import { REPORT_VERSION } from '../exports/report.ts'
+import { fileName } from '../exports/write.ts'
 import { buildCertificate, type Certificate } from './certificate.ts'
 import { certificateText } from './certificate-text.ts'
 import { findLacking } from './lacking.ts'
@@ -138,7 +138,6 @@ async function store(
     reason: forcedReason,
   })
 }
-
 
 function certificateFiles(certificate: Certificate): { file: string; text: string }[] {
   const { account, month } = certificate

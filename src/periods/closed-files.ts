@@ -1,4 +1,10 @@
-import { findRevision, listPeriodFiles, type PeriodFile, type PeriodRevision, readPeriodFile } from '../db/books/periods.ts'
+import {
+  findRevision,
+  listPeriodFiles,
+  type PeriodFile,
+  type PeriodRevision,
+  readPeriodFile,
+} from '../db/books/periods.ts'
 import type { Tx } from '../db/client.ts'
 import type { Month } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
@@ -33,9 +39,12 @@ export async function writeClosedFiles(
     try {
       await staged.fill(readPeriodFile(tx, { ...key, file: file.file }))
       if (staged.sha256() !== file.sha256)
-        throw new UsageError(`${file.file}: what is stored has the SHA-256 ${staged.sha256()}, and had ${file.sha256}`, {
-          exitCode: 1,
-        })
+        throw new UsageError(
+          `${file.file}: what is stored has the SHA-256 ${staged.sha256()}, and had ${file.sha256}`,
+          {
+            exitCode: 1,
+          },
+        )
       await staged.publish()
       files.push({ ...file, path: staged.path })
     } finally {

@@ -52,7 +52,12 @@ export const periodFiles = books.table(
 /** The bytes of the files, in parts that memory holds easily. */
 export const periodFileParts = books.table(
   'period_file_parts',
-  { ...revisionKey(), file: text('file').notNull(), position: integer('position').notNull(), bytes: bytea('bytes').notNull() },
+  {
+    ...revisionKey(),
+    file: text('file').notNull(),
+    position: integer('position').notNull(),
+    bytes: bytea('bytes').notNull(),
+  },
   (t) => [primaryKey({ columns: [t.accountId, t.monthOn, t.revision, t.file, t.position] })],
 )
 

@@ -217,6 +217,7 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     clock,
     settings: DEFAULT_CHECK_SETTINGS,
     books: DEFAULT_BOOKS_SETTINGS,
+    exporting: null,
     alertChannels,
     enqueue,
     log: pino({ level: 'silent' }),
