@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
 import type { Instant } from '../domain/clock.ts'
+import { firstDayOf, lastDayOf, monthOf } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts'
 import { parsePeriod } from '../exports/period.ts'
@@ -9,12 +10,15 @@ import { REPORT_NAMES, type Report, type ReportName } from '../exports/report.ts
 import { REPORTS, reportOf } from '../exports/reports.ts'
 import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
+import { writeClosedFiles } from '../periods/closed-files.ts'
 import { AS_OF_FLAG, instantOption } from './date-option.ts'
 import { showProgress } from './export-progress.ts'
 import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
 import { count, paint, say } from './paint.ts'
 import { clockOf } from './runtime.ts'
 import { showVerification } from './show-verification.ts'
+
+const CERTIFICATE = 'certificate'
 
 interface ExportOptions extends AccountOption {
   readonly period?: string
@@ -35,7 +39,9 @@ export function addExportCommands(
   const { config, interruptible, exitWith } = surroundings
   program
     .command('export <name>')
-    .description(`writes a report, each file with its control file: ${REPORT_NAMES.join(', ')}; all of them: all`)
+    .description(
+      `writes a report, each file with its control file: ${REPORT_NAMES.join(', ')}; all of them: all; of a closed month: ${CERTIFICATE}`,
+    )
     // Options after `verify` are its own.
     .enablePositionalOptions()
     .option(...ACCOUNT_FLAG)
@@ -56,6 +62,7 @@ export function addExportCommands(
 
 /** Writes files. @returns 0, or 1 when the period has to be complete and is not */
 function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
+  if (name === CERTIFICATE) return runCertificate(config, options)
   const format = formatOf(options.format)
   const period = parsePeriod(options)
   const at = instantOption('--as-of', options.asOf)
@@ -73,6 +80,30 @@ function runExport(config: Config, name: string, options: ExportOptions, signal:
     for (const { name, presentOnly } of left)
       process.stderr.write(`  ${paint('yellow', 'LEFT OUT')} ${name}: ${presentOnly}\n`)
     return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0
+  })
+}
+
+/** It is made when a month is closed, and handed out as it was kept. */
+function runCertificate(config: Config, options: ExportOptions): Promise<number> {
+  if (options.asOf !== undefined)
+    throw new UsageError('--as-of: a certificate is of the time at which the month was closed')
+  const { from, to } = parsePeriod(options)
+  const month = monthOf(from)
+  if (from !== firstDayOf(month) || to !== lastDayOf(month))
+    throw new UsageError('a certificate is of a whole month: --period 2026-10')
+  return withAccount(config, options, async ({ db }, { accountId }) => {
+    const isWanted = ({ content }: { content: string | null }) => content === CERTIFICATE
+    const { files } = await writeClosedFiles(db, { accountId, month, isWanted }, options.out)
+    if (options.json)
+      say(
+        JSON.stringify(
+          files.map(({ path, sha256 }) => ({ path: resolve(path), sha256 })),
+          null,
+          2,
+        ),
+      )
+    else for (const { path } of files) say(`  ${paint('bold', path)}`)
+    return 0
   })
 }
 
@@ -97,7 +128,7 @@ function reportsOf(name: string, asOf: Instant | undefined): { reports: readonly
     return { reports: REPORTS.filter((report) => !left.includes(report)), left }
   }
   if (REPORT_NAMES.includes(name as ReportName)) return { reports: [reportOf(name as ReportName)], left: [] }
-  throw new UsageError(`there is no report "${name}"; choose from ${REPORT_NAMES.join(', ')}, or all`)
+  throw new UsageError(`there is no report "${name}"; choose from ${REPORT_NAMES.join(', ')}, ${CERTIFICATE}, or all`)
 }
 
 function formatOf(text: string): ExportFormat {

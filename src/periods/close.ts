@@ -60,8 +60,7 @@ export async function closePeriod(
       const objection = objectionToClosing(month, { steps, isOver })
       if (objection !== null) throw new UsageError(objection, { exitCode: 1 })
       const files = await renderPeriod(pool, { accountId, month, asOf, now: asOf }, folder, options)
-      const controls = files.flatMap(({ control }) => (control === null ? [] : [control]))
-      const lacking = await findLacking(tx, accountId, controls)
+      const lacking = await findLacking(tx, { accountId, month, cutOffMinutes: books.cutOffMinutes, files })
       if (lacking.length > 0 && request.forcedReason === null) return { kind: 'lacking', lacking }
       const revision = nextRevision(month, steps)
       const certificate = await buildCertificate(tx, {

@@ -1,23 +1,43 @@
+import { sumClearing } from '../db/books/clearing.ts'
 import { countMarks } from '../db/books/marks.ts'
 import type { Tx } from '../db/client.ts'
 import { listOpenMismatches } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
-import type { Control } from '../exports/control.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
+import { currencyDigits, DIGITS_UNLESS_KNOWN, formatMinor, parseMinor } from '../domain/money.ts'
+import { lastDayOf, type Month } from '../domain/month.ts'
+import { readFile } from '../exports/read-file.ts'
 import { reportOf } from '../exports/reports.ts'
+import type { RenderedFile } from './render.ts'
 
 const NAMED_MAX = 5
+
+export interface LackingRequest {
+  readonly accountId: number
+  readonly month: Month
+  /** Of the books. */
+  readonly cutOffMinutes: number
+  /** Of the month, as they would be kept. */
+  readonly files: readonly RenderedFile[]
+}
 
 /**
  * What is missing before a month can be closed on its word, as sentences: days and lists that were not read, amounts that
  * nothing decides, critical mismatches, what is not posted. Expected charges are another matter: no entry hangs on them.
  */
-export async function findLacking(tx: Tx, accountId: number, controls: readonly Control[]): Promise<string[]> {
+export async function findLacking(
+  tx: Tx,
+  { accountId, month, cutOffMinutes, files }: LackingRequest,
+): Promise<string[]> {
+  const controls = files.flatMap(({ control }) => (control === null ? [] : [control]))
   const aboutMoney = controls.filter(({ report }) => reportOf(report).needs.subscriptions === 'none')
   return [
     ...new Set(aboutMoney.flatMap(({ missing }) => missing)),
     ...(await findReadings(tx, accountId)),
     ...(await findCritical(tx, accountId)),
     ...(await findUnposted(tx, accountId)),
+    // With a cut-off of their own the books mean other days by the same names.
+    ...(cutOffMinutes === 0 ? await findDifference(tx, { accountId, month, files }) : []),
   ]
 }
 
@@ -41,4 +61,30 @@ async function findCritical(tx: Tx, accountId: number): Promise<string[]> {
 async function findUnposted(tx: Tx, accountId: number): Promise<string[]> {
   const count = await countMarks(tx, accountId)
   return count === 0 ? [] : ['changes of the last moments are not posted yet: try again']
+}
+
+/** What was sold by card and not settled when the month ended: the account of the books against the roll-forward of the mirror. */
+async function findDifference(
+  tx: Tx,
+  { accountId, month, files }: Omit<LackingRequest, 'cutOffMinutes'>,
+): Promise<string[]> {
+  const lastDay = lastDayOf(month)
+  const posted = await sumClearing(tx, accountId, lastDay)
+  const mirrored = await closingsOf(files, lastDay)
+  return [...new Set([...posted.keys(), ...mirrored.keys()])].sort().flatMap((currency) => {
+    const [inBooks, inMirror] = [posted.get(currency) ?? 0n, mirrored.get(currency) ?? 0n]
+    if (inBooks === inMirror) return []
+    const [books, mirror] = [inBooks, inMirror].map((minor) => `${formatMinor(minor, currency)} ${currency}`)
+    return [`books and mirror differ: ${books} and ${mirror} are not settled when ${month} ends`]
+  })
+}
+
+async function closingsOf(files: readonly RenderedFile[], day: BusinessDate): Promise<Map<string, bigint>> {
+  const closings = new Map<string, bigint>()
+  const file = files.find(({ content }) => content === 'clearing')
+  if (file?.control == null) throw new Error('the month has no roll-forward')
+  await readFile(file.path, file.control, reportOf('clearing'), ({ date, currency = '', closing = '' }) => {
+    if (date === day) closings.set(currency, parseMinor(closing, currencyDigits(currency) ?? DIGITS_UNLESS_KNOWN) ?? 0n)
+  })
+  return closings
 }

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { postBooks } from '../../src/books/post.ts'
+import { waitUntilQuiet } from '../../src/cli/settle-down.ts'
 import { listPeriodEvents } from '../../src/db/books/periods.ts'
-import { addDays, toBusinessDate } from '../../src/domain/calendar.ts'
+import { insertDue } from '../../src/db/due-work.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../src/domain/journal/chart.ts'
 import { toMonth } from '../../src/domain/month.ts'
@@ -104,6 +107,15 @@ it('a closed month stays as it was, byte for byte, and what comes late for it is
     await withFolder(async (folder) => {
       await writeClosedFiles(db, { accountId, month: OCTOBER }, folder)
       expect((await verifyExports(folder)).differences).toEqual([])
+      const sums = execFileSync(
+        'sh',
+        ['-c', 'LC_ALL=C; export LC_ALL; sha256sum $(ls | grep -v certificate) | sha256sum'],
+        {
+          cwd: folder,
+          encoding: 'utf8',
+        },
+      )
+      expect(closed).toMatchObject({ certificate: { sha256: sums.slice(0, 64) } })
       // What was open at the month's end is what the merchant knows to have been.
       const rows = await readCsv(join(folder, 'unsettled-2026-10.csv'))
       const open = merchant.transactions().filter((row) => {
@@ -231,28 +243,67 @@ it('a closed month stays as it was, byte for byte, and what comes late for it is
   })
 })
 
-it('the clearing account rolls forward to zero once everything is settled', async () => {
+it('the clearing account rolls forward to zero once everything is settled, and books that differ are not closed', async () => {
   const clock = createJumpingClock(Date.parse(NOW))
-  await withRuntime({ ...shopUntil(LAST_DAY), historyDays: 40, now: NOW, seed: 72, clock }, async (look) => {
-    const merchant = look.sandbox.state.merchant()
-    clock.advance(7 * 86_400_000)
-    for (const batch of merchant.batches()) if (batch.closedAt === null) merchant.closeBatch(batch.id, clock.now())
-    clock.advance(30 * 86_400_000)
-    await look.pullMissing()
-    await look.reconcileFully()
-    const { close } = closing(look, clock)
-    for (const month of ['2026-10', '2026-11']) await close(toMonth(month), 'the account began in the middle of it')
-    const { db } = look.runtime.database
-    const { accountId } = look.runtime.services.account
-    await withFolder(async (folder) => {
-      await writeClosedFiles(db, { accountId, month: toMonth('2026-11') }, folder)
-      const roll = await readCsv(join(folder, 'clearing-2026-11.csv'))
-      const last = roll.filter(({ date }) => date === '2026-11-30')
-      expect(last.length).toBeGreaterThan(0)
-      expect(last.map(({ closing: minor }) => minor)).toEqual(last.map(() => '0.00'))
-      expect(roll.some(({ date, opening }) => date === '2026-11-01' && opening !== '0.00')).toBe(true)
+  await withFolder(async (folder) => {
+    const env = { EXPORT_CRON: '30 4 * * *', EXPORT_DIR: folder, EXPORT_KEEP_DAYS: '31' }
+    const shop = { ...shopUntil(LAST_DAY), historyDays: 40, now: NOW, seed: 72, clock, env }
+    await withRuntime(shop, async (look) => {
+      const merchant = look.sandbox.state.merchant()
+      clock.advance(7 * 86_400_000)
+      for (const batch of merchant.batches()) if (batch.closedAt === null) merchant.closeBatch(batch.id, clock.now())
+      clock.set('2026-12-01T15:00:00Z')
+      await look.pullMissing()
+      await look.reconcileFully()
+      const { accountId, close } = closing(look, clock)
+      const { db } = look.runtime.database
+      for (const month of ['2026-10', '2026-11']) await close(toMonth(month), 'the account began in the middle of it')
+      await withFolder(async (kept) => {
+        await writeClosedFiles(db, { accountId, month: toMonth('2026-11') }, kept)
+        const roll = await readCsv(join(kept, 'clearing-2026-11.csv'))
+        const last = roll.filter(({ date }) => date === '2026-11-30')
+        expect(last.length).toBeGreaterThan(0)
+        expect(last.map(({ closing: minor }) => minor)).toEqual(last.map(() => '0.00'))
+        expect(roll.some(({ date, opening }) => date === '2026-11-01' && opening !== '0.00')).toBe(true)
+      })
+      const left = await balances(look, '2026-12-31')
+      expect(Object.entries(left).filter(([name, minor]) => name.startsWith('clearing') && minor !== '0')).toEqual([])
+
+      // Files that are written by themselves: the month of the day before, and those of long ago go.
+      const come = async (kind: string, at: string) => {
+        const plannedAt = toInstant(Date.parse(at))
+        clock.set(toInstant(Math.max(clock.now(), plannedAt)))
+        await insertDue(db, { accountId, kind, plannedAts: [plannedAt] })
+        await look.runtime.enqueue.due({ accountId, kind, plannedAt })
+        await waitUntilQuiet(look.runtime, { signal: AbortSignal.timeout(30_000) })
+        return look.query(`select outcome from recon.due_work where kind = '${kind}' and planned_at = '${at}'`)
+      }
+      expect(await come('export', '2026-12-01T11:30:00Z')).toEqual([{ outcome: 'done' }])
+      await writeFile(join(folder, 'notes.txt.control.json'), '{"file":"notes.txt"}')
+      const november = (await readdir(folder)).filter((name) => name.includes('2026-11'))
+      expect(november).toContain('settlement-2026-11.csv')
+      expect(await come('closed', '2026-12-02T12:11:00Z')).toEqual([{ outcome: 'done' }])
+      expect(await look.query(`select 1 from recon.mismatches where code = 'export_differs'`)).toEqual([])
+      expect(await come('export', '2027-01-05T11:30:00Z')).toEqual([{ outcome: 'done' }])
+      const names = await readdir(folder)
+      expect(names).toEqual(expect.arrayContaining(['settlement-2027-01.csv', 'notes.txt.control.json']))
+      expect(names.filter((name) => name.includes('2026-11'))).toEqual([])
+
+      // An entry that stands for nothing: December is not closed on it.
+      await look.query(`with made as (
+          insert into books.entries (account_id, source_kind, source_id, currency, version, is_reversal, kind, natural_on,
+            entry_on, gross_minor, tax_minor, is_recurring, rules_version, posted_at)
+          values (${accountId}, 'ach_transaction', 999999999, 'CAD', 9, true, 'sale', '2026-12-05', '2026-12-05', 1, 0, false, 1, now())
+          returning account_id, entry_id)
+        insert into books.postings (account_id, entry_id, position, account, amount_minor)
+        select account_id, entry_id, position, account, minor
+        from made cross join (values (0, 'clearing', 1), (1, 'suspense', -1)) p(position, account, minor)`)
+      expect(await close(toMonth('2026-12'))).toMatchObject({
+        kind: 'lacking',
+        lacking: expect.arrayContaining([
+          'books and mirror differ: 0.01 CAD and 0.00 CAD are not settled when 2026-12 ends',
+        ]),
+      })
     })
-    const left = await balances(look, addDays(toBusinessDate('2026-12-31'), 0))
-    expect(Object.entries(left).filter(([name, minor]) => name.startsWith('clearing') && minor !== '0')).toEqual([])
   })
 })
