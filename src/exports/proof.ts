@@ -9,11 +9,14 @@ import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
 import { formatMinor } from '../domain/money.ts'
 import { instantSql, type Report, type Scope } from './report.ts'
 
+/** What of a report decides what has to be read for it. */
+export type Proved = Pick<Report, 'needs' | 'usesReverses' | 'within'>
+
 /**
  * What keeps a report of this period from being complete, as sentences; none when all that it needs was read, and read
  * after the time it tells of.
  */
-export async function findMissing(tx: Tx, report: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+export async function findMissing(tx: Tx, report: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   return [
     ...(await findUnprovedDays(tx, report, scope, historyFrom)),
     ...(report.needs.batchList ? await findStaleList(tx, scope) : []),
@@ -23,7 +26,7 @@ export async function findMissing(tx: Tx, report: Report, scope: Scope, historyF
   ]
 }
 
-async function findUnprovedDays(tx: Tx, { needs }: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+async function findUnprovedDays(tx: Tx, { needs }: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   const to = helcimDate(toInstant(scope.endsAt - 1))
   const from =
     needs.days === 'history'
@@ -79,7 +82,7 @@ async function findUndecodable(tx: Tx, { accountId, startsAt }: Scope): Promise<
 }
 
 /** Amounts that stand in suspense: approved reverses of which nothing tells what they voided. */
-async function findUndecided(tx: Tx, report: Report, scope: Scope): Promise<string[]> {
+async function findUndecided(tx: Tx, report: Proved, scope: Scope): Promise<string[]> {
   const { rows } = await tx.execute<{ currency: string; count: string; minor: string }>(
     sql.raw(`${reversesSql(scope.accountId)}
       select t.currency, count(*)::text as count, sum(t.amount_minor)::text as minor

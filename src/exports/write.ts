@@ -62,7 +62,7 @@ export function writeExports(
   return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
 }
 
-interface AccountFacts {
+export interface AccountFacts {
   readonly name: string
   readonly zone: string
   readonly historyFrom: BusinessDate
@@ -122,9 +122,9 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
  * Files of several accounts may lie in one folder, so the name of the account leads, but for the one of a process without
  * an accounts file. It may hold points; what follows holds one only, so no two accounts share a name.
  */
-function fileName(account: string, report: string, period: Period, format: ExportFormat): string {
+export function fileName(account: string, report: string, period: Period, ending: string): string {
   const prefix = account === ACCOUNT_NAME ? '' : `${account}.`
-  return `${prefix}${report}-${periodName(period)}.${format}`
+  return `${prefix}${report}-${periodName(period)}.${ending}`
 }
 
 async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: OneFile) {
@@ -140,7 +140,7 @@ async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: One
   return { rows, sums: rendering.sums() }
 }
 
-async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
+export async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
   const { rows } = await snapshot.execute<{ name: string; zone: string; history_from: string; as_of: string }>(
     sql.raw(`select a.name, a.zone, a.history_from::text,
       to_char(${asOfSql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as as_of
