@@ -11,11 +11,14 @@ import { MONTHLY_FACTORS } from '../domain/mrr.ts'
 import { instantSql, type Report, type Scope } from './report.ts'
 import { firstMonthSql } from './reports/mrr.ts'
 
+/** What of a report decides what has to be read for it. */
+export type Proved = Pick<Report, 'needs' | 'usesReverses' | 'within' | 'movementsWithin'>
+
 /**
  * What keeps a report of this period from being complete, as sentences; none when all that it needs was read, and read
  * after the time it tells of.
  */
-export async function findMissing(tx: Tx, report: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+export async function findMissing(tx: Tx, report: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   return [
     ...(report.needs.days === 'none' ? [] : await findUnprovedDays(tx, report, scope, historyFrom)),
     ...(report.needs.batchList ? await findStaleList(tx, scope) : []),
@@ -28,7 +31,7 @@ export async function findMissing(tx: Tx, report: Report, scope: Scope, historyF
   ]
 }
 
-async function findUnprovedDays(tx: Tx, { needs }: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+async function findUnprovedDays(tx: Tx, { needs }: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   const to = helcimDate(toInstant(scope.endsAt - 1))
   const from =
     needs.days === 'history'
@@ -117,7 +120,7 @@ async function findUnobservedMonths(tx: Tx, { accountId, from }: Scope): Promise
 }
 
 /** A record that could not be read has no date that we know; one first seen before the period is older than it. */
-async function findUndecodable(tx: Tx, { needs }: Report, { accountId, startsAt }: Scope): Promise<string[]> {
+async function findUndecodable(tx: Tx, { needs }: Proved, { accountId, startsAt }: Scope): Promise<string[]> {
   const resources = [
     ...(needs.days === 'none' ? [] : ['card_transaction', 'card_batch']),
     ...(needs.subscriptions === 'none' ? [] : ['subscription', 'payment_plan']),
@@ -133,7 +136,7 @@ async function findUndecodable(tx: Tx, { needs }: Report, { accountId, startsAt 
 }
 
 /** Amounts that stand in suspense: approved reverses of which nothing tells what they voided. */
-async function findUndecided(tx: Tx, report: Report, scope: Scope): Promise<string[]> {
+async function findUndecided(tx: Tx, report: Proved, scope: Scope): Promise<string[]> {
   const { movementsWithin = report.within } = report
   const { rows } = await tx.execute<{ currency: string; count: string; minor: string }>(
     sql.raw(`${reversesSql(scope.accountId)}

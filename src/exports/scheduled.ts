@@ -1,10 +1,15 @@
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type pg from 'pg'
+import { z } from 'zod'
 import { addDays, type BusinessDate, businessDateOf } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
+import type { BooksSettings } from '../domain/journal/chart.ts'
 import { firstDayOf, lastDayOf, monthOf } from '../domain/month.ts'
 import { CONTROL_ENDING, controlSchema } from './control.ts'
+import { journalControlSchema } from './journals/control.ts'
+import { JOURNALS } from './journals/formats.ts'
+import { type WrittenJournal, writeJournals } from './journals/write.ts'
 import { REPORTS } from './reports.ts'
 import { type WrittenFile, writeExports } from './write.ts'
 
@@ -12,6 +17,7 @@ export interface ScheduledExport {
   readonly accountId: number
   readonly accountName: string
   readonly zone: string
+  readonly books: BooksSettings
   /** When it came due. */
   readonly plannedAt: Instant
   readonly directory: string
@@ -20,20 +26,22 @@ export interface ScheduledExport {
 }
 
 /**
- * Writes every report of the month in which the day before lies: what a run after midnight writes on the first of a month
+ * Writes every report and journal of the month in which the day before lies: what a run after midnight writes on the first of a month
  * is the whole month before. A later run of the same month takes the place of what it finds.
  */
 export async function writeScheduledExports(
   pool: pg.Pool,
   work: ScheduledExport,
   signal?: AbortSignal,
-): Promise<{ files: readonly WrittenFile[]; removed: readonly string[] }> {
+): Promise<{ files: readonly (WrittenFile | WrittenJournal)[]; removed: readonly string[] }> {
   const { accountId, zone, plannedAt, directory } = work
   const today = businessDateOf(plannedAt, zone)
   const month = monthOf(addDays(today, -1))
   const period = { from: firstDayOf(month), to: lastDayOf(month) }
   const request = { accountId, period, reports: REPORTS, format: 'csv' as const, directory }
-  const files = await writeExports(pool, request, signal && { signal })
+  const options = signal === undefined ? {} : { signal }
+  const journals = { accountId, period, journals: JOURNALS, detail: 'day' as const, settings: work.books, directory }
+  const files = [...(await writeExports(pool, request, options)), ...(await writeJournals(pool, journals, options))]
   return { files, removed: work.keepDays === null ? [] : await removeOld(work, addDays(today, -work.keepDays)) }
 }
 
@@ -51,10 +59,12 @@ async function removeOld({ directory, accountName }: ScheduledExport, before: Bu
   return removed
 }
 
+const anyControl = z.union([controlSchema, journalControlSchema])
+
 /** Null for what is none of ours. */
 async function readControl(path: string) {
   try {
-    return controlSchema.safeParse(JSON.parse(await readFile(path, 'utf8'))).data ?? null
+    return anyControl.safeParse(JSON.parse(await readFile(path, 'utf8'))).data ?? null
   } catch {
     return null
   }

@@ -73,7 +73,7 @@ function assertHasPast({ name, presentOnly }: Report): void {
     throw new UsageError(`--as-of: ${name} can only be had as of now: ${presentOnly}`, { exitCode: 1 })
 }
 
-interface AccountFacts {
+export interface AccountFacts {
   readonly name: string
   readonly zone: string
   readonly historyFrom: BusinessDate
@@ -159,7 +159,7 @@ async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: One
   return { rows, sums: rendering.sums() }
 }
 
-async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
+export async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
   const { rows } = await snapshot.execute<{ name: string; zone: string; history_from: string; as_of: string }>(
     sql.raw(`select a.name, a.zone, a.history_from::text,
       to_char(${asOfSql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as as_of

@@ -105,7 +105,10 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
       return []
     }
     case 'closed': {
-      log.info(await recheckPeriods(db, accountId, clock, context.signal), 'periods.rechecked')
+      log.info(
+        await recheckPeriods(db, { accountId, books: context.books }, clock, context.signal),
+        'periods.rechecked',
+      )
       await context.enqueue.alert({ accountId })
       return []
     }
@@ -121,10 +124,10 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
 
 /** Where it was switched off meanwhile, what was due is no longer wanted. */
 async function writeFiles({ accountId, plannedAt }: DueKey, context: JobContext): Promise<void> {
-  const { db, account, exporting, log, signal } = context
+  const { db, account, exporting, books, log, signal } = context
   if (exporting === null) return
   const zone = await loadZone(db, accountId)
-  const work = { accountId, accountName: account.name, zone, plannedAt, ...exporting }
+  const work = { accountId, accountName: account.name, zone, books, plannedAt, ...exporting }
   const { files, removed } = await writeScheduledExports(db.$client, work, signal)
   const incomplete = files.filter(({ control }) => !control.isComplete).map(({ control }) => control.file)
   log.info({ countFiles: files.length, countRemoved: removed.length, incomplete }, 'exports.written')

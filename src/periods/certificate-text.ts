@@ -33,6 +33,8 @@ export function certificateText(one: Certificate): string {
       `  ${report.padEnd(14)} ${String(rows).padStart(9)} rows${isComplete ? '' : ', not proved complete'}`,
       ...Object.entries(sums).map(([currency, amounts]) => `    ${currency}  ${amountsText(amounts)}`),
     ]),
+    `  ${'journals'.padEnd(14)} ${String(one.journals.length).padStart(9)} files, each with these movements of the clearing account`,
+    ...Object.entries(one.journals[0]?.controlTotal ?? {}).map(([currency, total]) => `    ${currency}  ${total}`),
     '',
     'SHA-256',
     ...one.files.map(({ file, sha256 }) => `  ${sha256}  ${file}`),

@@ -37,6 +37,13 @@ export interface Certificate {
     readonly isComplete: boolean
     readonly missing: readonly string[]
   }[]
+  /** Of each journal: what moved in the clearing account in the month, the same in all of them. */
+  readonly journals: readonly {
+    readonly file: string
+    readonly journal: string
+    readonly entries: number
+    readonly controlTotal: Readonly<Record<string, string>>
+  }[]
   readonly files: readonly { readonly file: string; readonly sha256: string }[]
   /** Over the lines `<sha256>  <file>` of all of them. */
   readonly sha256: string
@@ -111,6 +118,18 @@ export async function buildCertificate(
               sums: control.sums,
               isComplete: control.isComplete,
               missing: control.missing,
+            },
+          ],
+    ),
+    journals: files.flatMap(({ journal }) =>
+      journal === null
+        ? []
+        : [
+            {
+              file: journal.file,
+              journal: journal.journal,
+              entries: journal.entries,
+              controlTotal: journal.controlTotal,
             },
           ],
     ),

@@ -59,7 +59,7 @@ export async function closePeriod(
       const isOver = asOf >= startOfDay(addDays(lastDayOf(month), 1), zone)
       const objection = objectionToClosing(month, { steps, isOver })
       if (objection !== null) throw new UsageError(objection, { exitCode: 1 })
-      const files = await renderPeriod(pool, { accountId, month, asOf, now: asOf }, folder, options)
+      const files = await renderPeriod(pool, { accountId, month, asOf, now: asOf, books }, folder, options)
       const lacking = await findLacking(tx, { accountId, month, cutOffMinutes: books.cutOffMinutes, files })
       if (lacking.length > 0 && request.forcedReason === null) return { kind: 'lacking', lacking }
       const revision = nextRevision(month, steps)
@@ -116,7 +116,8 @@ async function store(
     sha256,
   })
   const key = { accountId, month, revision }
-  for (const { path, control: _, ...file } of files) await storePeriodFile(tx, key, { ...file, parts: partsOf(path) })
+  for (const { path, control: _, journal: __, ...file } of files)
+    await storePeriodFile(tx, key, { ...file, parts: partsOf(path) })
   for (const { file, text } of certificateFiles(certificate)) {
     const bytes = Buffer.from(text)
     await storePeriodFile(tx, key, {

@@ -1,5 +1,4 @@
 import { sumClearing } from '../db/books/clearing.ts'
-import { countMarks } from '../db/books/marks.ts'
 import type { Tx } from '../db/client.ts'
 import { listOpenMismatches } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
@@ -30,12 +29,12 @@ export async function findLacking(
   { accountId, month, cutOffMinutes, files }: LackingRequest,
 ): Promise<string[]> {
   const controls = files.flatMap(({ control }) => (control === null ? [] : [control]))
+  const journals = files.flatMap(({ journal }) => (journal === null ? [] : [journal]))
   const aboutMoney = controls.filter(({ report }) => reportOf(report).needs.subscriptions === 'none')
   return [
-    ...new Set(aboutMoney.flatMap(({ missing }) => missing)),
+    ...new Set([...aboutMoney, ...journals].flatMap(({ missing }) => missing)),
     ...(await findReadings(tx, accountId)),
     ...(await findCritical(tx, accountId)),
-    ...(await findUnposted(tx, accountId)),
     // With a cut-off of their own the books mean other days by the same names.
     ...(cutOffMinutes === 0 ? await findDifference(tx, { accountId, month, files }) : []),
   ]
@@ -56,11 +55,6 @@ async function findCritical(tx: Tx, accountId: number): Promise<string[]> {
   const more = critical.length > NAMED_MAX ? `, and ${critical.length - NAMED_MAX} more` : ''
   const some = critical.length === 1 ? '1 critical mismatch stands' : `${critical.length} critical mismatches stand`
   return [`${some}: ${named.join(', ')}${more}`]
-}
-
-async function findUnposted(tx: Tx, accountId: number): Promise<string[]> {
-  const count = await countMarks(tx, accountId)
-  return count === 0 ? [] : ['changes of the last moments are not posted yet: try again']
 }
 
 /** What was sold by card and not settled when the month ended: the account of the books against the roll-forward of the mirror. */

@@ -11,6 +11,7 @@ import type { Db } from '../db/client.ts'
 import { applyFindings, type MismatchChanges } from '../db/mismatches.ts'
 import { businessDateOf } from '../domain/calendar.ts'
 import type { Clock } from '../domain/clock.ts'
+import type { BooksSettings } from '../domain/journal/chart.ts'
 import { type Finding, textFinding } from '../domain/mismatch.ts'
 import { monthOf } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
@@ -32,7 +33,12 @@ export interface Recheck extends MismatchChanges {
  * still makes them. Only what is decidable is judged: files whose definition is the one of then, and times that can be
  * shown.
  */
-export async function recheckPeriods(db: Db, accountId: number, clock: Clock, signal?: AbortSignal): Promise<Recheck> {
+export async function recheckPeriods(
+  db: Db,
+  { accountId, books }: { accountId: number; books: BooksSettings },
+  clock: Clock,
+  signal?: AbortSignal,
+): Promise<Recheck> {
   const now = clock.now()
   const present = monthOf(businessDateOf(now, await loadZone(db, accountId)))
   const states = periodStatesOf(await listPeriodEvents(db, accountId), { first: present, present })
@@ -46,7 +52,7 @@ export async function recheckPeriods(db: Db, accountId: number, clock: Clock, si
     const revision = await findRevision(db, { accountId, month })
     if (revision === null) throw new Error(`${month} is closed and has no revision`)
     const stored = await findStoredDifferences(db, accountId, revision)
-    const again = await findRenderedDifferences(db, { accountId, revision, now, ...(signal && { signal }) })
+    const again = await findRenderedDifferences(db, { accountId, books, revision, now, ...(signal && { signal }) })
     findings.push(...stored, ...again.findings)
     countCompared += again.countCompared
     countUndecidable += again.countUndecidable
@@ -77,14 +83,20 @@ async function findStoredDifferences(db: Db, accountId: number, revision: Period
 
 async function findRenderedDifferences(
   db: Db,
-  input: { accountId: number; revision: PeriodRevision; now: ReturnType<Clock['now']>; signal?: AbortSignal },
+  input: {
+    accountId: number
+    books: BooksSettings
+    revision: PeriodRevision
+    now: ReturnType<Clock['now']>
+    signal?: AbortSignal
+  },
 ): Promise<{ findings: Finding[]; countCompared: number; countUndecidable: number }> {
-  const { accountId, revision, now, signal } = input
+  const { accountId, books, revision, now, signal } = input
   const { month, asOf } = revision
   const files = await listPeriodFiles(db, { accountId, month, revision: revision.revision })
   const lasting = files.filter(({ definition }) => definition !== null)
   const rendered = await withScratchFolder((folder) =>
-    renderLasting(db.$client, { accountId, month, asOf, now }, folder, signal && { signal }),
+    renderLasting(db.$client, { accountId, month, asOf, now, books }, folder, signal && { signal }),
   ).catch((error: unknown) => {
     // What was known then cannot be told any more.
     if (error instanceof UsageError) return []
@@ -93,11 +105,10 @@ async function findRenderedDifferences(
   const findings: Finding[] = []
   let countCompared = 0
   for (const file of lasting) {
-    const again = rendered.find(({ control }) => control.file === file.file)
+    const again = rendered.find((one) => one.file === file.file)
     if (again === undefined || again.definition !== file.definition) continue
     countCompared += 1
-    if (again.control.sha256 !== file.sha256)
-      findings.push(differs(revision, file, { actual: again.control.sha256, kind: 'rendered' }))
+    if (again.sha256 !== file.sha256) findings.push(differs(revision, file, { actual: again.sha256, kind: 'rendered' }))
   }
   return { findings, countCompared, countUndecidable: lasting.length - countCompared }
 }

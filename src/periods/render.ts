@@ -1,11 +1,16 @@
+import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type pg from 'pg'
 import type { Instant } from '../domain/clock.ts'
+import type { BooksSettings } from '../domain/journal/chart.ts'
 import { firstDayOf, lastDayOf, type Month } from '../domain/month.ts'
 import { CONTROL_ENDING, type Control } from '../exports/control.ts'
+import { JOURNAL_VERSION, type JournalControl } from '../exports/journals/control.ts'
+import { JOURNALS } from '../exports/journals/formats.ts'
+import { writeJournals } from '../exports/journals/write.ts'
 import { REPORTS } from '../exports/reports.ts'
 import { hashOf } from '../exports/stage-file.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
@@ -16,6 +21,8 @@ export interface PeriodRequest {
   /** What had been read and judged until then is shown. */
   readonly asOf: Instant
   readonly now: Instant
+  /** By which the books are written. */
+  readonly books: BooksSettings
 }
 
 export interface RenderOptions {
@@ -32,7 +39,21 @@ export interface RenderedFile {
   readonly definition: string | null
   readonly countBytes: bigint
   readonly sha256: string
+  /** Of a report. */
   readonly control: Control | null
+  /** Of a journal. */
+  readonly journal: JournalControl | null
+}
+
+/** A file that must come out the same however often, and however much later, it is made. */
+interface LastingFile {
+  readonly path: string
+  readonly file: string
+  readonly content: string
+  readonly definition: string | null
+  readonly sha256: string
+  readonly control: Control | null
+  readonly journal: JournalControl | null
 }
 
 /** Reports of a month that can be had as of an earlier time, again and again. */
@@ -49,27 +70,61 @@ export async function renderPeriod(
   const present = { ...requestOf(request, directory), reports: PRESENT_REPORTS }
   const files = [
     ...(await renderLasting(pool, request, directory, options)),
-    ...(await writeExports(pool, present, options)).map((file) => ({ ...file, definition: null })),
+    ...(await writeExports(pool, present, options)).map((file) => ({ ...ofReport(file), definition: null })),
   ]
   const rendered: RenderedFile[] = []
-  for (const { path, control, definition } of files) {
-    rendered.push(await describe(path, { content: control.report, definition, control }))
-    rendered.push(await describe(`${path}${CONTROL_ENDING}`, { content: null, definition: null, control: null }))
+  for (const { path, ...facts } of files) {
+    rendered.push(await describe(path, facts))
+    rendered.push(await describe(`${path}${CONTROL_ENDING}`, NO_DATA))
   }
   return rendered.sort((a, b) => (a.file < b.file ? -1 : 1))
 }
 
-/** The part of them that must come out the same however often, and however much later. */
-export function renderLasting(
+/** The part of them that can be made again: reports that know their past, and the books, which are only added to. */
+export async function renderLasting(
   pool: pg.Pool,
   request: PeriodRequest,
   directory: string,
   options: RenderOptions = {},
-): Promise<WrittenFile[]> {
-  const { asOf: at, now } = request
+): Promise<LastingFile[]> {
+  const { asOf: at, now, books } = request
   const lasting = { ...requestOf(request, directory), reports: LASTING_REPORTS }
-  return writeExports(pool, lasting, { ...options, asOf: { at, now } })
+  const reports = await writeExports(pool, lasting, { ...options, asOf: { at, now } })
+  const { format: _, ...period } = requestOf(request, directory)
+  const asked = { ...period, journals: JOURNALS, detail: 'day' as const, settings: books }
+  const journals = await writeJournals(pool, asked, { ...options, asOf: { at, now } })
+  return [
+    ...reports.map(ofReport),
+    ...journals.map(({ path, control: journal }) => ({
+      path,
+      file: journal.file,
+      content: journal.journal,
+      definition: definitionOf(journal, books),
+      sha256: journal.sha256,
+      control: null,
+      journal,
+    })),
+  ]
 }
+
+const ofReport = ({ path, control, definition }: WrittenFile): LastingFile => ({
+  path,
+  file: control.file,
+  content: control.report,
+  definition,
+  sha256: control.sha256,
+  control,
+  journal: null,
+})
+
+/** What a journal hangs on besides the entries: see `WrittenFile.definition`. */
+function definitionOf({ journal, detail, zone }: JournalControl, books: BooksSettings): string {
+  const plans = [...books.plans].map(([planId, account]) => [String(planId), account])
+  const parts = [JOURNAL_VERSION, journal, detail, zone, books.chart, plans, books.xeroTaxRate]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+const NO_DATA = { content: null, definition: null, control: null, journal: null }
 
 /** Runs `work` with a folder of its own, which is gone afterwards. */
 export async function withScratchFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -93,8 +148,9 @@ const requestOf = ({ accountId, month }: PeriodRequest, directory: string) => ({
 
 async function describe(
   path: string,
-  facts: Pick<RenderedFile, 'content' | 'definition' | 'control'>,
+  facts: Pick<RenderedFile, 'content' | 'definition' | 'control' | 'journal'>,
 ): Promise<RenderedFile> {
   const [{ size }, sha256] = await Promise.all([stat(path), hashOf(partsOf(path))])
-  return { file: basename(path), path, countBytes: BigInt(size), sha256, ...facts }
+  const { content, definition, control, journal } = facts
+  return { file: basename(path), path, countBytes: BigInt(size), sha256, content, definition, control, journal }
 }

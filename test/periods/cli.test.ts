@@ -46,7 +46,7 @@ it('a month is closed, handed out and reopened by command, with one line for eac
     expect(lacking.stdout).toMatch(/✗ the list of card batches was not read since the period ended/)
     const forced = await run('period', 'close', '2026-10', '--force', '--reason', 'a test', '--by', 'ann')
     expect(forced.code, forced.stderr).toBe(0)
-    expect(forced.stdout).toMatch(/✓ 2026-10 is closed as revision 1: 16 files, SHA-256/)
+    expect(forced.stdout).toMatch(/✓ 2026-10 is closed as revision 1: 32 files, SHA-256/)
     expect(forced.stderr).toMatch(/MISSING the list of card batches/)
     const handed = await run('export', 'certificate', '--period', '2026-10', '--out', folder)
     expect(handed.code, handed.stderr).toBe(0)

@@ -22,6 +22,16 @@ export async function isPostedBy(tx: Tx, accountId: number, { zone, cutOffMinute
   return last?.zone === zone && last.cutOffMinutes === cutOffMinutes && last.rulesVersion === RULES_VERSION
 }
 
+/** Whether all of the mirror was posted at least once. */
+export async function isEverPosted(tx: Tx, accountId: number): Promise<boolean> {
+  const found = await tx
+    .select({ runId: postingRuns.runId })
+    .from(postingRuns)
+    .where(and(eq(postingRuns.accountId, accountId), eq(postingRuns.scope, 'full')))
+    .limit(1)
+  return found.length > 0
+}
+
 /** Notes a posting. */
 export async function storePostingRun(
   tx: Tx,
