@@ -6,6 +6,7 @@ import { addDays, type BusinessDate, businessDateOf } from '../domain/calendar.t
 import type { Instant } from '../domain/clock.ts'
 import type { BooksSettings } from '../domain/journal/chart.ts'
 import { firstDayOf, lastDayOf, monthOf } from '../domain/month.ts'
+import { UsageError } from '../domain/operating-error.ts'
 import { CONTROL_ENDING, controlSchema } from './control.ts'
 import { journalControlSchema } from './journals/control.ts'
 import { JOURNALS } from './journals/formats.ts'
@@ -28,12 +29,27 @@ export interface ScheduledExport {
 /**
  * Writes every report and journal of the month in which the day before lies: what a run after midnight writes on the first of a month
  * is the whole month before. A later run of the same month takes the place of what it finds.
+ * @throws UsageError when the folder cannot be written to
  */
-export async function writeScheduledExports(
+export function writeScheduledExports(
   pool: pg.Pool,
   work: ScheduledExport,
   signal?: AbortSignal,
-): Promise<{ files: readonly (WrittenFile | WrittenJournal)[]; removed: readonly string[] }> {
+): Promise<ScheduledFiles> {
+  return writeMonth(pool, work, signal).catch((error: unknown) => {
+    if (!(error instanceof UsageError)) throw error
+    // Nobody gave an option here.
+    throw new UsageError(error.message.replace(/^--out/, 'EXPORT_DIR'), { exitCode: 1, cause: error })
+  })
+}
+
+export interface ScheduledFiles {
+  readonly files: readonly (WrittenFile | WrittenJournal)[]
+  /** Of months of long ago. */
+  readonly removed: readonly string[]
+}
+
+async function writeMonth(pool: pg.Pool, work: ScheduledExport, signal?: AbortSignal): Promise<ScheduledFiles> {
   const { accountId, zone, plannedAt, directory } = work
   const today = businessDateOf(plannedAt, zone)
   const month = monthOf(addDays(today, -1))

@@ -5,7 +5,7 @@ import { CONTROL_ENDING, type Control, controlSchema } from './control.ts'
 import { EXPORT_FORMATS } from './formats.ts'
 import { JOURNAL_VERSION, type JournalControl, journalControlSchema } from './journals/control.ts'
 import { JOURNALS } from './journals/formats.ts'
-import { type BooksTotals, compareJournals, type ReadJournal, verifyJournal } from './journals/verify.ts'
+import { compareJournals, type ReadJournal, verifyJournal, type WithBooks } from './journals/verify.ts'
 import { readFile, UnreadableFile } from './read-file.ts'
 import { REPORT_VERSION } from './report.ts'
 import { reportOf } from './reports.ts'
@@ -19,8 +19,10 @@ export interface Verification {
   readonly journals: readonly JournalControl[]
   /** One sentence for each thing that does not agree; none means that all does. */
   readonly differences: readonly string[]
-  /** How many files of one period could be compared with each other, or with the books. */
+  /** How many files of one period could be compared with each other. */
   readonly countCompared: number
+  /** How many journals could be compared with the books that they were written from. */
+  readonly countWithBooks: number
 }
 
 interface ReadBack {
@@ -35,7 +37,7 @@ interface ReadBack {
  */
 export async function verifyExports(
   directory: string,
-  { onFile = () => {}, books = null }: { onFile?: (file: string) => void; books?: BooksTotals | null } = {},
+  { onFile = () => {}, withBooks }: { onFile?: (file: string) => void; withBooks?: WithBooks } = {},
 ): Promise<Verification> {
   const names = await namesIn(directory)
   const differences: string[] = []
@@ -62,12 +64,16 @@ export async function verifyExports(
     }
   }
   const { countCompared, differences: disagreements } = compareFiles(readBack)
-  const ofJournals = await compareJournals(journals, books)
+  const ofJournals =
+    withBooks && journals.length > 0
+      ? await withBooks((books) => compareJournals(journals, books))
+      : await compareJournals(journals, null)
   return {
     files: readBack.map(({ control }) => control),
     journals: journals.map(({ control }) => control),
     differences: [...differences, ...disagreements, ...ofJournals.differences],
     countCompared: countCompared + ofJournals.countCompared,
+    countWithBooks: ofJournals.countWithBooks,
   }
 }
 

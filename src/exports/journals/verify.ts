@@ -16,6 +16,9 @@ export interface ReadJournal {
 /** What the books say of the period that a control file is about, as far as they went then; null where they are not ours. */
 export type BooksTotals = (control: JournalControl) => Promise<{ sums: Totals; closing: Totals } | null>
 
+/** Opens the books for as long as they are compared. */
+export type WithBooks = <T>(work: (books: BooksTotals) => Promise<T>) => Promise<T>
+
 const FAULTS_MAX = 5
 
 /** Reads a file back: entries balance, dates lie within the period, sums, balances and hash are those of its control file. */
@@ -128,9 +131,10 @@ function createCheck(control: JournalControl) {
 export async function compareJournals(
   files: readonly ReadJournal[],
   books: BooksTotals | null,
-): Promise<{ differences: string[]; countCompared: number }> {
+): Promise<{ differences: string[]; countCompared: number; countWithBooks: number }> {
   const differences: string[] = []
   let countCompared = 0
+  let countWithBooks = 0
   const sets = grouped(files, ({ control: { account, period } }) => JSON.stringify([account, period]))
   for (const set of sets) {
     const formats = grouped(set, ({ control }) => JSON.stringify([control.journal, control.detail]))
@@ -151,20 +155,22 @@ export async function compareJournals(
     for (const one of wholes) {
       const totals = await books?.(one.control)
       if (!totals) continue
-      countCompared += 1
+      countWithBooks += 1
       const isAll = journalOf(one.control.journal).tells === 'journal'
-      const said = isAll ? totals.sums : clearingIn(totals.sums)
-      for (const difference of differencesOf(one.sums, said))
-        differences.push(
-          `${one.control.file}: ${difference.key} is ${difference.left}, in the books ${difference.right}`,
-        )
+      const pairs = [
+        ['', one.sums, isAll ? totals.sums : clearingIn(totals.sums)],
+        ['at the end ', one.closing, totals.closing],
+      ] as const
+      for (const [when, said, posted] of pairs)
+        for (const { key, left, right } of differencesOf(said, posted))
+          differences.push(`${one.control.file}: ${when}${key} is ${left}, in the books ${right}`)
     }
   }
-  return { differences, countCompared }
+  return { differences, countCompared, countWithBooks }
 }
 
 /** The parts of one format as one, and what is wrong with their row. All of them carry the same control total. */
-function joinParts(parts: readonly ReadJournal[], differences: string[]): ReadJournal {
+function joinParts(parts: readonly ReadJournal[], differences: string[]): ReadJournal & { readonly closing: Totals } {
   const [first] = parts
   if (!first) throw new Error('a format without files')
   const sums: Totals = new Map()
@@ -188,7 +194,9 @@ function joinParts(parts: readonly ReadJournal[], differences: string[]): ReadJo
     for (const one of differencesOf(told, stated))
       differences.push(`${control.file}: its control total is ${one.right} ${one.key}, its files say ${one.left}`)
   }
-  return { control: first.control, sums }
+  const closing: Totals = new Map()
+  for (const { control } of parts) for (const [key, minor] of totalsOf(control.closing)) closing.set(key, minor)
+  return { control: first.control, sums, closing }
 }
 
 const clearingIn = (sums: Totals): Totals => new Map([...sums].filter(([key]) => key.endsWith(' clearing')))
