@@ -10,10 +10,11 @@
 
 do $roles$
 declare
-  schemas constant text[] := array['helcim', 'recon', 'recon_migrations', 'accounting', 'bullmq'];
+  schemas constant text[] := array['helcim', 'recon', 'books', 'recon_migrations', 'accounting', 'bullmq'];
   -- Written once and never changed: what was seen, and what happened.
   append_only constant text[] := array['helcim.record_versions', 'recon.mismatch_versions',
-    'recon.batch_check_versions', 'recon.mismatch_events'];
+    'recon.batch_check_versions', 'recon.mismatch_events', 'books.entries', 'books.postings',
+    'books.period_revisions', 'books.period_files', 'books.period_file_parts', 'books.period_events'];
   -- Logs of tieout's own work, which retention deletes, and what only stands until it is done.
   deletable constant text[] := array['recon.calls', 'recon.pulls', 'recon.due_work', 'recon.runs', 'recon.webhooks',
     'recon.pull_pages', 'recon.marks', 'recon.matches', 'recon.endpoint_blocks', 'recon.call_holders',
@@ -72,10 +73,10 @@ begin
     execute format('revoke all on all tables in schema %I from public, tieout_writer, tieout_reader', one.name);
   end loop;
 
-  grant usage on schema helcim, recon, recon_migrations, accounting, bullmq to tieout_writer;
+  grant usage on schema helcim, recon, books, recon_migrations, accounting, bullmq to tieout_writer;
   grant select on all tables in schema recon_migrations, accounting to tieout_writer;
-  grant select, insert, update on all tables in schema helcim, recon to tieout_writer;
-  grant usage on all sequences in schema recon to tieout_writer;
+  grant select, insert, update on all tables in schema helcim, recon, books to tieout_writer;
+  grant usage on all sequences in schema recon, books to tieout_writer;
   for one in select unnest(append_only) as name loop
     execute format('revoke update on %s from tieout_writer', one.name);
   end loop;
@@ -90,8 +91,8 @@ begin
   grant select on all tables in schema accounting to tieout_reader;
 
   -- What the next upgrade makes, until this runs again.
-  alter default privileges for role tieout_owner in schema helcim, recon grant select, insert, update on tables to tieout_writer;
-  alter default privileges for role tieout_owner in schema recon grant usage on sequences to tieout_writer;
+  alter default privileges for role tieout_owner in schema helcim, recon, books grant select, insert, update on tables to tieout_writer;
+  alter default privileges for role tieout_owner in schema recon, books grant usage on sequences to tieout_writer;
   alter default privileges for role tieout_owner in schema bullmq grant select, insert, update, delete on tables to tieout_writer;
   alter default privileges for role tieout_owner in schema bullmq grant usage on sequences to tieout_writer;
   alter default privileges for role tieout_owner in schema accounting grant select on tables to tieout_writer, tieout_reader;

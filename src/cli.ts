@@ -7,6 +7,7 @@ import { runDoctor } from './cli/doctor.ts'
 import { addExportCommands } from './cli/export.ts'
 import { ACCOUNT_FLAG, runReconcileCommand } from './cli/judge.ts'
 import { runMismatchAction, runMismatches, runShowMismatch } from './cli/mismatches.ts'
+import { addPeriodCommands } from './cli/period.ts'
 import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
@@ -163,6 +164,7 @@ decisionCommand('reopen', 'takes back that they were resolved')
 
 addSettleCommand(program, { config, interruptible, exitWith })
 addExportCommands(program, { config, interruptible, exitWith })
+addPeriodCommands(program, { config, interruptible, exitWith })
 
 program
   .command('status')

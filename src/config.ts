@@ -64,6 +64,7 @@ const settingsWith = (isLocal: boolean) =>
   z.object({
     HELCIM_API_TOKEN: parsedBy(parseToken).optional(),
     TIEOUT_ACCOUNTS_FILE: parsedBy((text) => resolve(text)).optional(),
+    TIEOUT_BOOKS_FILE: parsedBy((text) => resolve(text)).optional(),
     HELCIM_BASE_URL: parsedBy((text) => checkBaseUrl(text).href).prefault('https://api.helcim.com/v2'),
     HELCIM_WEBHOOK_TOKEN: parsedBy(parseVerifierToken).optional(),
     HELCIM_LIMITS: parsedBy((text) => parseLimits(text, isLocal)).default(HELCIM_LIMITS),
@@ -87,6 +88,9 @@ const settingsWith = (isLocal: boolean) =>
     SETTLE_HOLD_SEVERITY: parsedBy(parseSeverity).prefault('high'),
     SETTLE_CLEAR_MINUTES: parsedBy(parseMinutes).prefault('10'),
     SETTLE_HELCIM_CLOSE: parsedBy(parseCloseTime).prefault('17:00'),
+    EXPORT_CRON: parsedBy(parseCron).optional(),
+    EXPORT_DIR: parsedBy((text) => resolve(text)).optional(),
+    EXPORT_KEEP_DAYS: parsedBy(parseKeepDays).optional(),
     ALERT_WEBHOOK_URL: parsedBy(parseOutgoingUrl).optional(),
     ALERT_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
     ALERT_ALLOW_HOSTS: parsedBy(parseHosts).prefault(''),
@@ -108,6 +112,15 @@ function problemsBetween(settings: Settings): string[] {
   }
   if (settings.HELCIM_WEBHOOK_TOKEN && settings.TIEOUT_ACCOUNTS_FILE) {
     problems.push('HELCIM_WEBHOOK_TOKEN: name a "webhookTokenFile" with each account in TIEOUT_ACCOUNTS_FILE instead')
+  }
+  if ((settings.EXPORT_CRON === undefined) !== (settings.EXPORT_DIR === undefined)) {
+    const [missing, given] = settings.EXPORT_DIR ? ['EXPORT_CRON', 'EXPORT_DIR'] : ['EXPORT_DIR', 'EXPORT_CRON']
+    problems.push(
+      `${missing}: set it as well, or leave ${given} out; together they say when files are written, and where to`,
+    )
+  }
+  if (settings.EXPORT_KEEP_DAYS !== undefined && settings.EXPORT_DIR === undefined) {
+    problems.push('EXPORT_KEEP_DAYS: it is about the files of EXPORT_CRON in EXPORT_DIR; set these, or leave it out')
   }
   if (settings.ALERT_WEBHOOK_URL && !settings.ALERT_WEBHOOK_SECRET) {
     problems.push(
@@ -142,6 +155,8 @@ const toConfig = (settings: Settings) => ({
   },
   /** Absolute path of the file that names several accounts; null for the one of the environment. */
   accountsFile: settings.TIEOUT_ACCOUNTS_FILE ?? null,
+  /** Absolute path of the file with the chart of accounts; null for the defaults. */
+  booksFile: settings.TIEOUT_BOOKS_FILE ?? null,
   /** Null for the embedded PostgreSQL. Secret, because it holds a password. */
   databaseUrl: settings.DATABASE_URL ?? null,
   /** Null for a queue on Postgres. Secret, because it holds a password. */
@@ -161,6 +176,11 @@ const toConfig = (settings: Settings) => ({
     token: settings.HELCIM_SETTLE_API_TOKEN ?? null,
     policy: policyOf(settings),
   },
+  /** Files that are written by themselves; null for none. */
+  exporting:
+    settings.EXPORT_CRON && settings.EXPORT_DIR
+      ? { cron: settings.EXPORT_CRON, directory: settings.EXPORT_DIR, keepDays: settings.EXPORT_KEEP_DAYS ?? null }
+      : null,
   alerts: {
     /** Null for no webhook; alerts are always logged. Secret, because a path may be what authorizes. */
     webhook:
@@ -204,8 +224,8 @@ function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, s
   const values: Partial<Record<Name, string>> = {}
   const problems: string[] = []
   for (const name of variableNames()) {
-    // Is itself the path of a file.
-    if (name === 'TIEOUT_ACCOUNTS_FILE') {
+    // Are themselves paths of files.
+    if (name === 'TIEOUT_ACCOUNTS_FILE' || name === 'TIEOUT_BOOKS_FILE') {
       if (env[name]) values[name] = env[name]
       continue
     }
@@ -330,6 +350,13 @@ export function parseHistoryDays(text: string): number {
   const days = /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (days >= 1 && days <= HISTORY_DAYS_MAX) return days
   throw new Error(`"${text}" will not do; set it to a whole number of days from 1 to ${HISTORY_DAYS_MAX}`)
+}
+
+/** A month that is written anew until it is over must not be removed in between. */
+function parseKeepDays(text: string): number {
+  const days = /^\d{1,5}$/.test(text) ? Number(text) : 0
+  if (days >= 31) return days
+  throw new Error(`"${text}" will not do; set it to a whole number of days, at least 31`)
 }
 
 function parseLocalClock(text: string, isLocal: boolean): ReturnType<typeof parseClock> {

@@ -4,6 +4,7 @@ import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
 import type { Clock, Instant } from './domain/clock.ts'
+import type { BooksSettings } from './domain/journal/chart.ts'
 import type { HelcimId } from './domain/record.ts'
 import type { SettlementPolicy } from './domain/settlement-policy.ts'
 import type { HelcimClient } from './helcim/client.ts'
@@ -15,6 +16,8 @@ export interface Enqueue {
   /** Reads the next page of a running pull. */
   pullPage(pull: Pull): Promise<void>
   reconcile(request: { accountId: number; scope: RunScope; cause: string }): Promise<void>
+  /** Posts what changed, or everything again. */
+  postBooks(request: { accountId: number; scope: RunScope; cause: string }): Promise<void>
   /** @param due `after` names the pull whose end asks: an asking while the work runs is not lost in that run */
   due(due: { accountId: number; kind: string; plannedAt: Instant; after?: bigint }): Promise<void>
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
@@ -37,6 +40,13 @@ export interface Settling {
   readonly drainMs: number
 }
 
+export interface Exporting {
+  /** Absolute. */
+  readonly directory: string
+  /** Files of periods that ended longer ago are removed; null to keep all. */
+  readonly keepDays: number | null
+}
+
 /** What every job of a process shares. */
 export interface Services {
   readonly db: Db
@@ -45,6 +55,10 @@ export interface Services {
   readonly settling: Settling
   readonly clock: Clock
   readonly settings: CheckSettings
+  /** Where files are written by themselves; null for nowhere. */
+  readonly exporting: Exporting | null
+  /** Chart of accounts and cut-off. */
+  readonly books: BooksSettings
   /** Where this process tells what it finds, the quickest first. */
   readonly alertChannels: readonly AlertChannel[]
 }

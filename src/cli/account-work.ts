@@ -1,6 +1,7 @@
 import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
-import { tokenFingerprint } from '../config.ts'
+import type { BooksOf } from '../books-file.ts'
+import { type Config, tokenFingerprint } from '../config.ts'
 import type { Enqueue, Services, Settling } from '../context.ts'
 import { ensureAccount } from '../db/accounts.ts'
 import { beginChannels } from '../db/alerts.ts'
@@ -30,6 +31,10 @@ export interface Shared {
   /** Channels on which news are told, also those that another process serves. */
   readonly channelNames: readonly string[]
   readonly enqueue: Enqueue
+  /** Chart of accounts and cut-off of an account, by its name. */
+  readonly booksOf: BooksOf
+  /** Files that are written by themselves; null for none. */
+  readonly exporting: Config['exporting']
   /** Hears of each call to Helcim when it is over. */
   readonly onCallEnd: (call: EndedCall) => void
 }
@@ -93,6 +98,7 @@ export async function openAccount(
       { accountId, kind: 'full', cron: reconcileCron, zone },
       ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
       ...settleEntries(accountId, settings, clock.now()),
+      ...exportEntries(accountId, shared, zone),
     ],
     enqueue: enqueue.due,
     log,
@@ -109,6 +115,8 @@ export async function openAccount(
       settling,
       clock,
       settings: DEFAULT_CHECK_SETTINGS,
+      books: shared.booksOf(settings.name),
+      exporting: shared.exporting,
       alertChannels: shared.alertChannels,
     },
     schedule: () => schedule.start(),
@@ -170,3 +178,7 @@ function settleEntries(
   const { cron, mode } = policy
   return cron === null || mode === 'off' ? [] : [{ accountId, kind: SETTLE_KIND, cron, zone, startsAt: now }]
 }
+
+/** Switched on, it begins with the next time: files of before can be had from "tieout export". */
+const exportEntries = (accountId: number, { exporting, clock }: Shared, zone: string): readonly ScheduleEntry[] =>
+  exporting === null ? [] : [{ accountId, kind: 'export', cron: exporting.cron, zone, startsAt: clock.now() }]

@@ -1,19 +1,30 @@
 import { resolve } from 'node:path'
-import cliProgress from 'cli-progress'
 import type { Command } from 'commander'
+import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
+import { firstDayOf, lastDayOf, monthOf } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts'
+import { booksTotalsOf } from '../exports/journals/books-totals.ts'
+import type { JournalControl } from '../exports/journals/control.ts'
+import { DETAILS, type Detail } from '../exports/journals/entry.ts'
+import { JOURNAL_NAMES } from '../exports/journals/format.ts'
+import type { WithBooks } from '../exports/journals/verify.ts'
+import { type WrittenJournal, writeJournals } from '../exports/journals/write.ts'
 import { parsePeriod } from '../exports/period.ts'
-import { REPORT_NAMES, type Report, type ReportName } from '../exports/report.ts'
-import { REPORTS, reportOf } from '../exports/reports.ts'
+import { REPORT_NAMES } from '../exports/report.ts'
 import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
+import { writeClosedFiles } from '../periods/closed-files.ts'
 import { AS_OF_FLAG, instantOption } from './date-option.ts'
-import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
+
+import { showProgress } from './export-progress.ts'
+import { ACCOUNT_FLAG, type AccountOption, withAccount, withAccounts } from './judge.ts'
+
 import { count, paint, say } from './paint.ts'
 import { clockOf } from './runtime.ts'
 import { showVerification } from './show-verification.ts'
+import { CERTIFICATE, wantedBy } from './wanted-exports.ts'
 
 interface ExportOptions extends AccountOption {
   readonly period?: string
@@ -21,6 +32,7 @@ interface ExportOptions extends AccountOption {
   readonly to?: string
   readonly out: string
   readonly format: string
+  readonly detail: string
   readonly asOf?: string
   readonly requireComplete?: boolean
   readonly json?: boolean
@@ -34,7 +46,10 @@ export function addExportCommands(
   const { config, interruptible, exitWith } = surroundings
   program
     .command('export <name>')
-    .description(`writes a report, each file with its control file: ${REPORT_NAMES.join(', ')}; all of them: all`)
+    .description(
+      `writes a report (${REPORT_NAMES.join(', ')}) or the books for a target (${JOURNAL_NAMES.join(', ')}), each file ` +
+        `with its control file; all of them: all; of a closed month: ${CERTIFICATE}`,
+    )
     // Options after `verify` are its own.
     .enablePositionalOptions()
     .option(...ACCOUNT_FLAG)
@@ -42,43 +57,92 @@ export function addExportCommands(
     .option('--from <date>', 'first day, in the account’s zone')
     .option('--to <date>', 'last day, inclusive')
     .option('--out <folder>', 'where the files go; made if it is not there', 'exports')
-    .option('--format <format>', EXPORT_FORMATS.join(' or '), 'csv')
+    .option('--format <format>', `of reports: ${EXPORT_FORMATS.join(' or ')}`, 'csv')
+    .option('--detail <detail>', `of the books: one entry for each ${DETAILS.join(', or each ')}`, 'day')
     .option(...AS_OF_FLAG)
     .option('--require-complete', 'exits 1 when the period is not proved complete; the files are written all the same')
     .option('--json', 'prints the control files as a JSON array')
     .action(async (name, options) => exitWith(await runExport(config(), name, options, interruptible())))
     .command('verify <folder>')
-    .description('reads exported files back: rows, sums and hash of each, and one against the other')
+    .description(
+      'reads exported files back: rows, sums and hash of each, one against the other, journals against the books',
+    )
+    .option('--files-only', 'does not ask the database: journals are compared with each other alone')
     .option('--json', 'prints JSON')
-    .action(async (folder, options) => exitWith(await runVerify(folder, options)))
+    .action(async (folder, options) => exitWith(await runVerify(config, folder, options)))
 }
 
 /** Writes files. @returns 0, or 1 when the period has to be complete and is not */
 function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
-  const reports = reportsOf(name)
-  const format = formatOf(options.format)
+  if (name === CERTIFICATE) return runCertificate(config, options)
+  const format = oneOf('--format', options.format, EXPORT_FORMATS)
+  const detail = oneOf('--detail', options.detail, DETAILS)
   const period = parsePeriod(options)
   const at = instantOption('--as-of', options.asOf)
-  return withAccount(config, options, async ({ pool }, { accountId }) => {
+  const { reports, journals, left } = wantedBy(name, at)
+  const booksOf = readBooks(config)
+  return withAccount(config, options, async ({ pool }, { accountId, name: accountName }) => {
     const progress = showProgress()
     const request = { accountId, period, reports, format, directory: options.out }
     const asOf = at === undefined ? {} : { asOf: { at, now: clockOf(config).now() } }
-    const writing = writeExports(pool, request, { signal, onProgress: progress.update, ...asOf })
-    const files = await writing.finally(progress.stop)
+    const how = { signal, onProgress: progress.update, ...asOf }
+    const settings = booksOf(accountName)
+    const files = await Promise.resolve()
+      .then(
+        async (): Promise<(WrittenFile | WrittenJournal)[]> => [
+          ...(reports.length === 0 ? [] : await writeExports(pool, request, how)),
+          ...(journals.length === 0 ? [] : await writeJournals(pool, { ...request, journals, detail, settings }, how)),
+        ],
+      )
+      .finally(progress.stop)
     if (options.json) say(JSON.stringify(files.map(toJson), null, 2))
     else for (const file of files) showFile(file)
     // Beside the list, so that it is also seen where that goes into a file.
     for (const { control } of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
+    for (const { name, presentOnly } of left)
+      process.stderr.write(`  ${paint('yellow', 'LEFT OUT')} ${name}: ${presentOnly}\n`)
     return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0
   })
 }
 
+/** It is made when a month is closed, and handed out as it was kept. */
+function runCertificate(config: Config, options: ExportOptions): Promise<number> {
+  if (options.asOf !== undefined)
+    throw new UsageError('--as-of: a certificate is of the time at which the month was closed')
+  const { from, to } = parsePeriod(options)
+  const month = monthOf(from)
+  if (from !== firstDayOf(month) || to !== lastDayOf(month))
+    throw new UsageError('a certificate is of a whole month: --period 2026-10')
+  return withAccount(config, options, async ({ db }, { accountId }) => {
+    const isWanted = ({ content }: { content: string | null }) => content === CERTIFICATE
+    const { files } = await writeClosedFiles(db, { accountId, month, isWanted }, options.out)
+    if (options.json)
+      say(
+        JSON.stringify(
+          files.map(({ path, sha256 }) => ({ path: resolve(path), sha256 })),
+          null,
+          2,
+        ),
+      )
+    else for (const { path } of files) say(`  ${paint('bold', path)}`)
+    return 0
+  })
+}
+
 /** Reads files back. @returns 1 when anything does not agree */
-async function runVerify(folder: string, { json }: { json?: boolean }): Promise<number> {
-  const verification = await verifyExports(folder)
-  const { files, differences, countCompared } = verification
+async function runVerify(
+  config: () => Config,
+  folder: string,
+  { json, filesOnly }: { json?: boolean; filesOnly?: boolean },
+): Promise<number> {
+  // Of reports alone all is known without a database.
+  const withBooks: WithBooks = (work) =>
+    withAccounts(config(), undefined, ({ db }) => work(booksTotalsOf(db, readBooks(config()))))
+  const verification = await verifyExports(folder, filesOnly ? {} : { withBooks })
+  const { differences, countCompared, countWithBooks } = verification
+  const files = [...verification.files, ...verification.journals]
   if (json) {
-    say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, differences }, null, 2))
+    say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, countWithBooks, differences }, null, 2))
     return differences.length === 0 ? 0 : 1
   }
   say(showVerification(verification))
@@ -87,41 +151,25 @@ async function runVerify(folder: string, { json }: { json?: boolean }): Promise<
   return 0
 }
 
-function reportsOf(name: string): readonly Report[] {
-  if (name === 'all') return REPORTS
-  if (REPORT_NAMES.includes(name as ReportName)) return [reportOf(name as ReportName)]
-  throw new UsageError(`there is no report "${name}"; choose from ${REPORT_NAMES.join(', ')}, or all`)
+function oneOf<T extends ExportFormat | Detail>(option: string, text: string, all: readonly T[]): T {
+  const one = all.find((each) => each === text)
+  if (one) return one
+  throw new UsageError(`${option}: "${text}" is none of ${all.join(', ')}`)
 }
 
-function formatOf(text: string): ExportFormat {
-  const format = EXPORT_FORMATS.find((one) => one === text)
-  if (format) return format
-  throw new UsageError(`--format: "${text}" is none of ${EXPORT_FORMATS.join(', ')}`)
-}
-
-function showFile({ path, control: { rows, sums, period, zone } }: WrittenFile): void {
+function showFile({ path, control }: WrittenFile | WrittenJournal): void {
+  const { sums, period, zone } = control
   const days = period.from === period.to ? period.from : `${period.from} to ${period.to}`
-  say(`  ${paint('bold', path)}  ${count(rows)} ${rows === 1 ? 'row' : 'rows'}, ${days} (${zone})`)
+  const [number, what] =
+    'journal' in control ? [control.entries, ['entry', 'entries']] : [control.rows, ['row', 'rows']]
+  say(`  ${paint('bold', path)}  ${count(number)} ${what[number === 1 ? 0 : 1]}, ${days} (${zone})`)
   for (const [currency, amounts] of Object.entries(sums)) {
     const parts = Object.entries(amounts).map(([column, amount]) => `${column} ${amount}`)
     say(`    ${currency}  ${parts.join(' · ')}`)
   }
 }
 
-const warningsOf = ({ file, missing }: WrittenFile['control']): string[] =>
+const warningsOf = ({ file, missing }: WrittenFile['control'] | JournalControl): string[] =>
   missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
 
-const toJson = ({ path, control }: WrittenFile) => ({ path: resolve(path), ...control })
-
-/** How much of the file there is; how much there will be nobody knows before its end. */
-function showProgress() {
-  const bar = new cliProgress.SingleBar({ format: '  {file}  {megabytes} MB', hideCursor: true, clearOnComplete: true })
-  const isTerminal = process.stdout.isTTY === true
-  if (isTerminal) bar.start(1, 0, { file: '', megabytes: '0' })
-  return {
-    update(file: string, countBytes: number) {
-      if (isTerminal) bar.update(0, { file, megabytes: count(Math.round(countBytes / 1e6)) })
-    },
-    stop: () => bar.stop(),
-  }
-}
+const toJson = ({ path, control }: WrittenFile | WrittenJournal) => ({ path: resolve(path), ...control })

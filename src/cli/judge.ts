@@ -1,3 +1,5 @@
+import { postBooks } from '../books/post.ts'
+import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import { type Account, listAccounts } from '../db/accounts.ts'
 import { formatMinor } from '../domain/money.ts'
@@ -57,12 +59,13 @@ export async function withAccounts<T>(
 
 /** Judges everything again from the database alone. */
 export function runReconcileCommand(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
-  return withAccount(config, options, async ({ db }, { accountId, historyFrom }) => {
+  return withAccount(config, options, async ({ db }, { accountId, historyFrom, name }) => {
     const clock = clockOf(config)
     const input = { accountId, historyFrom, scope: 'full' as const, settings: DEFAULT_CHECK_SETTINGS, clock }
     const { undecided, unconfirmedGaps: _, recurring, ...result } = await runReconcile(db, input)
+    const books = await postBooks(db, { accountId, scope: 'full', settings: readBooks(config)(name), clock })
     if (options.json) {
-      const shown = { ...result, countUndecided: undecided.length, recurring: recurring.map(sumsToJson) }
+      const shown = { ...result, books, countUndecided: undecided.length, recurring: recurring.map(sumsToJson) }
       say(JSON.stringify(shown, null, 2))
     } else {
       say(
@@ -70,6 +73,7 @@ export function runReconcileCommand(config: Config, options: AccountOption & { j
       )
       for (const line of recurring.map(sumsText)) say(line)
       say(`  mismatches: ${result.countOpened + result.countReopened} opened, ${result.countResolved} resolved`)
+      say(`  books: ${books.countPosted} entries posted, ${books.countReversed} taken back`)
     }
     return 0
   })

@@ -3,6 +3,7 @@ import type { AlertChannel } from '../alerts/channel.ts'
 import { createHeartbeat } from '../alerts/heartbeat.ts'
 import { createLogChannel } from '../alerts/log-channel.ts'
 import { createWebhookChannel } from '../alerts/webhook-channel.ts'
+import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import type { Enqueue, JobContext, Services } from '../context.ts'
 import { assertReachable, type Database, openDatabase } from '../db/client.ts'
@@ -85,6 +86,7 @@ export async function openRuntime(
   },
 ): Promise<Runtime> {
   const { log, onCallEnd = () => {}, clock = clockOf(config) } = options
+  const booksOf = readBooks(config)
   const database = await openMigrated(config, log)
   const works = new Map<number, AccountWork>()
   const alertChannels = createAlertChannels(config, log)
@@ -106,6 +108,8 @@ export async function openRuntime(
     alertChannels,
     channelNames: ['log', ...(config.alerts.webhook ? ['webhook'] : [])],
     enqueue,
+    booksOf,
+    exporting: config.exporting,
     onCallEnd,
   }
   const sweep = createSweep({ clock, log, works: () => [...works.values()] })

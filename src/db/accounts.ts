@@ -84,6 +84,13 @@ export async function loadHistoryFrom(tx: Tx, accountId: number): Promise<Busine
   return row.historyFrom as BusinessDate
 }
 
+/** In which the account's local dates are meant. */
+export async function loadZone(tx: Tx, accountId: number): Promise<string> {
+  const [row] = await tx.select({ zone: accounts.zone }).from(accounts).where(eq(accounts.accountId, accountId))
+  if (!row) throw new Error(`there is no account ${accountId}`)
+  return row.zone
+}
+
 /** From here on the mirror is meant to hold the days from `from` on; it never comes to hold fewer. */
 export async function deepenHistory(tx: Tx, accountId: number, from: BusinessDate): Promise<void> {
   await tx

@@ -45,7 +45,7 @@ export async function withSnapshotAsOf<T>(
 }
 
 /** As we write it, and as drizzle does. */
-const QUALIFIED = /"?\b(helcim|recon)"?\."?([a-z_]+)"?/g
+const QUALIFIED = /"?\b(helcim|recon|books)"?\."?([a-z_]+)"?/g
 const viewName = (table: string): string => `"as_of_${table}"`
 const iso = (at: Instant): string => new Date(at).toISOString()
 const DAY_MS = 86_400_000
@@ -102,6 +102,8 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
     ],
     ['recon.runs', `select * from recon.runs where ${ofAccount} and finished_at <= ${then}`],
     ['recon.covered_days', coveredDaysSql(ofAccount, then)],
+    ['books.entries', `select * from books.entries where ${ofAccount} and posted_at <= ${then}`],
+    ['books.posting_runs', `select * from books.posting_runs where ${ofAccount} and posted_at <= ${then}`],
   ])
 }
 

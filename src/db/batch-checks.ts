@@ -75,6 +75,14 @@ export async function storeJudgements(
       from judged j join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
       where c.state <> j.state
       on conflict do nothing
+    ), marked as (
+      -- What reverses of a batch voided can be told by whether it ties out.
+      insert into recon.marks (account_id, subject_kind, subject_id)
+      select ${input.accountId}::int, 'books_batch', j."cardBatchId"::text
+      from judged j left join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
+      where c.state is distinct from j.state
+      order by 3
+      on conflict do nothing
     )
     insert into recon.batch_checks as c (account_id, card_batch_id, state, is_final, final_fingerprint, checked_at)
     select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", ${timestamp(input.now)}

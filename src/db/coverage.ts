@@ -42,7 +42,7 @@ export async function markVanished<R>(
   },
 ): Promise<number> {
   const id = sql.raw(mirror.idColumn)
-  const columns = mirror.marks.map(({ column }) => `${column}::text as ${column}`)
+  const columns = [...new Set(mirror.marks.map(({ column }) => column))].map((name) => `${name}::text as ${name}`)
   const { rows } = await tx.execute<Record<string, string | null>>(sql`
     update ${sql.raw(mirror.table)} set vanished_at = ${timestamp(input.now)}
     where account_id = ${input.accountId} and ${isWithin(mirror, input.window)}

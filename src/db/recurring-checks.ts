@@ -88,20 +88,28 @@ export async function storeRecurringChecks(
       where m.account_id = ${accountId}
         and m.customer_code in (select json_array_elements_text(${JSON.stringify(customers.map(({ code }) => code))}::json))
         and not exists (select from now_matched n where n.via = m.via and n.transaction_id = m.transaction_id)
+      returning via, transaction_id
+    ), stored as (
+      insert into recon.matches as m (account_id, ${sql.raw(columns)}, matched_at)
+      select ${accountId}, ${sql.raw(columns)}, ${timestamp(now)} from now_matched
+      on conflict (account_id, via, transaction_id) do update set
+        customer_code = excluded.customer_code, subscription_id = excluded.subscription_id,
+        payment_number = excluded.payment_number, rule = excluded.rule, window_from = excluded.window_from,
+        window_until = excluded.window_until, confidence = excluded.confidence,
+        is_interchangeable = excluded.is_interchangeable, amount_minor = excluded.amount_minor,
+        currency = excluded.currency, matched_at = excluded.matched_at
+        where (m.customer_code, m.subscription_id, m.payment_number, m.rule, m.window_from, m.window_until, m.confidence,
+            m.is_interchangeable, m.amount_minor, m.currency)
+          is distinct from (excluded.customer_code, excluded.subscription_id, excluded.payment_number, excluded.rule,
+            excluded.window_from, excluded.window_until, excluded.confidence, excluded.is_interchangeable,
+            excluded.amount_minor, excluded.currency)
+      returning via, transaction_id
     )
-    insert into recon.matches as m (account_id, ${sql.raw(columns)}, matched_at)
-    select ${accountId}, ${sql.raw(columns)}, ${timestamp(now)} from now_matched
-    on conflict (account_id, via, transaction_id) do update set
-      customer_code = excluded.customer_code, subscription_id = excluded.subscription_id,
-      payment_number = excluded.payment_number, rule = excluded.rule, window_from = excluded.window_from,
-      window_until = excluded.window_until, confidence = excluded.confidence,
-      is_interchangeable = excluded.is_interchangeable, amount_minor = excluded.amount_minor,
-      currency = excluded.currency, matched_at = excluded.matched_at
-      where (m.customer_code, m.subscription_id, m.payment_number, m.rule, m.window_from, m.window_until, m.confidence,
-          m.is_interchangeable, m.amount_minor, m.currency)
-        is distinct from (excluded.customer_code, excluded.subscription_id, excluded.payment_number, excluded.rule,
-          excluded.window_from, excluded.window_until, excluded.confidence, excluded.is_interchangeable,
-          excluded.amount_minor, excluded.currency)`)
+    -- Whether a sale is a recurring one is told by its match.
+    insert into recon.marks (account_id, subject_kind, subject_id)
+    select ${accountId}::int, case via when 'ach' then 'books_ach_transaction' else 'books_transaction' end, transaction_id::text
+    from (select * from gone union select * from stored) changed order by 2, 3
+    on conflict do nothing`)
 }
 
 const rowOf = (customerCode: string, { expectation, charge, rule, confidence, isInterchangeable }: Match) => ({

@@ -30,6 +30,7 @@ export const MISMATCH_CODES = [
   'settlement_refused',
   'settlement_unconfirmed',
   'settlement_overdue',
+  'export_differs',
 ] as const
 export type MismatchCode = (typeof MISMATCH_CODES)[number]
 

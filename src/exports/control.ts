@@ -3,8 +3,8 @@ import { type BusinessDate, isTimeZone, toBusinessDate } from '../domain/calenda
 import { EXPORT_FORMATS } from './formats.ts'
 import { REPORT_NAMES } from './report.ts'
 
-const decimal = z.string().regex(/^-?\d+(\.\d+)?$/)
-const day = z.string().transform((text, context): BusinessDate => {
+export const decimal = z.string().regex(/^-?\d+(\.\d+)?$/)
+export const day = z.string().transform((text, context): BusinessDate => {
   try {
     return toBusinessDate(text)
   } catch {
@@ -13,7 +13,11 @@ const day = z.string().transform((text, context): BusinessDate => {
   }
 })
 /** Amounts of one currency by the name of their column; a column without any amount is not there. */
-const sums = z.record(z.string(), z.record(z.string(), decimal))
+export const sums = z.record(z.string(), z.record(z.string(), decimal))
+
+export const zone = z.string().refine(isTimeZone)
+
+const movements = z.strictObject({ rows: z.record(z.string(), z.int()), sums })
 
 /** What lies beside each exported file as `<file>.control.json`, so that the file can be checked without us. */
 export const controlSchema = z.strictObject({
@@ -23,7 +27,7 @@ export const controlSchema = z.strictObject({
   version: z.int(),
   account: z.string(),
   /** In which the period's days and all local times are meant. */
-  zone: z.string().refine(isTimeZone),
+  zone,
   period: z.strictObject({ from: day, to: day }),
   /** The last reading or judgement that the file can show; what came later is not in it. */
   asOf: z.iso.datetime(),
@@ -35,7 +39,9 @@ export const controlSchema = z.strictObject({
   /** Why it is not: sentences. */
   missing: z.array(z.string()),
   /** Rows of the period that had been settled before it began, as they came after their batch had closed. */
-  settledBefore: z.strictObject({ rows: z.record(z.string(), z.int()), sums }).optional(),
+  settledBefore: movements.optional(),
+  /** Rows made after the period that had been settled by its end, as they came after their batch had closed. */
+  settledAhead: movements.optional(),
 })
 
 export type Control = z.infer<typeof controlSchema>

@@ -1,4 +1,5 @@
 import { addDays, type BusinessDate, startOfDay, toBusinessDate } from '../domain/calendar.ts'
+import { firstDayOf, lastDayOf, monthOf, toMonth } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
 
 /** Local dates, both inclusive. */
@@ -15,7 +16,7 @@ export function parsePeriod(asked: { period?: string; from?: string; to?: string
   if (asked.period !== undefined) {
     if (asked.from !== undefined || asked.to !== undefined)
       throw new UsageError('--period: give either the month, or --from and --to')
-    return monthOf(asked.period)
+    return monthPeriod(asked.period)
   }
   if (asked.from === undefined || asked.to === undefined)
     throw new UsageError('say which days: --period 2026-10, or --from 2026-10-01 --to 2026-10-31 (both inclusive)')
@@ -26,9 +27,8 @@ export function parsePeriod(asked: { period?: string; from?: string; to?: string
 
 /** `2026-10` for a whole month, both dates otherwise: a part of file names. */
 export function periodName({ from, to }: Period): string {
-  const month = from.slice(0, 7)
-  const whole = monthOf(month)
-  return whole.from === from && whole.to === to ? month : `${from}_${to}`
+  const month = monthOf(from)
+  return from === firstDayOf(month) && to === lastDayOf(month) ? month : `${from}_${to}`
 }
 
 /** The instants between which a period lies in a zone: the first of it, and the first after it. */
@@ -37,14 +37,14 @@ export const instantsOf = ({ from, to }: Period, zone: string) => ({
   endsAt: startOfDay(addDays(to, 1), zone),
 })
 
-function monthOf(text: string): Period {
-  const [, year = '', month = ''] = /^(\d{4})-(0[1-9]|1[0-2])$/.exec(text) ?? []
-  if (month === '') throw new UsageError(`--period: "${text}" is no month like 2026-10`)
-  const next =
-    month === '12'
-      ? `${String(Number(year) + 1).padStart(4, '0')}-01`
-      : `${year}-${String(Number(month) + 1).padStart(2, '0')}`
-  return { from: dateOf('--period', `${text}-01`), to: addDays(dateOf('--period', `${next}-01`), -1) }
+function monthPeriod(text: string): Period {
+  try {
+    const month = toMonth(text)
+    return { from: dateOf('--period', firstDayOf(month)), to: lastDayOf(month) }
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    throw new UsageError(`--period: "${text}" is no month like 2026-10`)
+  }
 }
 
 function dateOf(option: string, text: string): BusinessDate {

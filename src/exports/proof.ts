@@ -1,29 +1,37 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from '../db/client.ts'
 import { listUnprovedDays } from '../db/coverage.ts'
+import { isMovement, isReturned, movementTables } from '../db/movements/movements.ts'
+import { reversesSql } from '../db/movements/reverses.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
 import { formatMinor } from '../domain/money.ts'
-import { isMovement, isReturned, movementTables } from './movements.ts'
+import { MONTHLY_FACTORS } from '../domain/mrr.ts'
 import { instantSql, type Report, type Scope } from './report.ts'
-import { reversesSql } from './reverses.ts'
+import { firstMonthSql } from './reports/mrr.ts'
+
+/** What of a report decides what has to be read for it. */
+export type Proved = Pick<Report, 'needs' | 'usesReverses' | 'within' | 'movementsWithin'>
 
 /**
  * What keeps a report of this period from being complete, as sentences; none when all that it needs was read, and read
  * after the time it tells of.
  */
-export async function findMissing(tx: Tx, report: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+export async function findMissing(tx: Tx, report: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   return [
-    ...(await findUnprovedDays(tx, report, scope, historyFrom)),
+    ...(report.needs.days === 'none' ? [] : await findUnprovedDays(tx, report, scope, historyFrom)),
     ...(report.needs.batchList ? await findStaleList(tx, scope) : []),
     ...(report.needs.judgement ? await findStaleJudgement(tx, scope) : []),
-    ...(await findUndecodable(tx, scope)),
+    ...(report.needs.subscriptions === 'none' ? [] : await findStaleSubscriptions(tx, scope)),
+    ...(report.needs.subscriptions === 'payments' ? await findUnreadPayments(tx, scope) : []),
+    ...(report.needs.subscriptions === 'month-ends' ? await findUnobservedMonths(tx, scope) : []),
+    ...(await findUndecodable(tx, report, scope)),
     ...(report.usesReverses ? await findUndecided(tx, report, scope) : []),
   ]
 }
 
-async function findUnprovedDays(tx: Tx, { needs }: Report, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
+async function findUnprovedDays(tx: Tx, { needs }: Proved, scope: Scope, historyFrom: BusinessDate): Promise<string[]> {
   const to = helcimDate(toInstant(scope.endsAt - 1))
   const from =
     needs.days === 'history'
@@ -67,23 +75,73 @@ async function findStaleJudgement(tx: Tx, { accountId, endsAt }: Scope): Promise
   return isFresh ? [] : ['nothing was judged since the period ended']
 }
 
-/** A record that could not be read has no date that we know; one first seen before the period is older than it. */
-async function findUndecodable(tx: Tx, { accountId, startsAt }: Scope): Promise<string[]> {
-  const { rows } = await tx.execute<{ count: string }>(
-    sql.raw(`select count(*)::text as count from helcim.undecoded_records
-      where account_id = ${accountId} and resource in ('card_transaction', 'card_batch')
-        and first_seen_at >= ${instantSql(startsAt)}`),
+async function findStaleSubscriptions(tx: Tx, { accountId, endsAt }: Scope): Promise<string[]> {
+  const isFresh = await isThere(
+    tx,
+    `recon.pulls where account_id = ${accountId} and resource = 'subscription' and window_kind = 'all'
+      and state = 'complete' and started_at >= ${instantSql(endsAt)}`,
   )
-  const count = Number(rows[0]?.count)
+  return isFresh ? [] : ['the list of subscriptions was not read since the period ended']
+}
+
+/** What they were to be charged is told by no list. */
+async function findUnreadPayments(tx: Tx, { accountId }: Scope): Promise<string[]> {
+  const count = await countOf(
+    tx,
+    `helcim.subscriptions s where s.account_id = ${accountId} and s.vanished_at is null and not exists (
+      select from helcim.subscription_details d
+      where d.account_id = s.account_id and d.subscription_id = s.subscription_id)`,
+  )
+  if (count === 0) return []
+  return [
+    `the payments of ${count} ${count === 1 ? 'subscription' : 'subscriptions'} were not read; of these only charges that were found are in it`,
+  ]
+}
+
+async function findUnobservedMonths(tx: Tx, { accountId, from }: Scope): Promise<string[]> {
+  const { rows } = await tx.execute<{ month: string | null }>(
+    sql.raw(
+      `select to_char(${firstMonthSql}, 'YYYY-MM') as month from recon.accounts a where a.account_id = ${accountId}`,
+    ),
+  )
+  const month = rows[0]?.month ?? null
+  const unknown = await countOf(
+    tx,
+    `helcim.subscriptions s where s.account_id = ${accountId} and s.vanished_at is null and not exists (
+      select from helcim.payment_plans p where p.account_id = s.account_id and p.payment_plan_id = s.payment_plan_id
+        and p.billing_period in (${[...MONTHLY_FACTORS.keys()].map((period) => `'${period}'`).join(', ')}))`,
+  )
+  return [
+    ...(month !== null && from < `${month}-01` ? [`the first month observed in full is ${month}`] : []),
+    ...(unknown === 0
+      ? []
+      : [`${unknown} subscriptions have a plan or billing period that is not known, and count for nothing`]),
+  ]
+}
+
+/** A record that could not be read has no date that we know; one first seen before the period is older than it. */
+async function findUndecodable(tx: Tx, { needs }: Proved, { accountId, startsAt }: Scope): Promise<string[]> {
+  const resources = [
+    ...(needs.days === 'none' ? [] : ['card_transaction', 'card_batch']),
+    ...(needs.subscriptions === 'none' ? [] : ['subscription', 'payment_plan']),
+    ...(needs.subscriptions === 'payments' ? ['subscription_detail'] : []),
+  ]
+  const count = await countOf(
+    tx,
+    `helcim.undecoded_records
+      where account_id = ${accountId} and resource in (${resources.map((resource) => `'${resource}'`).join(', ')})
+        and first_seen_at >= ${instantSql(startsAt)}`,
+  )
   return count === 0 ? [] : [`${count} ${count === 1 ? 'record' : 'records'} that could not be read may belong to it`]
 }
 
 /** Amounts that stand in suspense: approved reverses of which nothing tells what they voided. */
-async function findUndecided(tx: Tx, report: Report, scope: Scope): Promise<string[]> {
+async function findUndecided(tx: Tx, report: Proved, scope: Scope): Promise<string[]> {
+  const { movementsWithin = report.within } = report
   const { rows } = await tx.execute<{ currency: string; count: string; minor: string }>(
     sql.raw(`${reversesSql(scope.accountId)}
       select t.currency, count(*)::text as count, sum(t.amount_minor)::text as minor
-      ${movementTables} where ${isReturned} and ${isMovement} and ${report.within(scope)}
+      ${movementTables} where ${isReturned} and ${isMovement} and ${movementsWithin(scope)}
         and t.type = 'reverse' and r.kind is null
       group by 1 order by 1`),
   )
@@ -91,6 +149,11 @@ async function findUndecided(tx: Tx, report: Report, scope: Scope): Promise<stri
     ({ currency, count, minor }) =>
       `what ${count} ${count === '1' ? 'reverse' : 'reverses'} of ${formatMinor(BigInt(minor), currency)} ${currency} voided cannot be told`,
   )
+}
+
+async function countOf(tx: Tx, rows: string): Promise<number> {
+  const { rows: counted } = await tx.execute<{ count: string }>(sql.raw(`select count(*)::text as count from ${rows}`))
+  return Number(counted[0]?.count)
 }
 
 async function isThere(tx: Tx, rows: string): Promise<boolean> {

@@ -28,23 +28,38 @@ export interface Report {
   readonly orderBy: readonly string[]
   /** Whether `tables` name the subqueries of `reverses.ts`. */
   readonly usesReverses: boolean
+  /** Which movements (aliases of `movements.ts`) bear on a file; those of `within` unless said. */
+  readonly movementsWithin?: (scope: Scope) => string
   /** What must have been read for a period to be proved complete. */
   readonly needs: Needs
+  /** Why it cannot be had as of an earlier time; it can unless said. */
+  readonly presentOnly?: string
 }
 
-export const REPORT_NAMES = ['transactions', 'settlement', 'unsettled', 'daily-sales', 'mismatches'] as const
+export const REPORT_NAMES = [
+  'transactions',
+  'settlement',
+  'unsettled',
+  'daily-sales',
+  'clearing',
+  'recurring',
+  'mrr',
+  'mismatches',
+] as const
 export type ReportName = (typeof REPORT_NAMES)[number]
 
 /** Raised when a column goes or changes its meaning; new columns at the end do not raise it. */
 export const REPORT_VERSION = 1
 
 export interface Needs {
-  /** Days of card transactions: of the period, of the batches closed within it, or of the whole history up to its end. */
-  readonly days: 'period' | 'batches' | 'history'
+  /** Days of card transactions: of the period, of the batches closed within it, of the whole history up to its end, or none. */
+  readonly days: 'period' | 'batches' | 'history' | 'none'
   /** The list of batches, read after the period's end. */
   readonly batchList: boolean
   /** A judgement, made after the period's end. */
   readonly judgement: boolean
+  /** The list of subscriptions, read after the period's end: as they were at month ends, or with the payments of each. */
+  readonly subscriptions: 'none' | 'month-ends' | 'payments'
 }
 
 /**

@@ -72,3 +72,10 @@ async function openIn(directory: string, staged: string) {
     })
   }
 }
+
+/** SHA-256 of all that comes. */
+export async function hashOf(chunks: AsyncIterable<Buffer>): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of chunks) hash.update(chunk)
+  return hash.digest('hex')
+}

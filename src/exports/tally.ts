@@ -16,6 +16,12 @@ export interface Tally {
   readonly sums: Totals
   /** `2026-10-31 CAD VI sales`: what `transactions` say of a day, and what `daily-sales` do. */
   readonly days: Totals
+  /** `2026-10-31 CAD sales`: what `daily-sales` say of a day, and what `clearing` does. */
+  readonly dayMovements: Totals
+  /** `2026-10-31 CAD settled`: what `settlement` says of a day, and what `clearing` does. */
+  readonly settledDays: Totals
+  /** `CAD unsettled`: what `unsettled` adds up to, and where `clearing` ends. */
+  readonly balances: Totals
   /** `CAD gross`, `CAD source_amount`, `CAD rows`: movements of money that were made within the period. */
   readonly movements: Totals
   /** Cells that are not what their column says, at most a few. */
@@ -23,10 +29,20 @@ export interface Tally {
 }
 
 const FAULTS_MAX = 5
+const DAY_MOVEMENTS = ['sales', 'refunds', 'reversed'] as const
 const NUMBER = /^-?\d+(\.\d+)?$/
 
 export function createTally(control: Control, report: Report): { tally: Tally; add: (cells: Cells) => void } {
-  const tally: Tally = { countRows: 0, sums: new Map(), days: new Map(), movements: new Map(), faults: [] }
+  const tally: Tally = {
+    countRows: 0,
+    sums: new Map(),
+    days: new Map(),
+    dayMovements: new Map(),
+    settledDays: new Map(),
+    balances: new Map(),
+    movements: new Map(),
+    faults: [],
+  }
   const money = moneyColumns(report)
   const texts = report.columns.filter(({ type }) => type === 'text' || type === 'value')
   const period = instantsOf(control.period, control.zone)
@@ -44,6 +60,19 @@ export function createTally(control: Control, report: Report): { tally: Tally; a
     complain(name, cell, `is no amount in ${cells.currency}`)
     return null
   }
+  const closings: Totals = new Map()
+  const rollForward = (cells: Cells, added: readonly string[], taken: readonly string[]): bigint => {
+    const [opening = 0n, closing = 0n] = [minorOf(cells, 'opening') ?? 0n, minorOf(cells, 'closing') ?? 0n]
+    const sum = (names: readonly string[]) => names.reduce((total, name) => total + (minorOf(cells, name) ?? 0n), 0n)
+    if (opening + sum(added) - sum(taken) !== closing)
+      complain('closing', cells.closing ?? '', 'is not what its row adds up to')
+    const currency = cells.currency ?? ''
+    const before = closings.get(currency)
+    if (before !== undefined && before !== opening)
+      complain('opening', cells.opening ?? '', 'is not the closing of the row before')
+    closings.set(currency, closing)
+    return closing
+  }
   const add = (cells: Cells) => {
     tally.countRows += 1
     for (const { name } of money) addTo(tally.sums, `${cells.currency} ${name}`, minorOf(cells, name))
@@ -56,6 +85,21 @@ export function createTally(control: Control, report: Report): { tally: Tally; a
     }
     if (report.name === 'transactions') addTransaction(tally, cells, minorOf)
     if (report.name === 'daily-sales') addDay(tally, cells, minorOf)
+    if (report.name === 'mrr') rollForward(cells, ['new', 'expansion', 'reactivation'], ['contraction', 'churn'])
+    if (report.name === 'clearing') {
+      const closing = rollForward(cells, ['sales'], ['refunds', 'reversed', 'settled'])
+      tally.balances.set(`${cells.currency} unsettled`, closing)
+      addTo(tally.settledDays, `${cells.date} ${cells.currency} settled`, minorOf(cells, 'settled'))
+      for (const name of DAY_MOVEMENTS)
+        addTo(tally.dayMovements, `${cells.date} ${cells.currency} ${name}`, minorOf(cells, name))
+    }
+    if (report.name === 'settlement')
+      addTo(
+        tally.settledDays,
+        `${cells.settled_at_local?.slice(0, 10)} ${cells.currency} settled`,
+        minorOf(cells, 'gross'),
+      )
+    if (report.name === 'unsettled') addTo(tally.balances, `${cells.currency} unsettled`, minorOf(cells, 'gross'))
     if (report.name === 'settlement' || report.name === 'unsettled') {
       const createdAt = cells.created_utc ?? ''
       if (createdAt >= startsAt && createdAt < endsAt)
@@ -87,8 +131,9 @@ function addTransaction(tally: Tally, cells: Cells, minorOf: MinorOf): void {
 
 function addDay(tally: Tally, cells: Cells, minorOf: MinorOf): void {
   const day = `${cells.business_date} ${cells.currency} ${cells.card_brand}`
-  for (const name of ['sales', 'refunds', 'reversed']) {
+  for (const name of DAY_MOVEMENTS) {
     addTo(tally.days, `${day} ${name}`, minorOf(cells, name))
+    addTo(tally.dayMovements, `${cells.business_date} ${cells.currency} ${name}`, minorOf(cells, name))
     addTo(tally.days, `${day} ${name}_count`, BigInt(cells[`${name}_count`] ?? 0))
   }
   addTo(tally.days, `${day} net`, minorOf(cells, 'net'))

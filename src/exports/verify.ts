@@ -3,6 +3,9 @@ import { join } from 'node:path'
 import { UsageError } from '../domain/operating-error.ts'
 import { CONTROL_ENDING, type Control, controlSchema } from './control.ts'
 import { EXPORT_FORMATS } from './formats.ts'
+import { JOURNAL_VERSION, type JournalControl, journalControlSchema } from './journals/control.ts'
+import { JOURNALS } from './journals/formats.ts'
+import { compareJournals, type ReadJournal, verifyJournal, type WithBooks } from './journals/verify.ts'
 import { readFile, UnreadableFile } from './read-file.ts'
 import { REPORT_VERSION } from './report.ts'
 import { reportOf } from './reports.ts'
@@ -12,10 +15,14 @@ import { addTo, createTally, differencesOf, type Tally, type Totals, totalsOf } 
 export interface Verification {
   /** Files that were read, with what their control file says. */
   readonly files: readonly Control[]
+  /** The journals and statements among them. */
+  readonly journals: readonly JournalControl[]
   /** One sentence for each thing that does not agree; none means that all does. */
   readonly differences: readonly string[]
   /** How many files of one period could be compared with each other. */
   readonly countCompared: number
+  /** How many journals could be compared with the books that they were written from. */
+  readonly countWithBooks: number
 }
 
 interface ReadBack {
@@ -25,16 +32,17 @@ interface ReadBack {
 
 /**
  * Reads the files of a directory back: rows, sums and hash of each against its control file, and files of one account
- * and period against each other.
+ * and period against each other; journals against the books as well, where those are at hand.
  * @throws UsageError when the directory cannot be read, or holds no exported file
  */
 export async function verifyExports(
   directory: string,
-  { onFile = () => {} }: { onFile?: (file: string) => void } = {},
+  { onFile = () => {}, withBooks }: { onFile?: (file: string) => void; withBooks?: WithBooks } = {},
 ): Promise<Verification> {
   const names = await namesIn(directory)
   const differences: string[] = []
   const readBack: ReadBack[] = []
+  const journals: ReadJournal[] = []
   for (const name of names) {
     if (name.endsWith(STAGED_ENDING)) differences.push(`${name}: left behind by an export that did not end; remove it`)
     if (isData(name) && !names.includes(`${name}${CONTROL_ENDING}`))
@@ -45,17 +53,27 @@ export async function verifyExports(
     const control = await readControl(join(directory, name), file)
     if (typeof control === 'string') differences.push(`${name}: ${control}`)
     else if (!names.includes(file)) differences.push(`${file}: the file is missing, its control file is there`)
-    else {
+    else if ('journal' in control) {
+      const one = await verifyJournal(directory, control)
+      differences.push(...one.differences.map((difference) => `${file}: ${difference}`))
+      if (one.read) journals.push(one.read)
+    } else {
       const one = await verifyFile(directory, control)
       differences.push(...one.differences.map((difference) => `${file}: ${difference}`))
       if (one.tally) readBack.push({ control, tally: one.tally })
     }
   }
   const { countCompared, differences: disagreements } = compareFiles(readBack)
+  const ofJournals =
+    withBooks && journals.length > 0
+      ? await withBooks((books) => compareJournals(journals, books))
+      : await compareJournals(journals, null)
   return {
     files: readBack.map(({ control }) => control),
-    differences: [...differences, ...disagreements],
-    countCompared,
+    journals: journals.map(({ control }) => control),
+    differences: [...differences, ...disagreements, ...ofJournals.differences],
+    countCompared: countCompared + ofJournals.countCompared,
+    countWithBooks: ofJournals.countWithBooks,
   }
 }
 
@@ -70,21 +88,24 @@ async function namesIn(directory: string): Promise<string[]> {
   return names.sort()
 }
 
-const isData = (name: string): boolean => EXPORT_FORMATS.some((format) => name.endsWith(`.${format}`))
+const ENDINGS: readonly string[] = [...EXPORT_FORMATS, ...JOURNALS.map(({ ending }) => ending)]
+
+const isData = (name: string): boolean => ENDINGS.some((ending) => name.endsWith(`.${ending}`))
 
 /** @returns what is wrong with it, where it cannot be used */
-async function readControl(path: string, file: string): Promise<Control | string> {
+async function readControl(path: string, file: string): Promise<Control | JournalControl | string> {
   let json: unknown
   try {
     json = JSON.parse(await readText(path, 'utf8'))
   } catch {
     return 'is no JSON'
   }
-  const parsed = controlSchema.safeParse(json)
+  const isJournal = typeof json === 'object' && json !== null && 'journal' in json
+  const version = isJournal ? JOURNAL_VERSION : REPORT_VERSION
+  const parsed = (isJournal ? journalControlSchema : controlSchema).safeParse(json)
   if (!parsed.success) return parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')
   if (parsed.data.file !== file) return `is of ${parsed.data.file}`
-  if (parsed.data.version !== REPORT_VERSION)
-    return `is of version ${parsed.data.version}; this is version ${REPORT_VERSION}`
+  if (parsed.data.version !== version) return `is of version ${parsed.data.version}; this is version ${version}`
   return parsed.data
 }
 
@@ -137,11 +158,15 @@ function compareFiles(files: readonly ReadBack[]): { differences: string[]; coun
       const days = find('daily-sales', format)
       const settled = find('settlement', format)
       const unsettled = find('unsettled', format)
+      const clearing = find('clearing', format)
       if (transactions && days) compare(transactions, [days], [transactions.tally.days, days.tally.days], '')
       if (transactions && settled && unsettled) {
         const totals = movementsOf(settled, unsettled)
         compare(transactions, [settled, unsettled], [transactions.tally.movements, totals], 'movements, ')
       }
+      if (clearing && days) compare(clearing, [days], [clearing.tally.dayMovements, days.tally.dayMovements], '')
+      if (clearing && settled) compare(clearing, [settled], [clearing.tally.settledDays, settled.tally.settledDays], '')
+      if (clearing && unsettled) compare(clearing, [unsettled], [balancesOf(clearing), unsettled.tally.balances], '')
     }
     for (const one of group.filter(({ control }) => control.format === 'csv')) {
       const other = find(one.control.report, 'jsonl')
@@ -161,6 +186,14 @@ function movementsOf(settled: ReadBack, unsettled: ReadBack): Totals {
   const parts = [settled.tally.movements, unsettled.tally.movements, totalsOf(sums)]
   for (const part of parts) for (const [key, minor] of part) addTo(totals, key, minor)
   for (const [currency, count] of Object.entries(rows)) addTo(totals, `${currency} rows`, BigInt(count))
+  return totals
+}
+
+/** Where the roll-forward ends, without what is already taken off for rows that were made later. */
+function balancesOf({ control, tally }: ReadBack): Totals {
+  const totals: Totals = new Map(tally.balances)
+  for (const [key, minor] of totalsOf(control.settledAhead?.sums ?? {}))
+    if (key.endsWith(' gross')) addTo(totals, key.replace(' gross', ' unsettled'), minor)
   return totals
 }
 

@@ -1,21 +1,25 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../db/as-of.ts'
 import { type Snapshot, withSnapshot } from '../db/client.ts'
+import { isMovement, isReturned, movementTables, signedMinor } from '../db/movements/movements.ts'
+import { reversesSql } from '../db/movements/reverses.ts'
 import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
+import { UsageError } from '../domain/operating-error.ts'
 import { CONTROL_ENDING, type Control } from './control.ts'
 import type { ExportFormat } from './formats.ts'
-import { isCreatedWithin, isMovement, isReturned, movementTables, signedMinor } from './movements.ts'
+import { isCreatedWithin } from './movements.ts'
 import { instantsOf, type Period, periodName } from './period.ts'
 import { findMissing } from './proof.ts'
 import { rowsSql } from './queries.ts'
 import { type Rendering, renderRows } from './render.ts'
 import { moneySql, REPORT_VERSION, type Report, type Scope } from './report.ts'
+import { isSettledAhead } from './reports/clearing.ts'
 import { asOfSql } from './reports/mismatches.ts'
 import { isSettledBefore } from './reports/settlement.ts'
-import { reversesSql } from './reverses.ts'
 import { type StagedFile, stageFile } from './stage-file.ts'
 
 export interface ExportRequest {
@@ -30,6 +34,8 @@ export interface ExportRequest {
 export interface WrittenFile {
   readonly path: string
   readonly control: Control
+  /** Hash of all that decides about the file but the data: the same one and the same state give the same bytes. */
+  readonly definition: string
 }
 
 /**
@@ -37,9 +43,9 @@ export interface WrittenFile {
  * gives the same bytes. A file appears under its name only when it is whole; its control file comes right after it.
  * Rows become bytes as they come and nothing is collected, so memory does not grow with rows.
  * @param options `onProgress` hears how many bytes of a file there are so far; `asOf` is the instant whose state is shown
- * @throws UsageError when the directory cannot be written to
+ * @throws UsageError when the directory cannot be written to, or a report does not know its past
  */
-export function writeExports(
+export async function writeExports(
   pool: pg.Pool,
   request: ExportRequest,
   options: {
@@ -49,6 +55,7 @@ export function writeExports(
   } = {},
 ): Promise<WrittenFile[]> {
   const { asOf, ...rest } = options
+  if (asOf) for (const report of request.reports) assertHasPast(report)
   const write = async (snapshot: Snapshot) => {
     const account = await loadAccount(snapshot, request.accountId)
     const scope = { accountId: request.accountId, ...request.period, ...instantsOf(request.period, account.zone) }
@@ -61,7 +68,12 @@ export function writeExports(
   return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
 }
 
-interface AccountFacts {
+function assertHasPast({ name, presentOnly }: Report): void {
+  if (presentOnly !== undefined)
+    throw new UsageError(`--as-of: ${name} can only be had as of now: ${presentOnly}`, { exitCode: 1 })
+}
+
+export interface AccountFacts {
   readonly name: string
   readonly zone: string
   readonly historyFrom: BusinessDate
@@ -98,6 +110,7 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
       isComplete: missing.length === 0,
       missing,
       ...(report.name === 'settlement' && { settledBefore: await sumUpSettledBefore(snapshot, scope) }),
+      ...(report.name === 'clearing' && { settledAhead: await sumUpSettledAhead(snapshot, scope) }),
     }
     const beside = await stageFile(directory, `${file}${CONTROL_ENDING}`)
     try {
@@ -108,6 +121,7 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
           .then(() => beside.publish())
           .then(() => data.path),
         control,
+        definition: definitionOf(one),
       }
     } finally {
       await beside.discard()
@@ -117,13 +131,19 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
   }
 }
 
+const definitionOf = ({ report, format, scope, account }: OneFile): string => {
+  const columns = report.columns.map(({ name, type, isBlank = false }) => [name, type, isBlank])
+  const parts = [rowsSql(report, scope), columns, format, account.zone, REPORT_VERSION]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
 /**
  * Files of several accounts may lie in one folder, so the name of the account leads, but for the one of a process without
  * an accounts file. It may hold points; what follows holds one only, so no two accounts share a name.
  */
-function fileName(account: string, report: string, period: Period, format: ExportFormat): string {
+export function fileName(account: string, report: string, period: Period, ending: string): string {
   const prefix = account === ACCOUNT_NAME ? '' : `${account}.`
-  return `${prefix}${report}-${periodName(period)}.${format}`
+  return `${prefix}${report}-${periodName(period)}.${ending}`
 }
 
 async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: OneFile) {
@@ -139,7 +159,7 @@ async function fill(snapshot: Snapshot, data: StagedFile, file: string, one: One
   return { rows, sums: rendering.sums() }
 }
 
-async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
+export async function loadAccount(snapshot: Snapshot, accountId: number): Promise<AccountFacts> {
   const { rows } = await snapshot.execute<{ name: string; zone: string; history_from: string; as_of: string }>(
     sql.raw(`select a.name, a.zone, a.history_from::text,
       to_char(${asOfSql} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as as_of
@@ -151,12 +171,21 @@ async function loadAccount(snapshot: Snapshot, accountId: number): Promise<Accou
 }
 
 /** What of the period's movements lies in batches that had closed before it: rows that came late. */
-async function sumUpSettledBefore(snapshot: Snapshot, scope: Scope): Promise<Control['settledBefore']> {
+const sumUpSettledBefore = (snapshot: Snapshot, scope: Scope) =>
+  sumUp(snapshot, scope, `${isCreatedWithin(scope)} and ${isSettledBefore(scope)}`)
+
+const sumUpSettledAhead = (snapshot: Snapshot, scope: Scope) => sumUp(snapshot, scope, isSettledAhead(scope))
+
+async function sumUp(
+  snapshot: Snapshot,
+  scope: Scope,
+  condition: string,
+): Promise<NonNullable<Control['settledBefore']>> {
   const { rows } = await snapshot.execute<SumsRow>(
     sql.raw(`${reversesSql(scope.accountId)}
       select t.currency, count(*)::text as rows, sum(${moneySql(signedMinor, 't.currency')})::text as gross,
         sum(${moneySql('t.amount_minor', 't.currency')})::text as source_amount
-      ${movementTables} where ${isReturned} and ${isMovement} and ${isCreatedWithin(scope)} and ${isSettledBefore(scope)}
+      ${movementTables} where ${isReturned} and ${isMovement} and ${condition}
         and t.amount_minor <> 0
       group by 1 order by 1`),
   )

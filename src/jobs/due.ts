@@ -1,12 +1,14 @@
 import { z } from 'zod'
 import type { JobContext } from '../context.ts'
-import { loadHistoryFrom } from '../db/accounts.ts'
+import { loadHistoryFrom, loadZone } from '../db/accounts.ts'
 import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
 import { listPullsByCause, type Pull } from '../db/pulls.ts'
 import { forgetOld } from '../db/retention.ts'
 import { addDays } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { writeScheduledExports } from '../exports/scheduled.ts'
+import { recheckPeriods } from '../periods/recheck.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { defineJob } from './define-job.ts'
 import { lanesOfJudging } from './lanes.ts'
@@ -16,10 +18,10 @@ import { askForNeeds } from './sync/ask-for-needs.ts'
 import { causeOf } from './sync/cause.ts'
 
 /** Kinds of due work. Those that ask for pulls are done when their pulls are. */
-export const DUE_KINDS = ['poll', 'recent', 'week', 'lists', 'full', 'retention'] as const
+export const DUE_KINDS = ['poll', 'recent', 'week', 'lists', 'full', 'retention', 'closed', 'export'] as const
 export type DueKind = (typeof DUE_KINDS)[number]
 
-/** The fixed rhythms, in the account's zone; `poll` and `full` are settings. */
+/** The fixed rhythms, in the account's zone; `poll`, `full` and `export` are settings. */
 export const FIXED_CRONS = {
   /** The last three days once more: late rows and rows in no batch come to light. */
   recent: '7 * * * *',
@@ -27,6 +29,8 @@ export const FIXED_CRONS = {
   /** Everything but card data, each by its own rhythm, and what is needed one by one. */
   lists: '23 * * * *',
   retention: '41 4 * * *',
+  /** Files of closed months are made again, and compared. */
+  closed: '11 5 * * *',
 } as const
 
 const payload = z.object({
@@ -94,13 +98,37 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
     case 'full': {
       const historyFrom = await loadHistoryFrom(db, accountId)
       await runReconcile(db, { accountId, historyFrom, scope: 'full', settings, clock })
+      // Posts what the incremental ones did not, which is nothing, or `books_differ_from_mirror` has just been found.
+      await context.enqueue.postBooks({ accountId, scope: 'full', cause: String(key.plannedAt) })
       // Also without news: this may be the rerun of one that was killed when it had written them.
       await context.enqueue.alert({ accountId })
       return []
     }
+    case 'closed': {
+      log.info(
+        await recheckPeriods(db, { accountId, books: context.books }, clock, context.signal),
+        'periods.rechecked',
+      )
+      await context.enqueue.alert({ accountId })
+      return []
+    }
+    case 'export':
+      await writeFiles(key, context)
+      return []
     case 'retention':
       log.info(await forgetOld(db, accountId, now), 'retention.finished')
       return []
   }
   return listPullsByCause(db, accountId, cause)
+}
+
+/** Where it was switched off meanwhile, what was due is no longer wanted. */
+async function writeFiles({ accountId, plannedAt }: DueKey, context: JobContext): Promise<void> {
+  const { db, account, exporting, books, log, signal } = context
+  if (exporting === null) return
+  const zone = await loadZone(db, accountId)
+  const work = { accountId, accountName: account.name, zone, books, plannedAt, ...exporting }
+  const { files, removed } = await writeScheduledExports(db.$client, work, signal)
+  const incomplete = files.filter(({ control }) => !control.isComplete).map(({ control }) => control.file)
+  log.info({ countFiles: files.length, countRemoved: removed.length, incomplete }, 'exports.written')
 }

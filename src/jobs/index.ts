@@ -6,6 +6,7 @@ import { HelcimError } from '../helcim/errors.ts'
 import { alert } from './alert.ts'
 import type { JobRun } from './define-job.ts'
 import { due } from './due.ts'
+import { postBooksJob } from './post-books.ts'
 import { pullPage } from './pull-page.ts'
 import { createQueue, type JobQueue } from './queue/queue.ts'
 import type { StoreSettings } from './queue/store.ts'
@@ -48,7 +49,7 @@ export async function openJobs(options: {
     },
     isTrouble: (error: unknown) => error instanceof HelcimError && error.code === 'HELCIM_UNAVAILABLE',
   }
-  const jobs = [pullPage, reconcile, due, alert]
+  const jobs = [pullPage, reconcile, postBooksJob, due, alert]
   const queue = await createQueue<JobContext>({ ...shared, name: 'tieout', jobs, concurrency: WORKERS })
   const settleQueue = await createQueue<JobContext>({
     ...shared,
@@ -82,6 +83,12 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
         reconcile,
         { accountId, scope },
         { callClass: 'fresh', jobId: `reconcile-${accountId}-${cause}`, isForgotten: true },
+      ),
+    postBooks: ({ accountId, scope, cause }) =>
+      queue.enqueue(
+        postBooksJob,
+        { accountId, scope },
+        { callClass: 'fresh', jobId: `post-books-${accountId}-${scope}-${cause}`, isForgotten: true },
       ),
     due({ accountId, kind, plannedAt, after }) {
       const jobId = `due-${accountId}-${kind}-${plannedAt}${after === undefined ? '' : `-after-${after}`}`

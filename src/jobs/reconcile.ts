@@ -24,6 +24,8 @@ export const reconcile = defineJob<JobContext>()({
     const isNews = counts.countOpened + counts.countReopened + counts.countResolved > 0
     if (isNews) log.info(facts, 'mismatches.changed')
     else log.debug(facts, 'reconcile.finished')
+    // What it judged is posted, with what was read before. Not by a name of always: one that runs may have looked before.
+    await enqueue.postBooks({ accountId, scope: 'marked', cause: String(clock.now()) })
     // Also without news: this job may be the rerun of one that was killed when it had written them.
     await enqueue.alert({ accountId })
   },

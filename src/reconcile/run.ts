@@ -10,6 +10,7 @@ import {
 import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { Db, Tx } from '../db/client.ts'
+import { lockJudging } from '../db/judging-lock.ts'
 import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
@@ -62,7 +63,7 @@ export async function runReconcile(
 ): Promise<RunResult> {
   const { accountId, historyFrom, scope, settings, clock } = input
   return db.transaction(async (tx) => {
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`reconcile ${accountId}`}))`)
+    await lockJudging(tx, accountId)
     const startedAt = clock.now()
     const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const asked = await loadFacts(tx, accountId, scope)

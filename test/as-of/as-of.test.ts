@@ -8,7 +8,7 @@ import { actOnMismatches } from '../../src/db/mismatches/act.ts'
 import { listMismatches } from '../../src/db/mismatches.ts'
 import { toBusinessDate } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
-import { REPORTS } from '../../src/exports/reports.ts'
+import { REPORTS, reportOf } from '../../src/exports/reports.ts'
 import { writeExports } from '../../src/exports/write.ts'
 import { createJumpingClock } from '../days/jumping-clock.ts'
 import { allDefects, shopUntil } from '../days/scenarios.ts'
@@ -40,7 +40,8 @@ async function print({ runtime }: Look, asOf?: Instant): Promise<Print> {
   const mismatches = asOf === undefined ? await list(db) : await withSnapshotAsOf(pool, { accountId, at, now }, list)
   let files: Record<string, string> = {}
   await withFolder(async (directory) => {
-    const request = { accountId, period: PERIOD, reports: REPORTS, format: 'csv' as const, directory }
+    const reports = REPORTS.filter(({ presentOnly }) => presentOnly === undefined)
+    const request = { accountId, period: PERIOD, reports, format: 'csv' as const, directory }
     await writeExports(pool, request, asOf === undefined ? {} : { asOf: { at, now } })
     files = await bytesOf(directory)
   })
@@ -103,6 +104,17 @@ test('as of now is as without, and as of an earlier time is what was printed the
     }
 
     // What cannot be told is said, with the reason.
+    const recurring = {
+      accountId,
+      period: PERIOD,
+      reports: [reportOf('recurring')],
+      format: 'csv' as const,
+      directory: '.',
+    }
+    const asOf = { at: third.at, now: clock.now() }
+    await expect(writeExports(look.runtime.database.pool, recurring, { asOf })).rejects.toThrow(
+      /^--as-of: recurring can only be had as of now: former payments/,
+    )
     const early = toInstant(Date.parse(NOW) - 86_400_000)
     const refusal = await print(look, early).catch((error: unknown) => error)
     expect(refusal).toMatchObject({ exitCode: 1 })

@@ -47,6 +47,12 @@ it('the columns are those that EXPORTS.md names', () => {
       'daily-sales',
       'business_date,currency,card_brand,sales_count,sales,refunds_count,refunds,reversed_count,reversed,net',
     ],
+    ['clearing', 'date,currency,opening,sales,refunds,reversed,settled,closing'],
+    [
+      'recurring',
+      'subscription_id,payment_number,plan,customer_code,date_due,date_processed,status,currency,expected,actual,transaction_id,match_rule,confidence,retries',
+    ],
+    ['mrr', 'month,currency,opening,new,expansion,contraction,churn,reactivation,closing'],
     [
       'mismatches',
       'mismatch_id,code,severity,subject_kind,subject_id,currency,expected,actual,difference,state,resolution,first_seen_utc,last_seen_utc,age_days,bucket,summary',

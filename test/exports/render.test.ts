@@ -146,7 +146,7 @@ it.each(['csv', 'jsonl'] as const)('%s files are to the byte what Postgres write
       within: () => 'true',
       orderBy: ['v.n::int'],
       usesReverses: false,
-      needs: { days: 'period', batchList: false, judgement: false },
+      needs: { days: 'period', batchList: false, judgement: false, subscriptions: 'none' },
     }
     await withSnapshot(database.pool, async (snapshot) => {
       let rendering = renderRows(report, { format, zone: ZONE }, none())

@@ -50,8 +50,8 @@ describe('export verify', () => {
       const { differences, files, countCompared } = await verifyExports(folder)
       expect({ differences, files: files.length, countCompared }).toEqual({
         differences: [],
-        files: 5,
-        countCompared: 2,
+        files: 8,
+        countCompared: 5,
       })
     })
   })
@@ -73,6 +73,48 @@ describe('export verify', () => {
       expect(await differencesIn(folder)).toMatch(
         /^settlement-2026-10.csv: its SHA-256 is \w+, its control file says \w+$/,
       )
+    })
+  })
+
+  it('finds a cent in the roll-forward, by its row, the row after, and the other files', async () => {
+    await withExports(async (folder) => {
+      const cent = (text: string) =>
+        text.replace(/^2026-10-05,CAD,(.*)\.(\d\d)$/m, (_, rest, cents) => {
+          return `2026-10-05,CAD,${rest}.${String((Number(cents) + 1) % 100).padStart(2, '0')}`
+        })
+      await change(folder, 'clearing-2026-10.csv', cent)
+      const found = await differencesIn(folder)
+      expect(found).toMatch(/clearing-2026-10.csv: row \d+, closing: "[\d.]+" is not what its row adds up to/)
+      expect(found).toMatch(/clearing-2026-10.csv: row \d+, opening: "[\d.]+" is not the closing of the row before/)
+    })
+    await withExports(async (folder) => {
+      await change(folder, 'clearing-2026-10.csv', (text) => text.replace(/^(2026-10-05,CAD,[^,]*),(\d)/m, '$1,1$2'))
+      expect(await differencesIn(folder)).toMatch(
+        /clearing-2026-10.csv: 2026-10-05 CAD sales is .*, in daily-sales-2026-10.csv/,
+      )
+    })
+    await withExports(async (folder) => {
+      await change(folder, 'unsettled-2026-10.csv', (text) => text.replace(/,sale,CAD,(\d+)/, ',sale,CAD,1$1'))
+      expect(await differencesIn(folder)).toMatch(/clearing-2026-10.csv: CAD unsettled is .*, in unsettled-2026-10.csv/)
+    })
+  })
+
+  it('knows that a row which came after its batch had closed is taken off the balance before it was made', async () => {
+    const late = (await database.openBooks()).accountId
+    await fillHistory(database, late, 300)
+    await database.pool.query(
+      `update helcim.card_transactions set created_at = '2026-11-02T18:00:00Z', created_on = '2026-11-02'
+       where account_id = $1 and transaction_id = 1005`,
+      [late],
+    )
+    await withFolder(async (folder) => {
+      const written = await writeInto(folder, late)
+      const clearing = written.find(({ control }) => control.report === 'clearing')?.control
+      expect(clearing?.settledAhead).toEqual({
+        rows: { CAD: 1 },
+        sums: { CAD: { gross: '10.05', source_amount: '10.05' } },
+      })
+      expect((await verifyExports(folder)).differences).toEqual([])
     })
   })
 
@@ -113,10 +155,10 @@ describe('export verify', () => {
         'north',
       ])
       const { differences, files, countCompared } = await verifyExports(folder)
-      expect({ differences, countCompared }).toEqual({ differences: [], countCompared: 4 })
+      expect({ differences, countCompared }).toEqual({ differences: [], countCompared: 10 })
       const rowsOf = (account: string) =>
         files.find((control) => control.account === account && control.report === 'transactions')?.rows
-      expect([files.length, rowsOf('default'), rowsOf('north')]).toEqual([10, 400, 300])
+      expect([files.length, rowsOf('default'), rowsOf('north')]).toEqual([16, 400, 300])
       // The control: one cent of one account is seen, and told of that account alone.
       await change(folder, 'north.transactions-2026-10.csv', (text) => text.replace(',10.01,10.01,', ',10.02,10.02,'))
       const found = (await verifyExports(folder)).differences

@@ -245,6 +245,7 @@ function plannedSince(firstAt: number): string[] {
       ...(hour === 2 && minute === 17 ? ['week'] : []),
       ...(hour === 3 && minute === 30 ? ['full'] : []),
       ...(hour === 4 && minute === 41 ? ['retention'] : []),
+      ...(hour === 5 && minute === 11 ? ['closed'] : []),
     ]
   }
   const first = Math.ceil(firstAt / MINUTE_MS) * MINUTE_MS

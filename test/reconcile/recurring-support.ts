@@ -28,6 +28,7 @@ export function createReader({ runtime }: Look): Reader {
     enqueue: {
       pullPage: nothing,
       reconcile: nothing,
+      postBooks: nothing,
       due: nothing,
       alert: nothing,
       settleBatch: nothing,

@@ -22,6 +22,7 @@ export interface Shop {
   reconcile(scope: RunScope): Promise<RunResult>
   idOf(number: number): Promise<bigint>
   isProved(number: number): Promise<boolean>
+  /** Of batches to be judged. */
   countMarks(): Promise<number>
 }
 
@@ -107,6 +108,9 @@ async function openShop({ db }: Database): Promise<Shop> {
         select is_final as value from recon.batch_checks
         where account_id = ${accountId} and card_batch_id = ${await idOf(number)}`)) === true,
     countMarks: async () =>
-      Number(await one(sql`select count(*) as value from recon.marks where account_id = ${accountId}`)),
+      Number(
+        await one(sql`select count(*) as value from recon.marks
+          where account_id = ${accountId} and subject_kind = 'card_batch'`),
+      ),
   }
 }

@@ -63,6 +63,7 @@ export async function openBilledShop(switches: Partial<Switches> = {}): Promise<
     enqueue: {
       pullPage: nothing,
       reconcile: nothing,
+      postBooks: nothing,
       due: nothing,
       settleBatch: nothing,
       confirmAttempt: nothing,

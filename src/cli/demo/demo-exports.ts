@@ -8,14 +8,16 @@ import { writeExports } from '../../exports/write.ts'
 import { caution, count, paint, table, tick, wrap } from '../paint.ts'
 import { showVerification } from '../show-verification.ts'
 
-/** Of each report, the column that is shown as its control total. */
-const TOTAL_COLUMNS: Readonly<Record<ReportName, string>> = {
-  transactions: 'signed_amount',
-  settlement: 'gross',
-  unsettled: 'gross',
-  'daily-sales': 'net',
-  mismatches: 'difference',
-}
+/** Of each report that is written, the column shown as its control total. A demo has no month observed in full, so no MRR. */
+const TOTAL_COLUMNS: ReadonlyMap<ReportName, string> = new Map([
+  ['transactions', 'signed_amount'],
+  ['settlement', 'gross'],
+  ['unsettled', 'gross'],
+  ['daily-sales', 'net'],
+  ['clearing', 'settled'],
+  ['recurring', 'actual'],
+  ['mismatches', 'difference'],
+])
 
 /** What was written, and what reading the folder back says. */
 export interface DemoExports {
@@ -25,7 +27,7 @@ export interface DemoExports {
   readonly verification: Verification
 }
 
-/** Writes every report into `folder`, of money until yesterday and of mismatches until today, and reads it back. */
+/** Writes the reports into `folder`, of money until yesterday and of mismatches until today, and reads it back. */
 export async function writeDemoExports(
   pool: pg.Pool,
   what: { accountId: number; from: BusinessDate; today: BusinessDate; folder: string },
@@ -34,7 +36,7 @@ export async function writeDemoExports(
   const { accountId, from, today, folder: directory } = what
   const former = await hashesIn(directory)
   const write = (to: BusinessDate, isWanted: (name: ReportName) => boolean) => {
-    const reports = REPORTS.filter(({ name }) => isWanted(name))
+    const reports = REPORTS.filter(({ name }) => TOTAL_COLUMNS.has(name) && isWanted(name))
     return writeExports(pool, { accountId, period: { from, to }, reports, format: 'csv', directory }, { signal })
   }
   const files = [
@@ -62,7 +64,7 @@ export function showDemoExports({ controls, countUnchanged, verification }: Demo
   const rows = controls.map((control) => [
     control.file,
     count(control.rows),
-    ...currencies.map((currency) => control.sums[currency]?.[TOTAL_COLUMNS[control.report]] ?? ''),
+    ...currencies.map((currency) => control.sums[currency]?.[TOTAL_COLUMNS.get(control.report) ?? ''] ?? ''),
   ])
   return [
     table(['file', 'rows', ...currencies], rows, [1, ...currencies.map((_, index) => index + 2)]),
@@ -75,7 +77,7 @@ export function showDemoExports({ controls, countUnchanged, verification }: Demo
 }
 
 function totalsText(): string {
-  const entries = Object.entries(TOTAL_COLUMNS)
+  const entries = [...TOTAL_COLUMNS]
   const columns = [...new Set(entries.map(([, column]) => column))]
   const reportsOf = (column: string) => entries.flatMap(([report, one]) => (one === column ? [report] : []))
   return columns.map((column) => `${column} in ${reportsOf(column).join(' and ')}`).join(', ')

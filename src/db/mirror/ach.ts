@@ -30,7 +30,10 @@ export const achTransactionMirror: MirrorTable<AchTransaction> = {
   watched: ['status_auth', 'status_clearing', 'type', 'amount_minor', 'currency', 'ach_batch_id'],
   dateColumn: 'created_on',
   codeColumn: null,
-  marks: [{ kind: 'customer', column: 'order_id', subjects: 'by_invoice' }],
+  marks: [
+    { kind: 'customer', column: 'order_id', subjects: 'by_invoice' },
+    { kind: 'books_ach_transaction', column: 'ach_transaction_id', subjects: 'itself' },
+  ],
 }
 
 export const achBatchMirror: MirrorTable<AchBatch> = {

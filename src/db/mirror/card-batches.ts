@@ -42,5 +42,8 @@ export const cardBatchMirror: MirrorTable<CardBatch> = {
   ],
   dateColumn: null,
   codeColumn: null,
-  marks: [{ kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' }],
+  marks: [
+    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
+    { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' },
+  ],
 }

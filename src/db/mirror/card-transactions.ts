@@ -38,5 +38,7 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
   marks: [
     { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
     { kind: 'customer', column: 'customer_code', subjects: 'by_code' },
+    { kind: 'books_day', column: 'created_on', subjects: 'itself' },
+    { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' },
   ],
 }

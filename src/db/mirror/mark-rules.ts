@@ -1,9 +1,20 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Tx } from '../client.ts'
 
+/** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
+export const BOOKS_MARK_KINDS = [
+  /** Helcim's own date on which card transactions were made: rows of one day come many at a time. */
+  'books_day',
+  'books_batch',
+  'books_invoice',
+  'books_transaction',
+  'books_ach_transaction',
+] as const
+export type BooksMarkKind = (typeof BOOKS_MARK_KINDS)[number]
+
 /** A column whose value leads to a subject to reconcile again; `subjects` says how, `itself` that it is one. */
 export interface MarkRule {
-  readonly kind: 'card_batch' | 'customer'
+  readonly kind: 'card_batch' | 'customer' | BooksMarkKind
   readonly column: string
   readonly subjects: 'itself' | keyof typeof SUBSCRIBERS
 }

@@ -91,6 +91,8 @@ export const cardTransactions = helcim.table(
     index('card_transactions_vanished').on(t.accountId, t.transactionId).where(sql`vanished_at is not null`),
     // What a customer was charged, for matching with what was expected.
     index('card_transactions_customer').on(t.accountId, t.customerCode, t.createdAt).where(sql`type = 'purchase'`),
+    // What an invoice tells of its payments is posted with them.
+    index('card_transactions_invoice').on(t.accountId, t.invoiceNumber).where(sql`invoice_number is not null`),
     // Few rows are reverses, and what each voided has to be told of all of them together.
     index('card_transactions_reverses')
       .on(t.accountId, t.transactionId)

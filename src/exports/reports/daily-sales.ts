@@ -1,17 +1,22 @@
-import { accountTable, isCreatedWithin, isReturned, localDate, transactionTables } from '../movements.ts'
+import { isReturned, transactionTables } from '../../db/movements/movements.ts'
+import {
+  accountTable,
+  isCreatedWithin,
+  isRefund,
+  isReversal,
+  isSale,
+  isToldMovement,
+  localDate,
+  reversedMinor,
+} from '../movements.ts'
 import type { Report } from '../report.ts'
-
-const isSale = `t.type in ('purchase', 'capture')`
-const isRefund = `t.type = 'refund'`
-/** Those that moved money, and tell which way. */
-const isReversal = `t.type = 'reverse' and r.kind in ('sale', 'refund') and t.amount_minor <> 0`
 
 const count = (condition: string) => `count(*) filter (where ${condition})`
 const sum = (condition: string, minor = 't.amount_minor') => `coalesce(sum(${minor}) filter (where ${condition}), 0)`
 
 const sales = sum(isSale)
 const refunds = sum(isRefund)
-const reversed = sum(isReversal, `case r.kind when 'sale' then t.amount_minor else -t.amount_minor end`)
+const reversed = sum(isReversal, reversedMinor)
 
 export const dailySales: Report = {
   name: 'daily-sales',
@@ -46,10 +51,10 @@ export const dailySales: Report = {
     },
   ],
   tables: () => `${transactionTables} ${accountTable}`,
-  where: `${isReturned} and t.outcome = 'approved' and (${isSale} or ${isRefund} or (${isReversal}))`,
+  where: `${isReturned} and ${isToldMovement}`,
   within: isCreatedWithin,
   groupBy: `a.name, ${localDate}, t.currency, t.card_brand`,
   orderBy: [localDate, 't.currency collate "C"', 't.card_brand collate "C" nulls first'],
   usesReverses: true,
-  needs: { days: 'period', batchList: false, judgement: false },
+  needs: { days: 'period', batchList: false, judgement: false, subscriptions: 'none' },
 }

@@ -82,5 +82,5 @@ export const mismatches: Report = {
     ...['code', 'subject_kind', 'subject_id', 'period'].map((name) => `m.${name} collate "C"`),
   ],
   usesReverses: false,
-  needs: { days: 'period', batchList: true, judgement: true },
+  needs: { days: 'period', batchList: true, judgement: true, subscriptions: 'none' },
 }

@@ -1,4 +1,5 @@
-import { accountTable, isMovement, isReturned, movementTables, settledAt, signedMinor } from '../movements.ts'
+import { isMovement, isReturned, movementTables, settledAt, signedMinor } from '../../db/movements/movements.ts'
+import { accountTable } from '../movements.ts'
 import { blank, type Column, instantSql, type Report, type Scope } from '../report.ts'
 
 /** Both reports have the same columns; only one of them has an instant of settlement. */
@@ -75,7 +76,7 @@ export const settlement: Report = {
   now: `${settledAt} is not null`,
   orderBy: ['b.closed_at', 't.card_batch_id', 't.transaction_id'],
   usesReverses: true,
-  needs: { days: 'batches', batchList: true, judgement: false },
+  needs: { days: 'batches', batchList: true, judgement: false, subscriptions: 'none' },
 }
 
 export const unsettled: Report = {
@@ -90,7 +91,7 @@ export const unsettled: Report = {
   now: `${settledAt} is null`,
   orderBy: ['t.transaction_id'],
   usesReverses: true,
-  needs: { days: 'history', batchList: true, judgement: false },
+  needs: { days: 'history', batchList: true, judgement: false, subscriptions: 'none' },
 }
 
 /** How much of what was created within the period had been settled before it began: rows that came after the close. */

@@ -1,4 +1,5 @@
-import { accountTable, isCreatedWithin, isReturned, signedMinor, transactionTables } from '../movements.ts'
+import { isReturned, signedMinor, transactionTables } from '../../db/movements/movements.ts'
+import { accountTable, isCreatedWithin } from '../movements.ts'
 import { blank, type Report } from '../report.ts'
 
 export const transactions: Report = {
@@ -71,5 +72,5 @@ export const transactions: Report = {
   within: isCreatedWithin,
   orderBy: ['t.transaction_id'],
   usesReverses: true,
-  needs: { days: 'period', batchList: false, judgement: false },
+  needs: { days: 'period', batchList: false, judgement: false, subscriptions: 'none' },
 }

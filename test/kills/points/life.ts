@@ -8,10 +8,12 @@ import { createCallBudget } from '../../../src/db/call-budget.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
 import type { Clock, Instant } from '../../../src/domain/clock.ts'
 import { HELCIM_ZONE } from '../../../src/domain/helcim-time.ts'
+import { DEFAULT_BOOKS_SETTINGS } from '../../../src/domain/journal/chart.ts'
 import type { CallPermits } from '../../../src/domain/permits.ts'
 import { createHelcimClient } from '../../../src/helcim/client.ts'
 import { alert } from '../../../src/jobs/alert.ts'
 import { due } from '../../../src/jobs/due.ts'
+import { postBooksJob } from '../../../src/jobs/post-books.ts'
 import { pullPage } from '../../../src/jobs/pull-page.ts'
 import { reconcile } from '../../../src/jobs/reconcile.ts'
 import { confirmAttempt, settleBatch, settleDue } from '../../../src/jobs/settle/jobs.ts'
@@ -159,6 +161,7 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     pullPage: ({ accountId, pullId, walk, nextPage: page, callClass }) =>
       hand(jobOf(pullPage, `page ${pullId} ${walk} ${page}`, { accountId, pullId, walk, page, callClass })),
     reconcile: ({ accountId, scope, cause }) => hand(jobOf(reconcile, `reconcile ${cause}`, { accountId, scope })),
+    postBooks: ({ accountId, scope }) => hand(jobOf(postBooksJob, 'post books', { accountId, scope })),
     due({ after, ...key }) {
       const name = `due ${key.kind} ${key.plannedAt}${after === undefined ? '' : ` after ${after}`}`
       return hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, name, key))
@@ -213,6 +216,8 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     },
     clock,
     settings: DEFAULT_CHECK_SETTINGS,
+    books: DEFAULT_BOOKS_SETTINGS,
+    exporting: null,
     alertChannels,
     enqueue,
     log: pino({ level: 'silent' }),

@@ -131,13 +131,16 @@ export async function createWorld({
         `create schema ${copy}; ${tables.map((table) => `create table ${copyOf(copy, table)} as table ${table};`).join(' ')}`,
       )
       const sequences = await query(`select format('%I.%I', schemaname, sequencename) as name, last_value
-        from pg_sequences where schemaname in ('helcim', 'recon') and sequencename !~ '^call(s|_holders)_'`)
+        from pg_sequences where schemaname in ('helcim', 'recon', 'books') and sequencename !~ '^call(s|_holders)_'`)
       const restore = [
+        // The books refuse to be changed; this brings a whole database back.
+        'set session_replication_role = replica;',
         ...tables.map((table) => `delete from ${table};`),
         ...tables.map((table) => `insert into ${table} overriding system value select * from ${copyOf(copy, table)};`),
         ...sequences.map(({ name, last_value }) =>
           last_value === null ? `select setval('${name}', 1, false);` : `select setval('${name}', ${last_value});`,
         ),
+        'set session_replication_role = default;',
       ].join(' ')
       return async () => {
         await query(restore)
@@ -158,6 +161,7 @@ export async function createWorld({
         'select resource, record_id, content_hash, changed::text from helcim.record_versions order by 1, 2, 3',
       ),
       events: await query(EVENTS),
+      books: await query(BOOKS),
       told: listeners.told((await query(EVENTS_TOLD)).map(({ event }) => String(event)).sort()),
       rest: await query(REST),
     }),
@@ -194,6 +198,12 @@ const PULLS = `
     p.count_rows, p.count_undecodable, p.fail_code
   from recon.pulls p left join recon.pulls l on p.cause = 'list-' || l.pull_id order by 1, 2, 3, 4`
 
+/** What the journal says of each source, whatever was taken back on the way. */
+const BOOKS = `
+  select e.source_kind, e.source_id, e.currency, e.natural_on, p.account, sum(p.amount_minor) as minor
+  from books.entries e join books.postings p using (account_id, entry_id)
+  group by 1, 2, 3, 4, 5 having sum(p.amount_minor) <> 0 order by 1, 2, 3, 4, 5`
+
 /** What happened to each mismatch, in order. */
 const EVENTS = `
   select m.code, m.subject_kind, m.subject_id, m.period, array_agg(e.kind || coalesce(' ' || e.resolution, '')
@@ -216,7 +226,7 @@ const NOT_BROUGHT_BACK = `('calls', 'call_holders', 'budgets', 'foreign_use')`
 
 async function tablesOf(pool: pg.Pool): Promise<string[]> {
   const { rows } = await pool.query<{ name: string }>(`select format('%I.%I', table_schema, table_name) as name
-    from information_schema.tables where table_schema in ('helcim', 'recon') and table_type = 'BASE TABLE'
+    from information_schema.tables where table_schema in ('helcim', 'recon', 'books') and table_type = 'BASE TABLE'
       and table_name not in ${NOT_BROUGHT_BACK} order by 1`)
   return rows.map(({ name }) => name)
 }

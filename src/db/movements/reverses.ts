@@ -26,8 +26,11 @@ const isSameGroup = (a: string, b: string) =>
 /**
  * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`.
  * @param accountId null for all accounts
+ * @param part only some of them: `scope` are subqueries that come before, each ended by a comma, and `isWithin` a condition on the
+ * reverse `r` that takes all of a batch or none
  */
-export const reversesSql = (accountId: number | null): string => `with recursive
+export const reversesSql = (accountId: number | null, part = { scope: '', isWithin: 'true' }): string => `with recursive
+  ${part.scope}
   reverses as materialized (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
       case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told
@@ -35,7 +38,7 @@ export const reversesSql = (accountId: number | null): string => `with recursive
     left join helcim.card_transactions o on o.account_id = r.account_id
       and o.transaction_id = r.original_transaction_id and o.outcome = 'approved'
     where r.type = 'reverse' and r.outcome = 'approved' and r.vanished_at is null
-      ${accountId === null ? '' : `and r.account_id = ${accountId}`}
+      ${accountId === null ? '' : `and r.account_id = ${accountId}`} and ${part.isWithin}
   ),
   reversed_groups as materialized (
     select ${groupKey}, count(*) filter (where told is null) as free,

@@ -1,0 +1,283 @@
+import type pg from 'pg'
+import { withSnapshotAsOf } from '../../db/as-of.ts'
+import { countMarks } from '../../db/books/marks.ts'
+import { isEverPosted } from '../../db/books/runs.ts'
+import { type Snapshot, withSnapshot } from '../../db/client.ts'
+import { addDays } from '../../domain/calendar.ts'
+import type { Instant } from '../../domain/clock.ts'
+import type { BooksSettings } from '../../domain/journal/chart.ts'
+import { formatMinor } from '../../domain/money.ts'
+import { CONTROL_ENDING, type Control } from '../control.ts'
+import { isCreatedWithin } from '../movements.ts'
+import { instantsOf, type Period } from '../period.ts'
+import { findMissing } from '../proof.ts'
+import { stageFile } from '../stage-file.ts'
+import { addTo, type Totals } from '../tally.ts'
+import { type AccountFacts, fileName, loadAccount } from '../write.ts'
+import { JOURNAL_VERSION, type JournalControl } from './control.ts'
+import type { Detail, FileEntry } from './entry.ts'
+import { clearingOf, type FileFacts, type JournalFormat } from './format.ts'
+import {
+  accountsOf,
+  type BooksPart,
+  loadBalances,
+  loadCurrencies,
+  loadEntries,
+  loadThroughEntry,
+  sameKeys,
+} from './load.ts'
+
+export interface JournalRequest {
+  readonly accountId: number
+  readonly period: Period
+  readonly journals: readonly JournalFormat[]
+  readonly detail: Detail
+  readonly settings: BooksSettings
+  /** Made if it is not there. */
+  readonly directory: string
+}
+
+export interface WrittenJournal {
+  readonly path: string
+  readonly control: JournalControl
+}
+
+export interface JournalOptions {
+  readonly signal?: AbortSignal
+  /** Hears how many bytes of a file there are so far. */
+  readonly onProgress?: (file: string, countBytes: number) => void
+  readonly asOf?: { readonly at: Instant; readonly now: Instant }
+}
+
+/**
+ * Writes the books of a period for each target, each file with its control file, in as many files as the target takes.
+ * All of them show one state of the books. Entries become text as they come; memory does not grow with their number.
+ * @throws UsageError when the directory cannot be written to
+ */
+export function writeJournals(
+  pool: pg.Pool,
+  request: JournalRequest,
+  { asOf, ...options }: JournalOptions = {},
+): Promise<WrittenJournal[]> {
+  const write = async (snapshot: Snapshot) => {
+    const job = await prepare(snapshot, request, options)
+    const written: WrittenJournal[] = []
+    for (const format of request.journals) {
+      for (const currency of format.isPerCurrency ? job.facts.currencies : [null]) {
+        written.push(...(await writeParts(snapshot, format, { ...job, facts: { ...job.facts, currency } })))
+      }
+    }
+    return written
+  }
+  return asOf ? withSnapshotAsOf(pool, { accountId: request.accountId, ...asOf }, write) : withSnapshot(pool, write)
+}
+
+interface Job {
+  readonly request: JournalRequest
+  readonly options: Omit<JournalOptions, 'asOf'>
+  readonly account: AccountFacts
+  readonly part: BooksPart
+  readonly facts: FileFacts
+  readonly controlTotal: Totals
+  readonly missing: readonly string[]
+}
+
+async function prepare(
+  snapshot: Snapshot,
+  request: JournalRequest,
+  options: Omit<JournalOptions, 'asOf'>,
+): Promise<Job> {
+  const { accountId, period, settings } = request
+  const account = await loadAccount(snapshot, accountId)
+  const part = { accountId, ...period, throughEntry: await loadThroughEntry(snapshot, accountId) }
+  const facts = {
+    account: account.name,
+    ...period,
+    currency: null,
+    currencies: await loadCurrencies(snapshot, part),
+    settings,
+    opening: await loadBalances(snapshot, { ...part, from: null, to: addDays(period.from, -1) }, settings),
+    closing: await loadBalances(snapshot, { ...part, from: null }, settings),
+  }
+  const moved = await loadBalances(snapshot, part, settings)
+  const controlTotal: Totals = new Map(
+    facts.currencies.map((currency) => [currency, moved.get(`${currency} clearing`) ?? 0n]),
+  )
+  const missing = await findMissingOfBooks(snapshot, request, account)
+  return { request, options, account, part, facts, controlTotal, missing }
+}
+
+async function findMissingOfBooks(
+  snapshot: Snapshot,
+  request: JournalRequest,
+  account: AccountFacts,
+): Promise<string[]> {
+  const { accountId, period } = request
+  const scope = { accountId, ...period, ...instantsOf(period, account.zone) }
+  const proved = {
+    needs: { days: 'history', batchList: true, judgement: true, subscriptions: 'none' },
+    usesReverses: true,
+    within: isCreatedWithin,
+  } as const
+  const countWaiting = await countMarks(snapshot, accountId)
+  return [
+    ...(await findMissing(snapshot, proved, scope, account.historyFrom)),
+    ...((await isEverPosted(snapshot, accountId)) ? [] : ['nothing was posted yet: run "tieout reconcile"']),
+    ...(countWaiting === 0 ? [] : [`${countWaiting} changed days, batches or invoices wait to be posted`]),
+  ]
+}
+
+/** One file, or as many as it takes: a new one begins before the entry that a file has no room for. */
+async function writeParts(snapshot: Snapshot, format: JournalFormat, job: Job): Promise<WrittenJournal[]> {
+  const { facts, part, request } = job
+  const { settings, detail } = request
+  const entries = loadEntries(snapshot, part, { settings, detail, currency: facts.currency })
+  const [head, tail] = [format.head(facts), format.tail(facts)]
+  const written: WrittenJournal[] = []
+  let next = await entries.next()
+  try {
+    do {
+      const sums: Totals = new Map()
+      let countEntries = 0
+      async function* chunks() {
+        const room = createRoom(format, head, tail)
+        yield head
+        for (; !next.done; next = await entries.next()) {
+          const text = format.entry(next.value, facts)
+          if (!room.takes(text)) return
+          if (text !== '') {
+            countEntries += 1
+            addSums(sums, format, next.value)
+            yield text
+          }
+        }
+        yield tail
+      }
+      const number = written.length + 1
+      const suffix = `${format.name}${facts.currency === null ? '' : `-${facts.currency}`}`
+      const name = fileName(
+        facts.account,
+        `${suffix}${number === 1 ? '' : `-part${number}`}`,
+        request.period,
+        format.ending,
+      )
+      const tally = () => ({ sums, countEntries, number, isLast: next.done === true })
+      written.push(await writePart(name, chunks(), format, job, tally))
+    } while (!next.done)
+  } finally {
+    await entries.return(undefined)
+  }
+  return written
+}
+
+/** Counts what a file holds. An entry that no file can hold is an error of ours: the chart has too many accounts for it. */
+function createRoom(
+  { name, limit: { lines = Infinity, bytes = Infinity } }: JournalFormat,
+  head: string,
+  tail: string,
+) {
+  const linesOf = (text: string) => text.split('\n').length - 1
+  let countLines = linesOf(head) + linesOf(tail)
+  let countBytes = Buffer.byteLength(head) + Buffer.byteLength(tail)
+  let isEmpty = true
+  return {
+    takes(text: string): boolean {
+      countLines += linesOf(text)
+      countBytes += Buffer.byteLength(text)
+      const isRoom = countLines <= lines && countBytes <= bytes
+      if (isEmpty && !isRoom) throw new Error(`${name}: one entry alone is more than a file may hold`)
+      isEmpty = false
+      return isRoom
+    },
+  }
+}
+
+function addSums(sums: Totals, { tells }: JournalFormat, entry: FileEntry): void {
+  if (tells === 'statement') addTo(sums, `${entry.currency} clearing`, clearingOf(entry))
+  else for (const { key, amountMinor } of entry.lines) addTo(sums, `${entry.currency} ${key}`, amountMinor)
+}
+
+async function writePart(
+  file: string,
+  chunks: AsyncIterable<string>,
+  format: JournalFormat,
+  job: Job,
+  tallied: () => { sums: Totals; countEntries: number; number: number; isLast: boolean },
+): Promise<WrittenJournal> {
+  const { request, account, facts, part, controlTotal, missing, options } = job
+  const { signal, onProgress = () => {} } = options
+  const data = await stageFile(request.directory, file)
+  try {
+    const progress = (countBytes: number) => onProgress(file, countBytes)
+    await data.fill(buffered(chunks), { ...(signal && { signal }), onProgress: progress })
+    const { sums, countEntries, number, isLast } = tallied()
+    const { currency } = facts
+    const ofFile = (totals: Totals) => decimalsOf(totals, currency)
+    const control: JournalControl = {
+      file,
+      journal: format.name,
+      version: JOURNAL_VERSION,
+      account: account.name,
+      zone: account.zone,
+      period: request.period,
+      asOf: account.asOf,
+      throughEntry: String(part.throughEntry),
+      detail: request.detail,
+      currency,
+      part: number,
+      isLastPart: isLast,
+      entries: countEntries,
+      accounts: namesIn(format, job),
+      sums: ofFile(sums),
+      opening: ofFile(facts.opening),
+      closing: ofFile(facts.closing),
+      controlTotal: Object.fromEntries([...controlTotal].map(([code, minor]) => [code, formatMinor(minor, code)])),
+      sha256: data.sha256(),
+      isComplete: missing.length === 0,
+      missing: [...missing],
+    }
+    const beside = await stageFile(request.directory, `${file}${CONTROL_ENDING}`)
+    try {
+      await beside.fill([`${JSON.stringify(control, null, 2)}\n`], { ...(signal && { signal }) })
+      await data.publish()
+      await beside.publish()
+      return { path: data.path, control }
+    } finally {
+      await beside.discard()
+    }
+  } finally {
+    await data.discard()
+  }
+}
+
+/** Accounts that share a name are one in the file, under the key that comes first. */
+function namesIn(format: JournalFormat, { request: { settings } }: Job): JournalControl['accounts'] {
+  if (format.tells === 'statement') return { [format.nameOf(settings.chart.clearing)]: 'clearing' }
+  const keys = sameKeys(settings)
+  return Object.fromEntries([...accountsOf(settings)].map(([key, one]) => [format.nameOf(one), keys.get(key) ?? key]))
+}
+
+/** @param currency only this one, or null for all */
+function decimalsOf(totals: Totals, currency: string | null): Control['sums'] {
+  const sums: Control['sums'] = {}
+  for (const [key, minor] of [...totals].sort()) {
+    const [code = '', name = ''] = key.split(' ')
+    if (minor === 0n || (currency !== null && code !== currency)) continue
+    sums[code] = { ...sums[code], [name]: formatMinor(minor, code) }
+  }
+  return sums
+}
+
+const CHUNK_LENGTH = 1 << 16
+
+/** Entries are short: handed on one by one each would cost a turn. */
+async function* buffered(texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  let waiting = ''
+  for await (const text of texts) {
+    waiting += text
+    if (waiting.length < CHUNK_LENGTH) continue
+    yield Buffer.from(waiting)
+    waiting = ''
+  }
+  if (waiting !== '') yield Buffer.from(waiting)
+}
