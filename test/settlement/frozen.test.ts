@@ -25,7 +25,7 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
           expect(till.isClosed(batch)).toBe(true)
           isThawed = true
         })
-        const settlement = await settleOne(context, { cardBatchId: batch, plannedAt, actor: null })
+        const settlement = await settleOne(context, { batch: till.batch(batch), plannedAt, actor: null })
         await life.end()
         expect(isThawed).toBe(true)
         expect(settlement.attempt?.state ?? 'none').toBe(moment === 'before the intent' ? 'none' : 'not_taken')
@@ -43,7 +43,7 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
       const { plannedAt } = await till.cutOff()
       const lives = [1, 2, 3].map(() => till.life(createPointQueue()))
       const settlements = await Promise.all(
-        lives.map(({ context }) => settleOne(context, { cardBatchId: batch, plannedAt, actor: null })),
+        lives.map(({ context }) => settleOne(context, { batch: till.batch(batch), plannedAt, actor: null })),
       )
       for (const life of lives) await life.end()
       expect(settlements.filter(({ attempt }) => attempt?.state === 'confirmed')).toHaveLength(1)
@@ -68,7 +68,7 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
             careless.settling.helcim.settle(call, { ...options, mayBeSent: () => true }),
         },
       }
-      await settleOne({ ...context, settling }, { cardBatchId: batch, plannedAt, actor: null })
+      await settleOne({ ...context, settling }, { batch: till.batch(batch), plannedAt, actor: null })
       await life.end()
       expect(till.posts(batch)).toHaveLength(1)
     }))
