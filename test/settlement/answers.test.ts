@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type AnswerAct, FAULT_ANSWERS, type FaultAct } from '../../src/sandbox/faults/acts.ts'
 import type { Switches } from '../../src/sandbox/options.ts'
 import { isLong } from '../support/long.ts'
-import { ACH, type Side, SIDES } from './sides.ts'
+import { ACH, SIDES, type Side } from './sides.ts'
 import { type Till, withTill } from './till.ts'
 
 /** How Helcim answers the first call to settle, whether it takes effect, and what must come of it. */

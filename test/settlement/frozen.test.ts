@@ -2,23 +2,29 @@ import { describe, expect, test } from 'vitest'
 import { settleOne } from '../../src/jobs/settle/attempt.ts'
 import type { Life } from '../kills/points/life.ts'
 import { createPointQueue } from '../kills/points/point-queue.ts'
+import { isLong } from '../support/long.ts'
 import { brokenLaws } from './laws.ts'
+import { CARD, SIDES, type Side } from './sides.ts'
 import { withTill } from './till.ts'
 
 const FROZEN_MS = 60_000
 
-type Moment = 'before the intent' | 'before it takes the right to call' | 'between that and the call'
+const MOMENTS = ['before the intent', 'before it takes the right to call', 'between that and the call'] as const
+type Moment = (typeof MOMENTS)[number]
+
+/** The attempt is the same for both: of ACH the usual run asks for the moment that matters most. */
+const momentsOf = (side: Side): readonly Moment[] => (side === CARD || isLong ? MOMENTS : MOMENTS.slice(-1))
 
 describe('a process that is frozen for a minute and wakes up calls nothing that another one may have called (fault 4)', () => {
-  test.each<Moment>(['before the intent', 'before it takes the right to call', 'between that and the call'])(
-    '%s',
-    (moment) =>
-      withTill({}, async (till) => {
+  test.each(SIDES.flatMap(([name, side]) => momentsOf(side).map((moment) => [name, moment, side] as const)))(
+    '%s: %s',
+    (_, moment, side) =>
+      withTill({ side }, async (till) => {
         const batch = till.sell()
         const { plannedAt, job } = await till.cutOff()
         const life = till.life(createPointQueue())
         let isThawed = false
-        const context = frozenAt(life, moment, async () => {
+        const context = frozenAt(life, side, moment, async () => {
           await till.pass(FROZEN_MS)
           // Meanwhile another process does all there is to do.
           await till.rest(createPointQueue([job]))
@@ -37,8 +43,8 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
     60_000,
   )
 
-  test('two processes at once, and a doubled job: one call', () =>
-    withTill({}, async (till) => {
+  test.each(SIDES)('%s: two processes at once, and a doubled job: one call', (_, side) =>
+    withTill({ side }, async (till) => {
       const batch = till.sell()
       const { plannedAt } = await till.cutOff()
       const lives = [1, 2, 3].map(() => till.life(createPointQueue()))
@@ -50,7 +56,8 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
       expect(till.posts(batch)).toHaveLength(1)
       await till.rest()
       expect(await brokenLaws(till)).toEqual([])
-    }))
+    }),
+  )
 
   test('a process that does not look at the clock would call (control)', () =>
     withTill({}, async (till) => {
@@ -59,7 +66,7 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
       const life = till.life(createPointQueue())
       const { context } = life
       const { helcim } = context.settling
-      const careless = frozenAt(life, 'between that and the call', () => till.pass(FROZEN_MS))
+      const careless = frozenAt(life, CARD, 'between that and the call', () => till.pass(FROZEN_MS))
       const settling = {
         ...context.settling,
         helcim: {
@@ -75,7 +82,7 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
 })
 
 /** The context of a process that stands still once, at that moment. */
-function frozenAt({ context }: Life, moment: Moment, freeze: () => Promise<void>): Life['context'] {
+function frozenAt({ context }: Life, { rowsPath }: Side, moment: Moment, freeze: () => Promise<void>): Life['context'] {
   const { helcim, settling } = context
   let isOver = false
   const once = async (here: Moment) => {
@@ -89,7 +96,7 @@ function frozenAt({ context }: Life, moment: Moment, freeze: () => Promise<void>
       ...helcim,
       async read(call, options) {
         const answer = await helcim.read(call, options)
-        if (call.name === 'GET /card-transactions') await once('before the intent')
+        if (call.path === rowsPath) await once('before the intent')
         return answer
       },
     },

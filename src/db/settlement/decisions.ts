@@ -24,8 +24,8 @@ export interface RecordedDecision extends Decision {
 }
 
 /**
- * Records a decision. One that says the same as the batch's last, for the same cut-off and for reasons of the same kind,
- * is that one again.
+ * Records a decision. One that says the same as the batch's last, for the same cut-off and day and for reasons of the same
+ * kind, is that one again.
  */
 export async function recordDecision(
   tx: Tx,
@@ -37,6 +37,7 @@ export async function recordDecision(
     last !== undefined &&
     last.verdict === decision.verdict &&
     last.mode === decision.mode &&
+    last.businessDate === decision.businessDate &&
     (last.plannedAt?.getTime() ?? null) === decision.plannedAt &&
     codesOf(last.reasons) === codesOf(decision.reasons)
   const values = { ...decision, reasons: [...decision.reasons], lastAt: new Date(now) }
