@@ -1,16 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { settleOne } from '../../src/jobs/settle/attempt.ts'
-import type { Life } from '../kills/points/life.ts'
 import { createPointQueue } from '../kills/points/point-queue.ts'
 import { isLong } from '../support/long.ts'
+import { frozenAt, MOMENTS, type Moment } from './frozen-at.ts'
 import { brokenLaws } from './laws.ts'
 import { CARD, SIDES, type Side } from './sides.ts'
 import { withTill } from './till.ts'
 
 const FROZEN_MS = 60_000
-
-const MOMENTS = ['before the intent', 'before it takes the right to call', 'between that and the call'] as const
-type Moment = (typeof MOMENTS)[number]
 
 /** The attempt is the same for both: of ACH the usual run asks for the moment that matters most. */
 const momentsOf = (side: Side): readonly Moment[] => (side === CARD || isLong ? MOMENTS : MOMENTS.slice(-1))
@@ -80,41 +77,3 @@ describe('a process that is frozen for a minute and wakes up calls nothing that 
       expect(till.posts(batch)).toHaveLength(1)
     }))
 })
-
-/** The context of a process that stands still once, at that moment. */
-function frozenAt({ context }: Life, { rowsPath }: Side, moment: Moment, freeze: () => Promise<void>): Life['context'] {
-  const { helcim, settling } = context
-  let isOver = false
-  const once = async (here: Moment) => {
-    if (isOver || here !== moment) return
-    isOver = true
-    await freeze()
-  }
-  return {
-    ...context,
-    helcim: {
-      ...helcim,
-      async read(call, options) {
-        const answer = await helcim.read(call, options)
-        if (call.path === rowsPath) await once('before the intent')
-        return answer
-      },
-    },
-    settling: {
-      ...settling,
-      helcim: {
-        ...settling.helcim,
-        settle: (call, options) =>
-          settling.helcim.settle(call, {
-            ...options,
-            async claim(leftMs) {
-              await once('before it takes the right to call')
-              const isClaimed = await options.claim(leftMs)
-              await once('between that and the call')
-              return isClaimed
-            },
-          }),
-      },
-    },
-  }
-}

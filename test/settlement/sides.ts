@@ -2,7 +2,9 @@ import type { BatchKind } from '../../src/domain/batch-key.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import type { CallRecord } from '../../src/sandbox/calls.ts'
 import type { ScenarioOptions } from '../../src/sandbox/options.ts'
-import type { World } from '../kills/points/world.ts'
+import type { World as WholeWorld } from '../kills/points/world.ts'
+
+type World = Pick<WholeWorld, 'sandbox'> & { readonly helcimClock: Pick<WholeWorld['helcimClock'], 'now'> }
 
 /** What differs between batches of cards and of ACH, as seen from Helcim. */
 export interface Side {
