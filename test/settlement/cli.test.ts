@@ -44,7 +44,8 @@ describe('tieout settle', () => {
       serviceTimeMs: 0,
     })
     database = await createTestDatabase()
-    expect(await settle(['sync'])).toMatchObject({ code: 0 })
+    const synced = await settle(['sync'])
+    expect(synced, synced.stdout + synced.stderr).toMatchObject({ code: 0 })
     batch = String(sandbox.state.merchant().openBatch(54181n)?.id)
   })
   afterAll(async () => {
