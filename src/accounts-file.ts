@@ -14,14 +14,15 @@ import {
   requireToken,
 } from './config.ts'
 import { ACCOUNT_NAME } from './domain/account-name.ts'
+import { parseCloseTimes } from './domain/automatic-close.ts'
 import type { CallLimits } from './domain/call-budget.ts'
 import { UsageError } from './domain/operating-error.ts'
 import type { Secret } from './domain/secret.ts'
 import {
   parseAmount,
-  parseCloseTime,
   parseCount,
   parseDaysOff,
+  parseKinds,
   parseMinutes,
   parseMode,
   parseSeverity,
@@ -152,7 +153,7 @@ const limitEntries = {
   netMax: parsedNumeral(parseAmount).nullable().optional(),
   holdSeverity: parsedBy(parseSeverity).optional(),
   clearMinutes: parsedNumeral(parseMinutes).optional(),
-  helcimClose: parsedBy(parseCloseTime).optional(),
+  helcimClose: parsedBy(parseCloseTimes).optional(),
 }
 
 const settleEntry = (folder: string) =>
@@ -160,6 +161,7 @@ const settleEntry = (folder: string) =>
     mode: parsedBy(parseMode).optional(),
     cron: parsedBy(parseCron).optional(),
     tokenFile: parsedBy((text) => readToken(resolve(folder, text))).optional(),
+    kinds: parsedBy(parseKinds).optional(),
     terminals: parsedBy(parseTerminals).optional(),
     daysOff: parsedBy(parseDaysOff).optional(),
     ...limitEntries,
@@ -167,6 +169,7 @@ const settleEntry = (folder: string) =>
     byTerminal: z
       .record(z.string().regex(/^\d{1,18}$/, 'name a terminal by its id'), z.strictObject(limitEntries))
       .optional(),
+    ach: z.strictObject(limitEntries).optional(),
   })
 
 type SettleEntry = z.output<ReturnType<typeof settleEntry>>
@@ -175,14 +178,15 @@ type LimitEntries = Pick<SettleEntry, keyof typeof limitEntries>
 /** What an account says about settling, over what the environment says. */
 function settleOf(entry: SettleEntry | undefined, policy: SettlementPolicy): AccountSettings['settle'] {
   if (entry === undefined) return { token: null, policy }
-  const { tokenFile = null, byTerminal = {}, mode, cron, terminals, daysOff, ...limits } = entry
+  const { tokenFile = null, byTerminal = {}, ach = {}, mode, cron, kinds, terminals, daysOff, ...limits } = entry
   return {
     token: tokenFile,
     policy: {
       ...policy,
-      ...defined({ mode, cron, terminals, daysOff }),
+      ...defined({ mode, cron, kinds, terminals, daysOff }),
       ...limitsOf(limits),
       byTerminal: new Map(Object.entries(byTerminal).map(([id, one]) => [BigInt(id), limitsOf(one)])),
+      ach: { ...policy.ach, ...limitsOf(ach) },
     },
   }
 }

@@ -3,9 +3,9 @@ import type { AlertChannel } from './alerts/channel.ts'
 import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
+import type { BatchKey } from './domain/batch-key.ts'
 import type { Clock, Instant } from './domain/clock.ts'
 import type { BooksSettings } from './domain/journal/chart.ts'
-import type { HelcimId } from './domain/record.ts'
 import type { SettlementPolicy } from './domain/settlement-policy.ts'
 import type { HelcimClient } from './helcim/client.ts'
 import type { RunScope } from './reconcile/run.ts'
@@ -21,7 +21,7 @@ export interface Enqueue {
   /** @param due `after` names the pull whose end asks: an asking while the work runs is not lost in that run */
   due(due: { accountId: number; kind: string; plannedAt: Instant; after?: bigint }): Promise<void>
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
-  settleBatch(request: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant }): Promise<void>
+  settleBatch(request: { accountId: number; batch: BatchKey; plannedAt: Instant }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */
   confirmAttempt(request: { accountId: number; attemptId: bigint; delayMs: number }): Promise<void>
   /** Tells what changed; asked too often it finds nothing to tell. */

@@ -7,6 +7,7 @@ import type { JobContext } from '../context.ts'
 import { type Attempt, abandonAttempt, listAttempts, loadAttempt } from '../db/settlement/attempts.ts'
 import { listDecisions } from '../db/settlement/decisions.ts'
 import { listOpenBatches } from '../db/settlement/open-batches.ts'
+import { type BatchKey, batchName, batchTitle } from '../domain/batch-key.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { readBack, type Settlement, settleOne } from '../jobs/settle/attempt.ts'
 import { createLog } from '../log.ts'
@@ -18,6 +19,7 @@ import {
   attemptToJson,
   batchLine,
   decisionToJson,
+  keyToJson,
   plannedToJson,
   planOf,
   showAttempt,
@@ -30,6 +32,7 @@ interface SettleOptions extends AccountOption {
   readonly plan?: boolean
   readonly history?: boolean
   readonly batch?: string
+  readonly achBatch?: string
   readonly abandon?: string
   readonly yes?: boolean
   readonly by?: string
@@ -47,7 +50,8 @@ export function addSettleCommand(
     .description('shows what would be settled and why, what was, or settles one batch')
     .option('--plan', 'open batches, what speaks for and against settling each, and the next cut-off; calls nobody')
     .option('--history', 'attempts and decisions, the newest first')
-    .option('--batch <id>', 'settles this batch, after the same checks; it cannot be undone')
+    .option('--batch <id>', 'settles this card batch, after the same checks; it cannot be undone')
+    .option('--ach-batch <id>', 'settles this ACH batch, likewise')
     .option('--abandon <attempt>', 'ends an attempt whose outcome is not certain')
     .option('--yes', 'does not ask; needed where nobody can be asked')
     .option('--by <name>', 'who decided; the user of this machine unless said')
@@ -57,13 +61,15 @@ export function addSettleCommand(
 }
 
 function runSettle(config: Config, options: SettleOptions, signal: AbortSignal): Promise<number> {
-  const { plan, history, batch, abandon } = options
-  const asked = [plan, history, batch !== undefined, abandon !== undefined].filter((one) => one === true)
-  if (asked.length !== 1)
-    throw new UsageError('settle: say one of --plan, --history, --batch <id>, --abandon <attempt>')
+  const { plan, history, batch, achBatch, abandon } = options
+  const named = [batch, achBatch, abandon].map((text) => text !== undefined)
+  if ([plan, history, ...named].filter((one) => one === true).length !== 1)
+    throw new UsageError('settle: say one of --plan, --history, --batch <id>, --ach-batch <id>, --abandon <attempt>')
   if (plan) return runPlan(config, options)
   if (history) return runHistory(config, options)
-  if (batch !== undefined) return runSettleBatch(config, idOf('--batch', batch), options, signal)
+  const settle = (key: BatchKey) => runSettleBatch(config, key, options, signal)
+  if (batch !== undefined) return settle({ kind: 'card_batch', id: idOf('--batch', batch) })
+  if (achBatch !== undefined) return settle({ kind: 'ach_batch', id: idOf('--ach-batch', achBatch) })
   return runAbandon(config, idOf('--abandon', abandon ?? ''), options)
 }
 
@@ -97,7 +103,7 @@ const LOOK_EVERY_MS = 2_000
 
 async function runSettleBatch(
   config: Config,
-  cardBatchId: bigint,
+  batch: BatchKey,
   options: SettleOptions,
   signal: AbortSignal,
 ): Promise<number> {
@@ -106,8 +112,8 @@ async function runSettleBatch(
     const { mode } = settingsOf(config, account.name).settle.policy
     if (mode === 'off') throw new UsageError('SETTLE_MODE: settling is off; set it to on, or to dry-run to try')
     const batches = await listOpenBatches(db, { accountId: account.accountId, openedUntil: null })
-    const batch = batches.find((one) => one.cardBatchId === cardBatchId)
-    if (mode === 'on') await confirm(options, `Settle ${batch ? batchLine(batch) : `batch ${cardBatchId}`}?`)
+    const known = batches.find((one) => one.batch.kind === batch.kind && one.batch.id === batch.id)
+    if (mode === 'on') await confirm(options, `Settle ${known ? batchLine(known) : batchName(batch)}?`)
     return account.name
   })
   const runtime = await openRuntime(config, { log: createLog({ level: 'silent', isPretty: false }) })
@@ -115,9 +121,9 @@ async function runSettleBatch(
     const { services } = await runtime.add(settingsOf(config, name))
     const log = pino({ level: 'silent' })
     const context: JobContext = { ...services, enqueue: runtime.enqueue, log, signal, isLastAttempt: true }
-    const settlement = await settleOne(context, { cardBatchId, plannedAt: null, actor })
+    const settlement = await settleOne(context, { batch, plannedAt: null, actor })
     const attempt = settlement.attempt && (await untilCertain(context, settlement.attempt))
-    return tell(cardBatchId, { ...settlement, attempt }, services.settling.policy.mode, options)
+    return tell(batch, { ...settlement, attempt }, services.settling.policy.mode, options)
   } finally {
     await runtime.close({ deadlineMs: 10_000 })
   }
@@ -134,18 +140,18 @@ async function untilCertain(context: JobContext, begun: Attempt): Promise<Attemp
 }
 
 /** @returns 0 when it is settled, or would be in a dry run */
-function tell(cardBatchId: bigint, { decision, attempt }: Settlement, mode: string, { json }: SettleOptions): number {
+function tell(batch: BatchKey, { decision, attempt }: Settlement, mode: string, { json }: SettleOptions): number {
   const isFine = attempt ? attempt.state === 'confirmed' : decision.verdict === 'settle' && mode !== 'on'
   if (json) {
-    const shown = { batch: String(cardBatchId), mode, ...decision, attempt: attempt && attemptToJson(attempt) }
+    const shown = { ...keyToJson(batch), mode, ...decision, attempt: attempt && attemptToJson(attempt) }
     say(JSON.stringify(shown, null, 2))
     return isFine ? 0 : 1
   }
   if (attempt) say(showAttempt(attempt))
-  else if (decision.verdict !== 'settle') say(`  Batch ${cardBatchId} was not settled.`)
+  else if (decision.verdict !== 'settle') say(`  ${batchTitle(batch)} was not settled.`)
   else if (mode === 'on')
-    say(`  Batch ${cardBatchId} was not settled: another attempt was faster. See "tieout settle --history".`)
-  else say(`  Batch ${cardBatchId} would be settled; SETTLE_MODE is ${mode}, so nothing was called.`)
+    say(`  ${batchTitle(batch)} was not settled: another attempt was faster. See "tieout settle --history".`)
+  else say(`  ${batchTitle(batch)} would be settled; SETTLE_MODE is ${mode}, so nothing was called.`)
   const reasons = showReasons(decision.reasons)
   if (reasons !== '') say(reasons)
   return isFine ? 0 : 1
@@ -157,7 +163,7 @@ function runAbandon(config: Config, attemptId: bigint, options: SettleOptions): 
     const attempt = await loadAttempt(db, { accountId, attemptId })
     if (attempt === null)
       throw new UsageError(`--abandon: there is no attempt ${attemptId}; see "tieout settle --history"`)
-    await confirm(options, `End attempt ${attemptId} (batch ${attempt.cardBatchId}, ${attempt.state})?`)
+    await confirm(options, `End attempt ${attemptId} (${batchName(attempt.batch)}, ${attempt.state})?`)
     const isEnded = await abandonAttempt(db, attempt, { actor, now: clockOf(config).now() })
     if (!isEnded)
       throw new UsageError(`--abandon: attempt ${attemptId} has ended already (${attempt.state})`, { exitCode: 1 })

@@ -1,8 +1,10 @@
 import type { Tx } from '../db/client.ts'
 import { listMismatches } from '../db/mismatches.ts'
-import { type Attempt, findObstacle } from '../db/settlement/attempts.ts'
+import type { Attempt } from '../db/settlement/attempts.ts'
 import { listDecisions, type RecordedDecision } from '../db/settlement/decisions.ts'
+import { findObstacle } from '../db/settlement/obstacles.ts'
 import { listOpenBatches, type OpenBatch } from '../db/settlement/open-batches.ts'
+import { type BatchKey, batchName, batchTitle } from '../domain/batch-key.ts'
 import { plannedInstants } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type { Severity } from '../domain/mismatch.ts'
@@ -38,26 +40,27 @@ export async function planOf(
     ? plannedInstants({ cron: policy.cron ?? '', zone, after: now, until, limit: 1 })
     : []
   const batches: Plan['batches'][number][] = []
-  for (const batch of await listOpenBatches(tx, { accountId, openedUntil: null })) {
-    const { cardBatchId } = batch
+  for (const one of await listOpenBatches(tx, { accountId, openedUntil: null })) {
+    const { batch } = one
     const filter = {
       states: ['open', 'acknowledged'],
-      subjectKind: 'card_batch',
-      subjectId: String(cardBatchId),
+      subjectKind: batch.kind,
+      subjectId: String(batch.id),
     } as const
     const mismatches = await listMismatches(tx, { accountId, filter, order: 'severity', now })
     const situation = {
-      ...batch,
+      ...one,
+      kind: batch.kind,
       isClosed: false,
-      tie: batch.checkState === 'differs' ? ('differs' as const) : null,
+      tie: one.checkState === 'differs' ? ('differs' as const) : null,
       mismatches: mismatches
         .filter(({ code }) => holdsSettlement(code))
         .map(({ code, severity }) => ({ code, severity: severity as Severity })),
-      obstacle: await findObstacle(tx, { accountId, cardBatchId, plannedAt: nextAt }),
+      obstacle: await findObstacle(tx, { accountId, batch, plannedAt: nextAt }),
     }
     const expected = decideSettlement(policy, situation, { now: nextAt ?? now, cutOffAt: nextAt, zone })
-    const [last = null] = await listDecisions(tx, { accountId, cardBatchId, limit: 1 })
-    batches.push({ batch, expected, last })
+    const [last = null] = await listDecisions(tx, { accountId, batch, limit: 1 })
+    batches.push({ batch: one, expected, last })
   }
   return { policy, zone, nextAt, batches }
 }
@@ -85,9 +88,10 @@ const VERDICTS: Readonly<Record<Decision['verdict'], string>> = {
 }
 
 /** One batch with its terminal, age and money, in a line. */
-export function batchLine({ cardBatchId, terminalId, batchNumber, netMinor, countTotal, currency }: OpenBatch): string {
+export function batchLine({ batch, terminalId, batchNumber, netMinor, countTotal, currency }: OpenBatch): string {
   const money = netMinor === null ? 'unknown net' : `net ${formatMinor(netMinor, currency ?? '')} ${currency ?? ''}`
-  return `batch ${cardBatchId} (terminal ${terminalId}, no. ${batchNumber}, ${countTotal ?? '?'} transactions, ${money.trim()})`
+  const place = terminalId === null ? '' : `terminal ${terminalId}, no. ${batchNumber}, `
+  return `${batchName(batch)} (${place}${countTotal ?? '?'} transactions, ${money.trim()})`
 }
 
 export const showReasons = (reasons: readonly Reason[]): string =>
@@ -97,7 +101,7 @@ export function showAttempts(attempts: readonly Attempt[], decisions: readonly R
   if (attempts.length + decisions.length === 0) return '  Nothing was ever decided about settling.'
   const rows = attempts.map((one) => [
     String(one.attemptId),
-    String(one.cardBatchId),
+    idText(one.batch),
     utcText(one.intendedAt),
     one.actor ?? 'schedule',
     one.state.replace('_', ' '),
@@ -106,7 +110,7 @@ export function showAttempts(attempts: readonly Attempt[], decisions: readonly R
   ])
   const decided = decisions.map((one) => [
     utcText(one.lastAt),
-    String(one.cardBatchId),
+    idText(one.batch),
     one.mode,
     one.verdict,
     one.reasons.map(({ code }) => code).join(', '),
@@ -120,19 +124,19 @@ export function showAttempts(attempts: readonly Attempt[], decisions: readonly R
 
 /** How an attempt stands, as a sentence for a person. */
 export function showAttempt(attempt: Attempt): string {
-  const { attemptId, cardBatchId, state, words } = attempt
+  const { attemptId, batch, state, words } = attempt
   const said = words ? `: ${words}` : ''
   switch (state) {
     case 'confirmed':
-      return `  Batch ${cardBatchId} is closed (by ${closerText(attempt)}); attempt ${attemptId}.`
+      return `  ${batchTitle(batch)} is closed (by ${closerText(attempt)}); attempt ${attemptId}.`
     case 'refused':
-      return `  Helcim refused to settle batch ${cardBatchId}${said}. It is open.`
+      return `  Helcim refused to settle ${batchName(batch)}${said}. It is open.`
     case 'not_taken':
-      return `  Batch ${cardBatchId} was not settled and is open${said}. Nothing is under way; ask again if you like.`
+      return `  ${batchTitle(batch)} was not settled and is open${said}. Nothing is under way; ask again if you like.`
     case 'abandoned':
       return `  Attempt ${attemptId} was abandoned.`
     default:
-      return `  Whether batch ${cardBatchId} was settled is not certain yet (attempt ${attemptId}). "tieout start" reads on until it is.`
+      return `  Whether ${batchName(batch)} was settled is not certain yet (attempt ${attemptId}). "tieout start" reads on until it is.`
   }
 }
 
@@ -147,8 +151,8 @@ export const plannedToJson = ({ policy, zone, nextAt, batches }: Plan, account: 
   zone,
   nextAt: isoOf(nextAt),
   batches: batches.map(({ batch, expected, last }) => ({
-    batch: String(batch.cardBatchId),
-    terminal: String(batch.terminalId),
+    ...keyToJson(batch.batch),
+    terminal: batch.terminalId === null ? null : String(batch.terminalId),
     openedAt: isoOf(batch.openedAt),
     ...moneyOf(batch),
     expected,
@@ -157,7 +161,7 @@ export const plannedToJson = ({ policy, zone, nextAt, batches }: Plan, account: 
 })
 
 export const decisionToJson = ({
-  cardBatchId,
+  batch,
   businessDate,
   plannedAt,
   mode,
@@ -165,7 +169,7 @@ export const decisionToJson = ({
   reasons,
   ...one
 }: RecordedDecision) => ({
-  batch: String(cardBatchId),
+  ...keyToJson(batch),
   businessDate,
   plannedAt: isoOf(plannedAt),
   mode,
@@ -176,18 +180,9 @@ export const decisionToJson = ({
   ...moneyOf(one),
 })
 
-export const attemptToJson = ({
-  attemptId,
-  cardBatchId,
-  businessDate,
-  state,
-  outcome,
-  status,
-  words,
-  ...one
-}: Attempt) => ({
+export const attemptToJson = ({ attemptId, batch, businessDate, state, outcome, status, words, ...one }: Attempt) => ({
   attempt: String(attemptId),
-  batch: String(cardBatchId),
+  ...keyToJson(batch),
   businessDate,
   by: one.actor ?? 'schedule',
   state,
@@ -202,6 +197,10 @@ export const attemptToJson = ({
   finishedAt: isoOf(one.finishedAt),
   ...moneyOf(one),
 })
+
+export const keyToJson = ({ kind, id }: BatchKey) => ({ batch: String(id), kind })
+
+const idText = ({ kind, id }: BatchKey): string => `${kind === 'ach_batch' ? 'ACH ' : ''}${id}`
 
 const moneyOf = (one: { currency: string | null; netMinor: bigint | null; countTotal: number | null }) => ({
   currency: one.currency,

@@ -46,6 +46,8 @@ export interface AchBatch {
   readonly achBatchId: HelcimId
   readonly reference: string | null
   readonly status: string
+  /** Helcim says so in just the documented form, and names no close. */
+  readonly isStrictlyOpen: boolean
   /** Each kind gross. */
   readonly amounts: Readonly<Record<AchFigure, bigint>>
   readonly counts: Readonly<Record<AchFigure, number>>

@@ -1,7 +1,8 @@
 import { Temporal } from 'temporal-polyfill'
+import { AFTER_CLOSE_MS, nearestClose } from './automatic-close.ts'
+import type { BatchKind } from './batch-key.ts'
 import { type BusinessDate, businessDateOf, toBusinessDate } from './calendar.ts'
-import { type Instant, toInstant } from './clock.ts'
-import { HELCIM_ZONE } from './helcim-time.ts'
+import type { Instant } from './clock.ts'
 import { isAtLeast, SEVERITIES, type Severity } from './mismatch.ts'
 import { DIGITS_UNLESS_KNOWN, formatMinor, parseMinor } from './money.ts'
 import type { HelcimId } from './record.ts'
@@ -10,7 +11,7 @@ import type { HelcimId } from './record.ts'
 export const SETTLE_MODES = ['off', 'dry-run', 'on'] as const
 export type SettleMode = (typeof SETTLE_MODES)[number]
 
-/** What may be said for one terminal apart from the others. */
+/** What may be said for one terminal, or for ACH, apart from the others. */
 export interface SettlementLimits {
   /** Open for at least so long. */
   readonly ageMsMin: number
@@ -24,8 +25,11 @@ export interface SettlementLimits {
   readonly holdSeverity: Severity
   /** Kept clear before Helcim's own close. */
   readonly clearMs: number
-  /** Hour `HH:MM` of Helcim's own close in Mountain Time; null where it is switched off for the terminal. */
-  readonly helcimClosesAt: string | null
+  /**
+   * Hours `HH:MM` of Helcim's own close in Mountain Time: each at which it may be, none where it is switched off for the
+   * terminal.
+   */
+  readonly helcimClosesAt: readonly string[]
 }
 
 /** When and what to settle, as the merchant wants it. */
@@ -33,10 +37,13 @@ export interface SettlementPolicy extends SettlementLimits {
   readonly mode: SettleMode
   /** In the account's zone; null: by hand only. */
   readonly cron: string | null
-  /** Null for all. */
+  /** What the schedule settles; the others are a person's. */
+  readonly kinds: readonly BatchKind[]
+  /** Of card batches, which alone belong to a terminal; null for all. */
   readonly terminals: readonly HelcimId[] | null
   readonly daysOff: DaysOff
   readonly byTerminal: ReadonlyMap<HelcimId, Partial<SettlementLimits>>
+  readonly ach: Partial<SettlementLimits>
 }
 
 export interface DaysOff {
@@ -45,27 +52,39 @@ export interface DaysOff {
   readonly dates: readonly BusinessDate[]
 }
 
-export const limitsOf = ({ byTerminal, ...policy }: SettlementPolicy, terminalId: HelcimId): SettlementLimits => ({
+export const limitsOf = (
+  { byTerminal, ach, ...policy }: SettlementPolicy,
+  { kind, terminalId }: { readonly kind: BatchKind; readonly terminalId: HelcimId | null },
+): SettlementLimits => ({
   ...policy,
-  ...byTerminal.get(terminalId),
+  ...(kind === 'ach_batch' ? ach : terminalId === null ? {} : byTerminal.get(terminalId)),
 })
 
 /** Everything about one batch that the decision rests on, as of a reading that has just been made. */
 export interface BatchSituation {
-  readonly terminalId: HelcimId
+  readonly kind: BatchKind
+  /** Null for an ACH batch. */
+  readonly terminalId: HelcimId | null
   readonly openedAt: Instant | null
   readonly isClosed: boolean
   readonly isStrictlyOpen: boolean
-  /** The terminal's; null when the terminal is not known. */
+  /** The terminal's, or that of its transactions; null when neither is known. */
   readonly currency: string | null
+  /** Null where nothing tells it. */
   readonly netMinor: bigint | null
   readonly countTotal: number | null
   /** Whether statistics and rows agree; null before the rows were asked for. */
-  readonly tie: 'tied' | 'differs' | 'waiting' | null
+  readonly tie: Tie | null
   readonly mismatches: readonly { readonly code: string; readonly severity: Severity }[]
   /** What stands in the way of another attempt, in a sentence; null for nothing. */
   readonly obstacle: { readonly code: ObstacleCode; readonly text: string } | null
 }
+
+/**
+ * Whether what Helcim states of a batch agrees with its rows. `waiting`: both were read too far apart to say. `mixed`: its
+ * rows are of more than one currency, so that no sum of them means anything.
+ */
+export type Tie = 'tied' | 'differs' | 'waiting' | 'mixed'
 
 export type ObstacleCode =
   | 'attempt_unfinished'
@@ -92,13 +111,16 @@ export type ReasonCode =
   | 'unreadable'
   | 'opened_after_cut_off'
   | 'day_off'
+  | 'kind_not_listed'
   | 'terminal_not_listed'
   | 'too_young'
   | 'too_few'
   | 'net_too_low'
   | 'net_too_high'
+  | 'net_unknown'
   | 'totals_differ'
   | 'totals_waiting'
+  | 'currency_mixed'
   | 'mismatch_open'
   | 'close_is_near'
 
@@ -121,7 +143,7 @@ export interface Decision {
  * overrule that totals disagree, a mismatch is open, or an attempt is not certain.
  */
 export function decideSettlement(policy: SettlementPolicy, situation: BatchSituation, occasion: Occasion): Decision {
-  const limits = limitsOf(policy, situation.terminalId)
+  const limits = limitsOf(policy, situation)
   const isByHand = occasion.cutOffAt === null
   const wanted = wishesOf(policy, limits, situation, occasion)
   const reasons = [
@@ -143,7 +165,7 @@ function openness({ isClosed, isStrictlyOpen }: BatchSituation): Reason[] {
 function wishesOf(
   policy: SettlementPolicy,
   limits: SettlementLimits,
-  { terminalId, openedAt, currency, netMinor, countTotal }: BatchSituation,
+  { kind, terminalId, openedAt, currency, netMinor, countTotal, tie }: BatchSituation,
   { now, cutOffAt, zone }: Occasion,
 ): Reason[] {
   const reasons: Reason[] = []
@@ -152,7 +174,10 @@ function wishesOf(
   const money = (minor: bigint) => `${formatMinor(minor, currency ?? 'CAD')}${currency === null ? '' : ` ${currency}`}`
   const day = businessDateOf(cutOffAt ?? now, zone)
   if (isDayOff(policy.daysOff, day)) add('day_off', `${day} is a day off`)
-  if (policy.terminals !== null && !policy.terminals.includes(terminalId)) {
+  if (!policy.kinds.includes(kind)) {
+    add('kind_not_listed', `${kind === 'ach_batch' ? 'ACH' : 'card'} batches are not among those to settle`)
+  }
+  if (terminalId !== null && policy.terminals !== null && !policy.terminals.includes(terminalId)) {
     add('terminal_not_listed', `terminal ${terminalId} is not among those to settle`)
   }
   if (cutOffAt !== null && (openedAt === null || openedAt > cutOffAt)) {
@@ -164,6 +189,9 @@ function wishesOf(
   }
   if (countTotal !== null && countTotal < limits.countMin) {
     add('too_few', `it holds ${countTotal} transactions; at least ${limits.countMin} are wanted`)
+  }
+  if (netMinor === null && tie === 'tied') {
+    add('net_unknown', 'its net cannot be told from its transactions; a person settles it', 'hold')
   }
   if (netMinor !== null && netMinor < limits.netMinorMin) {
     add('net_too_low', `its net is ${money(netMinor)}; at least ${money(limits.netMinorMin)} are wanted`)
@@ -184,38 +212,19 @@ function obstacles(
   const hold = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'hold', text })
   if (obstacle !== null) hold(obstacle.code, obstacle.text)
   if (tie === 'differs') hold('totals_differ', 'Helcim’s totals and its transactions disagree')
+  if (tie === 'mixed') hold('currency_mixed', 'its transactions are in more than one currency')
   if (tie === 'waiting') hold('totals_waiting', 'its totals and transactions could not be read together yet')
   const bad = mismatches.filter(({ severity }) => isAtLeast(severity, limits.holdSeverity))
   if (bad.length > 0) hold('mismatch_open', `mismatches are open on it: ${bad.map(({ code }) => code).join(', ')}`)
-  const closesAt = nearestClose(limits.helcimClosesAt, now)
-  if (closesAt !== null && now >= closesAt - limits.clearMs && now < closesAt + AFTER_CLOSE_MS) {
-    hold('close_is_near', `Helcim closes batches by itself at ${limits.helcimClosesAt} Mountain Time`)
+  const close = nearestClose(limits.helcimClosesAt, now)
+  if (close !== null && now >= close.at - limits.clearMs && now < close.at + AFTER_CLOSE_MS) {
+    hold('close_is_near', `Helcim closes batches by itself at ${close.hour} Mountain Time`)
   }
   return reasons
 }
 
 export const isDayOff = ({ weekdays, dates }: DaysOff, day: BusinessDate): boolean =>
   dates.includes(day) || weekdays.includes(Temporal.PlainDate.from(day).dayOfWeek)
-
-/** Helcim was seen to close within seconds of the hour; after this the batch has closed, or that close is switched off. */
-const AFTER_CLOSE_MS = 2 * 60_000
-
-/** Whether Helcim may close batches by itself at `at`. */
-export function isAutomaticClose(helcimClosesAt: string | null, at: Instant): boolean {
-  const closesAt = nearestClose(helcimClosesAt, at)
-  return closesAt !== null && at >= closesAt && at < closesAt + AFTER_CLOSE_MS
-}
-
-/** Helcim's next own close, or the one that has just been; null where there is none. */
-function nearestClose(helcimClosesAt: string | null, now: Instant): Instant | null {
-  if (helcimClosesAt === null) return null
-  const time = Temporal.PlainTime.from(helcimClosesAt)
-  const local = Temporal.Instant.fromEpochMilliseconds(now - AFTER_CLOSE_MS).toZonedDateTimeISO(HELCIM_ZONE)
-  const onThatDay = (date: Temporal.PlainDate) =>
-    toInstant(date.toZonedDateTime({ timeZone: HELCIM_ZONE, plainTime: time }).epochMilliseconds)
-  const today = onThatDay(local.toPlainDate())
-  return today >= now - AFTER_CLOSE_MS ? today : onThatDay(local.toPlainDate().add({ days: 1 }))
-}
 
 const WEEKDAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']
 
@@ -243,14 +252,18 @@ export function parseTerminals(text: string): readonly HelcimId[] {
   })
 }
 
+const KIND_NAMES: Readonly<Record<string, BatchKind>> = { card: 'card_batch', ach: 'ach_batch' }
+
 /**
- * Reads the hour of Helcim's own close, or `off`.
+ * Reads which batches are settled: `card`, `ach`, or both with a comma.
  * @throws Error whose message says what cannot be read
  */
-export function parseCloseTime(text: string): string | null {
-  if (text === 'off') return null
-  if (/^([01]\d|2[0-3]):[0-5]\d$/.test(text)) return text
-  throw new Error(`"${text}" is no time; set it to HH:MM in Mountain Time, as Helcim closes your batches, or off`)
+export function parseKinds(text: string): readonly BatchKind[] {
+  return partsOf(text).map((part) => {
+    const kind = KIND_NAMES[part]
+    if (kind !== undefined) return kind
+    throw new Error(`"${part}" is none of card, ach`)
+  })
 }
 
 /** @throws Error whose message says what cannot be read */

@@ -131,7 +131,10 @@ export function createHelcimClient(options: HelcimClientOptions): HelcimClient {
         origin: baseUrl.origin,
         method: call.method,
         path: pathOf(baseUrl, call.path),
-        headers: headersOf(token),
+        headers: {
+          ...headersOf(token),
+          ...(call.idempotencyKey === null ? {} : { 'idempotency-key': call.idempotencyKey }),
+        },
         deadlineAt: permit.deadlineAt,
         capBytes: bodyCapBytes,
         signal,

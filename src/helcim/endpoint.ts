@@ -15,10 +15,12 @@ export interface EndpointCall {
 
 /** A call that changes something at Helcim. It is no `EndpointCall`, so that nothing can send it as a reading. */
 export interface SettlementCall {
-  readonly method: 'POST'
+  readonly method: 'POST' | 'PUT'
   /** e.g. `POST /card-batches/{id}/settle`, without ids. */
   readonly name: string
   readonly path: string
+  /** Null where the endpoint takes none. */
+  readonly idempotencyKey: string | null
 }
 
 /** How one kind of record is read out of an answer. */

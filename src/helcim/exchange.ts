@@ -5,7 +5,7 @@ import type { CallEnd } from '../domain/permits.ts'
 export interface ExchangeRequest {
   readonly dispatcher: Dispatcher
   readonly origin: string
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT'
   /** With its query. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>

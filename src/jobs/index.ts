@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Enqueue, JobContext, Services } from '../context.ts'
+import { batchSlug, idsOf } from '../domain/batch-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import { HelcimError } from '../helcim/errors.ts'
 import { alert } from './alert.ts'
@@ -98,11 +99,11 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
       const payload = due.decodePayload({ accountId, kind, plannedAt })
       return queue.enqueue(due, payload, { callClass: 'fresh', jobId, isForgotten: true })
     },
-    settleBatch: ({ accountId, cardBatchId, plannedAt }) =>
+    settleBatch: ({ accountId, batch, plannedAt }) =>
       settleQueue.enqueue(
         settleBatch,
-        { accountId, cardBatchId, plannedAt },
-        { ...SETTLING, jobId: `settle-${accountId}-${cardBatchId}` },
+        { accountId, ...idsOf(batch), plannedAt },
+        { ...SETTLING, jobId: `settle-${accountId}-${batchSlug(batch)}` },
       ),
     confirmAttempt: ({ accountId, attemptId, delayMs }) =>
       settleQueue.enqueue(

@@ -1,8 +1,10 @@
 import type { Tx } from '../db/client.ts'
-import { listOverdue } from '../db/settlement/decisions.ts'
+import { listOverdue } from '../db/settlement/overdue.ts'
 import { listTroubledAttempts, type TroubledAttempt } from '../db/settlement/troubled.ts'
+import { type BatchKey, batchName, batchTitle } from '../domain/batch-key.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
 import type { CheckSettings } from './settings.ts'
 
 export const SETTLEMENT_CODES = [
@@ -27,57 +29,64 @@ export async function findSettlementTrouble(
   const overdue = await listOverdue(tx, { accountId, heldBefore })
   return [
     ...attempts.map((attempt) => (attempt.state === 'refused' ? refused(attempt) : unconfirmed(attempt))),
-    ...overdue.map(({ cardBatchId, terminalId, heldSince, reasons }) =>
+    ...overdue.map(({ batch, terminalId, heldSince, reasons }) =>
       textFinding({
         code: 'settlement_overdue',
         severity: 'high',
-        subject: { kind: 'card_batch', id: String(cardBatchId) },
+        subject: subjectOf(batch),
         expectedText: 'settled at its cut-off',
         actualText: `held: ${reasons
           .filter(({ weight }) => weight === 'hold')
           .map(({ code }) => code)
           .join(', ')}`,
         summary:
-          `Batch ${cardBatchId} (terminal ${terminalId}) was to be settled and has been held since ` +
+          `${batchTitle(batch)}${atTerminal(terminalId)} was to be settled and has been held since ` +
           `${new Date(heldSince).toISOString()}: ${reasons
             .filter(({ weight }) => weight === 'hold')
             .map(({ text }) => text)
             .join('; ')}.`,
         advice: `See "tieout settle --plan"; clear what holds it, or settle it in Helcim’s dashboard.`,
-        evidence: [`card_batch:${cardBatchId}`],
+        evidence: [`${batch.kind}:${batch.id}`],
       }),
     ),
   ]
 }
 
-function refused({ cardBatchId, terminalId, attemptId, status, words }: TroubledAttempt): Finding {
+function refused({ batch, terminalId, attemptId, status, words }: TroubledAttempt): Finding {
   const said = words ? `: ${words}` : ''
   return textFinding({
     code: 'settlement_refused',
     severity: 'high',
-    subject: { kind: 'card_batch', id: String(cardBatchId) },
+    subject: subjectOf(batch),
     expectedText: 'settled',
     actualText: `${status ?? 'refused'}${said}`,
-    summary: `Helcim refused to settle batch ${cardBatchId} (terminal ${terminalId})${said}. It is still open.`,
+    summary: `Helcim refused to settle ${batchName(batch)}${atTerminal(terminalId)}${said}. It is still open.`,
     advice:
       'Do what Helcim’s words ask for (a missing permission is given in All Tools → Integrations → API Access), then ' +
-      `run "tieout settle --batch ${cardBatchId}", or leave it to the next cut-off.`,
-    evidence: [`card_batch:${cardBatchId}`, `settlement_attempt:${attemptId}`],
+      `run "tieout settle ${OPTIONS[batch.kind]} ${batch.id}", or leave it to the next cut-off.`,
+    evidence: [`${batch.kind}:${batch.id}`, `settlement_attempt:${attemptId}`],
   })
 }
 
-function unconfirmed({ cardBatchId, terminalId, attemptId, calledAt }: TroubledAttempt): Finding {
+function unconfirmed({ batch, terminalId, attemptId, calledAt }: TroubledAttempt): Finding {
   const since = calledAt === null ? 'some time' : new Date(calledAt).toISOString()
   return textFinding({
     code: 'settlement_unconfirmed',
     severity: 'critical',
-    subject: { kind: 'card_batch', id: String(cardBatchId) },
+    subject: subjectOf(batch),
     expectedText: 'certainty whether it is settled',
     actualText: 'unknown',
-    summary: `Whether batch ${cardBatchId} (terminal ${terminalId}) was settled is not known since ${since}. Nothing is called again before it is.`,
+    summary: `Whether ${batchName(batch)}${atTerminal(terminalId)} was settled is not known since ${since}. Nothing is called again before it is.`,
     advice:
       'Look at the batch in Helcim’s dashboard. tieout goes on reading it; if Helcim cannot tell, ' +
       `"tieout settle --abandon ${attemptId}" ends the attempt.`,
-    evidence: [`card_batch:${cardBatchId}`, `settlement_attempt:${attemptId}`],
+    evidence: [`${batch.kind}:${batch.id}`, `settlement_attempt:${attemptId}`],
   })
 }
+
+const subjectOf = ({ kind, id }: BatchKey) => ({ kind, id: String(id) })
+
+const atTerminal = (terminalId: HelcimId | null): string => (terminalId === null ? '' : ` (terminal ${terminalId})`)
+
+/** Of `tieout settle`. */
+const OPTIONS = { card_batch: '--batch', ach_batch: '--ach-batch' } as const

@@ -15,12 +15,14 @@ export interface CallRecord {
   readonly status: number | null
   /** null for an unknown token. */
   readonly tokenName: string | null
+  /** null where none was sent. */
+  readonly idempotencyKey: string | null
 }
 
 export interface CallLog {
   /** The latest ones, oldest first. */
   calls(): readonly CallRecord[]
-  arrive(call: Pick<CallRecord, 'method' | 'path' | 'query' | 'tokenName'>): CallRecord
+  arrive(call: Pick<CallRecord, 'method' | 'path' | 'query' | 'tokenName' | 'idempotencyKey'>): CallRecord
   answer(call: CallRecord, status: number | null): void
 }
 

@@ -54,7 +54,8 @@ export async function conductCall(context: ConductContext, request: Request): Pr
   const { method, path, query, incoming, response } = request
   const header = incoming.headers['api-token']
   const holder = tokens.find(typeof header === 'string' ? header : undefined)
-  const call = calls.arrive({ method, path, query, tokenName: holder?.name ?? null })
+  const idempotencyKey = keyOf(incoming) ?? null
+  const call = calls.arrive({ method, path, query, tokenName: holder?.name ?? null, idempotencyKey })
   const refuse = async (answer: Answer, remaining: Remaining) => {
     const headers = { ...limitHeaders(context, remaining), ...answer.headers }
     calls.answer(call, await deliver(response, { ...answer, headers }, undefined, context.closing))
@@ -124,14 +125,13 @@ function answerTo(
     return errorAnswer(switches.noPermission, 'No access permission')
   const applied = Object.entries(query).filter(([name]) => !switches.filtersIgnored.includes(name))
   const { clock, merchant, render, zone, seed } = context
-  const idempotencyKey = incoming.headers['idempotency-key']
   const answer = endpoint.answer({
     now: clock.now(),
     parameters,
     query: Object.fromEntries(applied),
     values: (name) => (switches.filtersIgnored.includes(name) ? [] : values(name)),
     pageShown: act?.kind === 'page' ? act.shows : 'asked',
-    idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
+    idempotencyKey: keyOf(incoming),
     merchant,
     render,
     switches,
@@ -141,6 +141,11 @@ function answerTo(
     settleAchBatch: context.settleAchBatch,
   })
   return replacement ? replace(replacement) : answer
+}
+
+function keyOf({ headers }: IncomingMessage): string | undefined {
+  const key = headers['idempotency-key']
+  return typeof key === 'string' ? key : undefined
 }
 
 function replace({ status, body = '', contentType = 'application/json', headers = {} }: AnswerAct): Answer {

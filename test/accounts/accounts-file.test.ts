@@ -175,6 +175,8 @@ test('how batches are settled is said per account, and its limits per terminal; 
     netMax: '20000',
     daysOff: 'sun',
     byTerminal: { '54182': { countMin: 5, helcimClose: 'off' } },
+    kinds: 'card,ach',
+    ach: { netMax: '500', helcimClose: '15:45' },
   }
   const env = { ...write({ accounts: [{ name: 'x', tokenFile: 'a', settle }] }), SETTLE_COUNT_MIN: '2' }
   const [account] = readAccounts(readConfig(env))
@@ -187,7 +189,9 @@ test('how batches are settled is said per account, and its limits per terminal; 
     countMin: 2,
     holdSeverity: 'high',
   })
-  expect(policy?.byTerminal).toEqual(new Map([[54182n, { countMin: 5, helcimClosesAt: null }]]))
+  expect(policy?.byTerminal).toEqual(new Map([[54182n, { countMin: 5, helcimClosesAt: [] }]]))
+  expect(policy?.kinds).toEqual(['card_batch', 'ach_batch'])
+  expect(policy?.ach).toEqual({ netMinorMax: 50_000n, helcimClosesAt: ['15:45'] })
   // A changed policy is a changed account.
   const [other] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20001 } }] })
   const [same] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20000, countMin: 2 } }] })

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { type AnswerAct, FAULT_ANSWERS, type FaultAct } from '../../src/sandbox/faults/acts.ts'
 import type { Switches } from '../../src/sandbox/options.ts'
+import { isLong } from '../support/long.ts'
+import { ACH, SIDES, type Side } from './sides.ts'
 import { type Till, withTill } from './till.ts'
 
 /** How Helcim answers the first call to settle, whether it takes effect, and what must come of it. */
@@ -17,11 +19,14 @@ interface Case {
 const SETTLED = { attempts: ['confirmed taken'], countPosts: 1, isClosed: true, mismatches: [] }
 const IN_EFFECT = (answer: AnswerAct): FaultAct => ({ ...answer, takesEffect: true })
 const ok: AnswerAct = { kind: 'answer', status: 200, body: '{"id":1}' }
-const bad = (status: number, text: string): AnswerAct => ({
-  kind: 'answer',
-  status,
-  body: JSON.stringify({ errors: text }),
-})
+/** As the endpoint of each says no: ACH has a `message` for it. */
+const bad =
+  ({ kind }: Side) =>
+  (status: number, text: string): AnswerAct => ({
+    kind: 'answer',
+    status,
+    body: JSON.stringify(kind === 'ach_batch' ? { message: text } : { errors: text }),
+  })
 /** Certain only once nothing of the call can be under way; then a fresh pre-flight settles it. */
 const againAfter = (outcome: string) => ({
   attempts: [`not_taken ${outcome}`, 'confirmed taken'],
@@ -32,7 +37,7 @@ const againAfter = (outcome: string) => ({
 const confirmedAfter = (outcome: string) => ({ ...SETTLED, attempts: [`confirmed ${outcome}`] })
 const refused = { attempts: ['refused refused'], countPosts: 1, isClosed: false, mismatches: ['settlement_refused'] }
 
-const CASES: readonly Case[] = [
+const casesOf = (no: ReturnType<typeof bad>): readonly Case[] => [
   { title: '200', act: { kind: 'slow', ms: 0 }, ...SETTLED },
   { title: '200, and the batch is still open', act: ok, ...againAfter('taken') },
   {
@@ -47,9 +52,9 @@ const CASES: readonly Case[] = [
   { title: '202 not in effect', act: FAULT_ANSWERS['accepted-202'], ...againAfter('unclear') },
   { title: '204 in effect', act: IN_EFFECT(FAULT_ANSWERS['no-content-204']), ...confirmedAfter('unclear') },
   { title: '204 not in effect', act: FAULT_ANSWERS['no-content-204'], ...againAfter('unclear') },
-  { title: '400', act: bad(400, 'Batch cannot be settled'), ...refused },
-  { title: '405', act: bad(405, 'Method not allowed'), ...refused },
-  { title: '422', act: bad(422, 'Unprocessable'), ...refused },
+  { title: '400', act: no(400, 'Batch cannot be settled'), ...refused },
+  { title: '405', act: no(405, 'Method not allowed'), ...refused },
+  { title: '422', act: no(422, 'Unprocessable'), ...refused },
   {
     title: '400 from somebody on the way',
     act: { kind: 'answer', status: 400, body: '<html></html>' },
@@ -57,7 +62,7 @@ const CASES: readonly Case[] = [
   },
   { title: '401 no permission', act: FAULT_ANSWERS['no-permission-401'], ...refused },
   { title: '403 no permission', act: FAULT_ANSWERS['no-permission-403'], ...refused },
-  { title: '404 and open', act: bad(404, 'Not found'), ...refused, attempts: ['refused declined'] },
+  { title: '404 and open', act: no(404, 'Not found'), ...refused, attempts: ['refused declined'] },
   { title: '409 and open', act: FAULT_ANSWERS['conflict-409'], ...refused, attempts: ['refused declined'] },
   { title: '500 after it took effect', act: IN_EFFECT(FAULT_ANSWERS['error-500']), ...confirmedAfter('unclear') },
   { title: '500 before effect', act: FAULT_ANSWERS['error-500'], ...againAfter('unclear') },
@@ -67,42 +72,66 @@ const CASES: readonly Case[] = [
   { title: 'a cut after effect', act: { kind: 'cut', when: 'after-effect' }, ...confirmedAfter('unclear') },
   { title: 'a cut within the answer', act: { kind: 'cut', when: 'in-answer' }, ...confirmedAfter('unclear') },
   { title: 'half an answer', act: { kind: 'truncated' }, ...confirmedAfter('unclear') },
-  { title: '429', act: bad(429, 'Too many requests'), ...againAfter('limited') },
+  { title: '429', act: no(429, 'Too many requests'), ...againAfter('limited') },
 ]
 
+/** For ACH, which goes the same way, the usual run asks for those that its own endpoint gives or leaves open. */
+const USUAL_OF_ACH = [
+  '200',
+  '200, and the batch is still open',
+  '204 in effect',
+  '400',
+  '403 no permission',
+  '409 and open',
+  '500 after it took effect',
+  'a cut before effect',
+  'a cut after effect',
+]
+
+function usualCases(side: Side): readonly Case[] {
+  const all = casesOf(bad(side))
+  if (isLong || side !== ACH) return all
+  const usual = all.filter(({ title }) => USUAL_OF_ACH.includes(title))
+  expect(usual).toHaveLength(USUAL_OF_ACH.length)
+  return usual
+}
+
 describe('each answer to a settlement ends it in the right state, is told rightly, and is never followed by a blind repeat', () => {
-  test('table of answers', async () => {
-    await withTill({}, async (till) => {
-      for (const { title, act, ...expected } of CASES) {
+  test.each(SIDES)('%s: table of answers', async (_, side) => {
+    await withTill({ side }, async (till) => {
+      for (const { title, act, ...expected } of usualCases(side)) {
         await till.query('delete from recon.endpoint_blocks; update recon.budgets set closed_until = null')
         const batch = till.sell()
-        const fault = till.world.sandbox.faults.add({ match: { method: 'POST' }, act })
+        const fault = till.world.sandbox.faults.add({ match: { method: side.method }, act })
         await till.settle()
         fault.remove()
         expect({ title, ...(await outcomeOf(till, batch)) }).toEqual({ title, ...expected })
-        if (!expected.isClosed) await closeByHand(till, batch)
+        if (!expected.isClosed) till.closeAtHelcim(batch)
       }
     })
   })
 })
 
 describe('a batch that closed just before our call (fault 22)', () => {
-  test.each<[Switches['settleOfClosed'], string]>([
+  const ANSWERS: readonly [Switches['settleOfClosed'], string][] = [
     ['400', 'confirmed refused helcim'],
     ['409', 'confirmed declined helcim'],
     ['200', 'confirmed taken helcim'],
-  ])('answered %s: certain, Helcim’s doing, no alarm', async (settleOfClosed, expected) => {
-    await withTill({ switches: { settleOfClosed } }, async (till) => {
+  ]
+  const cases = SIDES.flatMap(([name, side]) =>
+    ANSWERS.map(([answer, expected]) => [name, answer, expected, side] as const),
+  )
+  test.each(cases)('%s, answered %s: certain, Helcim’s doing, no alarm', async (_, settleOfClosed, expected, side) => {
+    await withTill({ side, switches: { settleOfClosed } }, async (till) => {
       const batch = till.sell()
-      const merchant = till.world.sandbox.state.merchant()
       const before = () => {
-        merchant.closeBatch(batch, till.world.helcimClock.now())
+        till.closeAtHelcim(batch)
         // So late that nobody could take the close for ours.
         till.world.clock.advance(20_000)
       }
       // Between the pre-flight's last reading and the call.
       till.world.sandbox.faults.add({
-        match: { method: 'GET', path: '/card-transactions', query: { cardBatchId: String(batch) } },
+        match: { method: 'GET', path: side.rowsPath },
         act: { kind: 'hook', after: before },
       })
       await till.settle()
@@ -122,8 +151,4 @@ async function outcomeOf(till: Till, batch: bigint) {
     isClosed: till.isClosed(batch),
     mismatches: (await till.open(batch)).filter((code) => code.startsWith('settlement')),
   }
-}
-
-async function closeByHand(till: Till, batch: bigint): Promise<void> {
-  till.world.sandbox.state.merchant().closeBatch(batch, till.world.helcimClock.now())
 }

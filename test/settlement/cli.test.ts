@@ -4,6 +4,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
 import { runCli } from '../kills/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { ACH } from './sides.ts'
 
 const START_AT = createZone('America/Edmonton').at('2026-10-14', '13:00')
 
@@ -38,11 +39,13 @@ describe('tieout settle', () => {
         customers: 5,
         salesPerDay: 8,
         terminals: [{ id: 54181, currency: 'CAD' }],
+        ...ACH.scenario,
       },
       serviceTimeMs: 0,
     })
     database = await createTestDatabase()
-    expect(await settle(['sync'])).toMatchObject({ code: 0 })
+    const synced = await settle(['sync'])
+    expect(synced, synced.stdout + synced.stderr).toMatchObject({ code: 0 })
     batch = String(sandbox.state.merchant().openBatch(54181n)?.id)
   })
   afterAll(async () => {
@@ -92,7 +95,33 @@ describe('tieout settle', () => {
       'settle on',
       'settle dry-run',
     ])
-    const doctor = await settle(['doctor'])
-    expect(doctor.stdout).toContain('on; it did the last time')
+  })
+
+  test('an ACH batch by its own option, with a key; the doctor tells what is known of each', async () => {
+    const achBatch = String(ACH.sell({ sandbox, helcimClock: clock }, 50_000n))
+    const both = await settle(['settle', '--batch', batch, '--ach-batch', achBatch, '--yes'])
+    expect(both).toMatchObject({ code: 2, stderr: expect.stringMatching(/^settle: say one of .*--ach-batch <id>/) })
+    const done = await settle(['settle', '--ach-batch', achBatch, '--yes', '--json'])
+    expect(done, done.stderr).toMatchObject({ code: 0 })
+    expect(JSON.parse(done.stdout)).toMatchObject({
+      batch: achBatch,
+      kind: 'ach_batch',
+      reasons: [{ code: 'kind_not_listed', weight: 'note' }],
+      attempt: { batch: achBatch, kind: 'ach_batch', state: 'confirmed', closedBy: 'tieout', currency: 'CAD' },
+    })
+    const [put, ...others] = sandbox.calls().filter(({ method }) => method === 'PUT')
+    expect(put?.path).toBe(`/ach/batches/${achBatch}/settle`)
+    expect(put?.idempotencyKey).toMatch(/^[0-9a-f-]{36}$/)
+    expect(others).toEqual([])
+    sandbox.tokens.refuse('default', ['/customers'])
+    const doctor = await settle(['doctor'], { SETTLE_KINDS: 'card,ach' })
+    expect(doctor).toMatchObject({ code: 0 })
+    for (const line of [
+      /✓ read customers +not permitted, so they are not mirrored/,
+      /✓ read ACH batches +permitted/,
+      /✓ settle batches +on, by the one token; it did the last time/,
+      /✓ settle ACH batches +on, by the one token; it did the last time/,
+    ])
+      expect(doctor.stdout).toMatch(line)
   })
 })

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { isAutomaticClose } from '../../src/domain/automatic-close.ts'
 import { businessDateOf, plannedInstants } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
 import { type CallOutcome, resolveAttempt } from '../../src/domain/settlement.ts'
 import {
   type BatchSituation,
   decideSettlement,
-  isAutomaticClose,
   parseDaysOff,
   type SettlementPolicy,
 } from '../../src/domain/settlement-policy.ts'
@@ -18,6 +18,7 @@ const policyWith = (change: Partial<SettlementPolicy> = {}): SettlementPolicy =>
   ...change,
 })
 const SOUND: BatchSituation = {
+  kind: 'card_batch',
   terminalId: 54181n,
   openedAt: at('2026-10-14T15:00:00Z'),
   isClosed: false,
@@ -110,10 +111,10 @@ describe('the policy', () => {
         'hold close_is_near:hold',
         'settle',
       ])
-      expect(isAutomaticClose('17:00', at(close))).toBe(true)
-      expect(isAutomaticClose(null, at(close))).toBe(false)
+      expect(isAutomaticClose(['17:00'], at(close))).toBe(true)
+      expect(isAutomaticClose([], at(close))).toBe(false)
     }
-    expect(decide({ helcimClosesAt: null }, {}, { ...byPlan, now: at('2026-10-14T23:00:00Z') })).toBe('settle')
+    expect(decide({ helcimClosesAt: [] }, {}, { ...byPlan, now: at('2026-10-14T23:00:00Z') })).toBe('settle')
   })
 })
 

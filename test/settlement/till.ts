@@ -1,6 +1,7 @@
 import { insertDue, listUnfinished } from '../../src/db/due-work.ts'
 import { createPull } from '../../src/db/pulls.ts'
 import { listUnfinishedAttempts } from '../../src/db/settlement/attempts.ts'
+import type { BatchKey } from '../../src/domain/batch-key.ts'
 import { addDays } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
@@ -12,12 +13,16 @@ import type { CallRecord } from '../../src/sandbox/calls.ts'
 import { createLife, type Doom, type Life } from '../kills/points/life.ts'
 import { createPointQueue, jobOf, type PointQueue, type Queued } from '../kills/points/point-queue.ts'
 import { createWorld, HISTORY_DAYS, type Shop, type World } from '../kills/points/world.ts'
+import { CARD, type Side } from './sides.ts'
 
 /** Just after midnight in Mountain Time: hours until Helcim closes anything by itself. */
 const MIDNIGHT = '2026-10-14T06:10:05Z'
 
-/** A shop with one terminal that sells only when it is told to, its mirror, and processes that settle for it. */
+/**
+ * A shop with one terminal (or one bank) that sells only when it is told to, its mirror, and processes that settle for it.
+ */
 export interface Till {
+  readonly side: Side
   readonly world: World
   readonly sandbox: World['sandbox']
   /** Moves both clocks, and the network's: what was called before is over. */
@@ -33,8 +38,12 @@ export interface Till {
   /** Minute after minute what a daemon does, until nothing waits. @returns how many minutes */
   rest(queue?: PointQueue): Promise<number>
   life(queue: PointQueue, doom?: Doom): Life
+  batch(batchId: bigint): BatchKey
+  /** The calls that settle it, as Helcim counted them. */
   posts(batchId: bigint): CallRecord[]
   isClosed(batchId: bigint): boolean
+  /** As Helcim closes it by itself. */
+  closeAtHelcim(batchId: bigint): void
   query: World['query']
   attempts(batchId: bigint): Promise<Record<string, unknown>[]>
   decisions(batchId: bigint): Promise<Record<string, unknown>[]>
@@ -43,14 +52,21 @@ export interface Till {
   close(): Promise<void>
 }
 
-export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop = {}): Promise<Till> {
+export interface TillShop extends Shop {
+  /** Cards unless said. */
+  readonly side?: Side
+}
+
+export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...shop }: TillShop = {}): Promise<Till> {
   const endsAt = toInstant(Date.parse(now) - 5_000)
-  const world = await createWorld({ ...shop, now, scenario: { endsAt, ...scenario } })
+  const settlePolicy = { kinds: [side.kind], ...shop.settlePolicy }
+  const world = await createWorld({ ...shop, now, settlePolicy, scenario: { endsAt, ...side.scenario, ...scenario } })
   const { clock, helcimClock, sandbox, query } = world
   let countSold = 0
   const life = (queue: PointQueue, doom?: Doom) => createLife(world, queue, doom)
 
   const till: Till = {
+    side,
     world,
     sandbox,
     async pass(ms) {
@@ -65,10 +81,7 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop 
     },
     sell(amountMinor = 1_250n) {
       countSold += 1
-      const [customer] = sandbox.state.customers
-      if (!customer) throw new Error('the shop has no customer')
-      const at = toInstant(Math.floor(helcimClock.now() / 1000) * 1000)
-      return sandbox.state.payments.purchase({ at, customer, amountMinor: amountMinor + BigInt(countSold) }).batchId
+      return side.sell(world, amountMinor + BigInt(countSold))
     },
     async cutOff() {
       // A millisecond later on, so that what was sold in this second was sold before.
@@ -98,19 +111,21 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop 
       throw new Error(`not at rest after ${MINUTES_MAX} minutes`)
     },
     life,
+    batch: (id) => ({ kind: side.kind, id }),
     posts: (batchId) =>
-      sandbox.calls().filter(({ method, path }) => method === 'POST' && path === `/card-batches/${batchId}/settle`),
-    isClosed: (batchId) => (sandbox.state.merchant().batch(batchId)?.closedAt ?? null) !== null,
+      sandbox.calls().filter(({ method, path }) => method === side.method && path === side.path(batchId)),
+    isClosed: (batchId) => side.isClosed(world, batchId),
+    closeAtHelcim: (batchId) => side.close(world, batchId),
     query,
     attempts: (batchId) =>
       query(`select state, outcome, status, words, closed_by, actor, called_at is not null as is_called
-      from recon.settlement_attempts where card_batch_id = ${batchId} order by attempt_id`),
+      from recon.settlement_attempts where ${side.kind}_id = ${batchId} order by attempt_id`),
     decisions: (batchId) =>
       query(`select verdict, mode, reasons from recon.settlement_decisions
-      where card_batch_id = ${batchId} order by decision_id`),
+      where ${side.kind}_id = ${batchId} order by decision_id`),
     async open(batchId) {
       const rows = await query(`select code from recon.mismatches where state <> 'resolved'
-        and split_part(subject_id, ':', 1) = '${batchId}' order by 1`)
+        and subject_kind = '${side.kind}' and split_part(subject_id, ':', 1) = '${batchId}' order by 1`)
       return rows.map(({ code }) => String(code))
     },
     close: () => world.close(),
@@ -130,12 +145,12 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, ...shop }: Shop 
       await context.enqueue.due(due)
   }
 
-  await withLife(world, (one, queue) => readEverything(world, one, queue))
+  await withLife(world, (one, queue) => readEverything(world, side, one, queue))
   return till
 }
 
 /** A till for one test. */
-export async function withTill<T>(shop: Shop, body: (till: Till) => Promise<T>): Promise<T> {
+export async function withTill<T>(shop: TillShop, body: (till: Till) => Promise<T>): Promise<T> {
   const till = await openTill(shop)
   try {
     return await body(till)
@@ -169,14 +184,14 @@ async function withLife<T>(world: World, body: (life: Life, queue: PointQueue) =
 }
 
 /** What the shop showed until now is mirrored and judged. */
-async function readEverything(world: World, { context }: Life, queue: PointQueue): Promise<void> {
+async function readEverything(world: World, side: Side, { context }: Life, queue: PointQueue): Promise<void> {
   const { accountId } = world.account
   const now = world.clock.now()
   const to = helcimDate(now)
   const days = { kind: 'days', from: addDays(to, -HISTORY_DAYS), to } as const
-  for (const resource of ['card_terminal', 'card_transaction', 'card_batch']) {
+  for (const resource of side.resources) {
     const { pageLimit } = resourceOf(resource)
-    const window = resource === 'card_transaction' ? days : ({ kind: 'all' } as const)
+    const window = resource.endsWith('_transaction') ? days : ({ kind: 'all' } as const)
     const asked = { accountId, resource, window, cause: 'first look', callClass: 'fresh' as const, pageLimit, now }
     await context.enqueue.pullPage((await createPull(context.db, asked)).pull)
   }

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
-import { date, index, integer, json, primaryKey, smallint, text, uniqueIndex } from 'drizzle-orm/pg-core'
+import { check, date, index, integer, json, primaryKey, smallint, text, uniqueIndex } from 'drizzle-orm/pg-core'
 import type { Reason } from '../../domain/settlement-policy.ts'
 import { accountId, createdNow, instant, int64 } from './columns.ts'
 import { recon } from './recon.ts'
 
 /**
- * Attempts to settle a card batch, each written down before its call, of which it makes one at most. Instants named
+ * Attempts to settle a batch, of cards or of ACH, each written down before its call, of which it makes one at most. Instants named
  * `…At` are the account's clock; the three that say when a call is over are Postgres' own, the same for all replicas.
  */
 export const settlementAttempts = recon.table(
@@ -13,8 +13,11 @@ export const settlementAttempts = recon.table(
   {
     accountId: accountId(),
     attemptId: int64('attempt_id').notNull().generatedAlwaysAsIdentity(),
-    cardBatchId: int64('card_batch_id').notNull(),
-    terminalId: int64('terminal_id').notNull(),
+    /** Of these two one is there, and says what kind of batch it is. */
+    cardBatchId: int64('card_batch_id'),
+    achBatchId: int64('ach_batch_id'),
+    /** Null for ACH, and for a batch that could not be read. */
+    terminalId: int64('terminal_id'),
     /** The account's local day of the cut-off. */
     businessDate: date('business_date').notNull(),
     /** The planned instant; null where a person asked for it. */
@@ -46,11 +49,18 @@ export const settlementAttempts = recon.table(
     currency: text('currency'),
     netMinor: int64('net_minor'),
     countTotal: integer('count_total'),
+    /** Sent with the call where the endpoint takes one; new with each attempt, as each makes one call at most. */
+    idempotencyKey: text('idempotency_key'),
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.attemptId] }),
+    check('settlement_attempts_one_batch', sql`num_nonnulls(card_batch_id, ach_batch_id) = 1`),
+    check('settlement_attempts_key_of_ach', sql`(idempotency_key is null) = (ach_batch_id is null)`),
     uniqueIndex('settlement_attempts_unfinished').on(t.accountId, t.cardBatchId).where(sql`finished_at is null`),
+    uniqueIndex('settlement_attempts_unfinished_ach').on(t.accountId, t.achBatchId).where(sql`finished_at is null`),
+    uniqueIndex('settlement_attempts_key').on(t.accountId, t.idempotencyKey),
     index('settlement_attempts_of_batch').on(t.accountId, t.cardBatchId, t.attemptId),
+    index('settlement_attempts_of_ach_batch').on(t.accountId, t.achBatchId, t.attemptId),
   ],
 )
 
@@ -60,8 +70,11 @@ export const settlementDecisions = recon.table(
   {
     accountId: accountId(),
     decisionId: int64('decision_id').notNull().generatedAlwaysAsIdentity(),
-    cardBatchId: int64('card_batch_id').notNull(),
-    terminalId: int64('terminal_id').notNull(),
+    /** Of these two one is there, and says what kind of batch it is. */
+    cardBatchId: int64('card_batch_id'),
+    achBatchId: int64('ach_batch_id'),
+    /** Null for ACH, and for a batch that could not be read. */
+    terminalId: int64('terminal_id'),
     businessDate: date('business_date').notNull(),
     plannedAt: instant('planned_at'),
     mode: text('mode').notNull(),
@@ -76,6 +89,8 @@ export const settlementDecisions = recon.table(
   },
   (t) => [
     primaryKey({ columns: [t.accountId, t.decisionId] }),
+    check('settlement_decisions_one_batch', sql`num_nonnulls(card_batch_id, ach_batch_id) = 1`),
     index('settlement_decisions_of_batch').on(t.accountId, t.cardBatchId, t.decisionId),
+    index('settlement_decisions_of_ach_batch').on(t.accountId, t.achBatchId, t.decisionId),
   ],
 )

@@ -1,19 +1,20 @@
 import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { type BatchKey, batchOf, idsOf } from '../../domain/batch-key.ts'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { AttemptState, CallOutcome, Closer, Resolution } from '../../domain/settlement.ts'
-import type { ObstacleCode } from '../../domain/settlement-policy.ts'
 import { interval } from '../call-budget/interval.ts'
 import type { Tx } from '../client.ts'
 import { timestamp } from '../mirror/store-records.ts'
 import { settlementAttempts } from '../schema/settlement.ts'
+import { isOfBatch, namesBatch } from './of-batch.ts'
 
 export interface Attempt {
   readonly accountId: number
   readonly attemptId: bigint
-  readonly cardBatchId: HelcimId
-  readonly terminalId: HelcimId
+  readonly batch: BatchKey
+  readonly terminalId: HelcimId | null
   readonly businessDate: BusinessDate
   readonly plannedAt: Instant | null
   readonly actor: string | null
@@ -30,6 +31,8 @@ export interface Attempt {
   readonly currency: string | null
   readonly netMinor: bigint | null
   readonly countTotal: number | null
+  /** Null where the endpoint takes none. */
+  readonly idempotencyKey: string | null
 }
 
 export interface AttemptKey {
@@ -54,8 +57,8 @@ export async function beginAttempt(
   tx: Tx,
   intent: {
     accountId: number
-    cardBatchId: HelcimId
-    terminalId: HelcimId
+    batch: BatchKey
+    terminalId: HelcimId | null
     businessDate: BusinessDate
     plannedAt: Instant | null
     actor: string | null
@@ -64,20 +67,22 @@ export async function beginAttempt(
     currency: string | null
     netMinor: bigint | null
     countTotal: number | null
+    idempotencyKey: string | null
   },
 ): Promise<Attempt | null> {
-  const { accountId, cardBatchId, terminalId, businessDate, plannedAt, actor, now, readFrom } = intent
+  const { accountId, batch, terminalId, businessDate, plannedAt, actor, now, readFrom } = intent
+  const { cardBatchId, achBatchId } = idsOf(batch)
   const { rows } = await tx.execute<{ attempt_id: string }>(sql`
-    insert into recon.settlement_attempts (account_id, card_batch_id, terminal_id, business_date, planned_at, actor,
-      intended_at, created_at, currency, net_minor, count_total)
-    select ${accountId}, ${cardBatchId}, ${terminalId}, ${businessDate}::date,
+    insert into recon.settlement_attempts (account_id, card_batch_id, ach_batch_id, terminal_id, business_date, planned_at,
+      actor, intended_at, created_at, currency, net_minor, count_total, idempotency_key)
+    select ${accountId}, ${cardBatchId}::bigint, ${achBatchId}::bigint, ${terminalId}::bigint, ${businessDate}::date,
       ${plannedAt === null ? sql`null` : timestamp(plannedAt)}, ${actor}, ${timestamp(now)}, clock_timestamp(),
-      ${intent.currency}, ${intent.netMinor}::bigint, ${intent.countTotal}::integer
+      ${intent.currency}, ${intent.netMinor}::bigint, ${intent.countTotal}::integer, ${intent.idempotencyKey}::text
     where not exists (
       select from recon.settlement_attempts a
-      where a.account_id = ${accountId} and a.card_batch_id = ${cardBatchId}
+      where a.account_id = ${accountId} and ${namesBatch('a', batch)}
         and (a.finished_at is null or a.state = 'confirmed' or a.quiet_at > ${readFrom}::timestamptz))
-    on conflict (account_id, card_batch_id) where finished_at is null do nothing
+    on conflict do nothing
     returning attempt_id`)
   const [row] = rows
   return row ? loadAttempt(tx, { accountId, attemptId: BigInt(row.attempt_id) }) : null
@@ -190,7 +195,7 @@ export async function listUnfinishedAttempts(tx: Tx, accountId: number): Promise
 /** The newest attempts, of one batch or of all. */
 export async function listAttempts(
   tx: Tx,
-  { accountId, cardBatchId, limit }: { accountId: number; cardBatchId?: HelcimId; limit: number },
+  { accountId, batch, limit }: { accountId: number; batch?: BatchKey; limit: number },
 ): Promise<Attempt[]> {
   const rows = await tx
     .select()
@@ -198,7 +203,7 @@ export async function listAttempts(
     .where(
       and(
         eq(settlementAttempts.accountId, accountId),
-        cardBatchId === undefined ? undefined : eq(settlementAttempts.cardBatchId, cardBatchId),
+        batch === undefined ? undefined : isOfBatch(settlementAttempts, batch),
       ),
     )
     .orderBy(desc(settlementAttempts.attemptId))
@@ -206,51 +211,14 @@ export async function listAttempts(
   return rows.map(toAttempt)
 }
 
-/** After so many that were not taken at one cut-off a person looks first. */
-const NOT_TAKEN_MAX = 3
-
-/**
- * What stands in the way of another attempt, or null.
- * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way
- */
-export async function findObstacle(
-  tx: Tx,
-  input: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant | null },
-): Promise<{ code: ObstacleCode; text: string } | null> {
-  const attempts = await listAttempts(tx, { ...input, limit: 20 })
-  const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
-  if (unfinished) {
-    const text = `attempt ${unfinished.attemptId} is not certain yet (${unfinished.state})`
-    return { code: 'attempt_unfinished', text }
-  }
-  const confirmed = attempts.find(({ state }) => state === 'confirmed')
-  if (confirmed) {
-    const text = `attempt ${confirmed.attemptId} has settled it, yet Helcim shows it open`
-    return { code: 'settled_before', text }
-  }
-  const [last] = attempts
-  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last))) {
-    return { code: 'attempt_recent', text: `the call of attempt ${last.attemptId} may still be under way` }
-  }
-  const here = attempts.filter(({ plannedAt }) => input.plannedAt !== null && plannedAt === input.plannedAt)
-  const ended = here.find(({ state }) => state === 'refused' || state === 'abandoned')
-  if (ended) {
-    const said = ended.words ? `: ${ended.words}` : ''
-    return { code: 'refused_before', text: `attempt ${ended.attemptId} was ${ended.state}${said}` }
-  }
-  // One that never called, for want of a call or of a living process, says nothing about Helcim.
-  const called = here.filter(({ calledAt, outcome }) => calledAt !== null && outcome !== 'unsent')
-  if (called.filter(({ state }) => state === 'not_taken').length < NOT_TAKEN_MAX) return null
-  return { code: 'refused_before', text: `${NOT_TAKEN_MAX} attempts were not taken; the next one is a person’s` }
-}
-
 const whereKey = ({ accountId, attemptId }: AttemptKey) =>
   and(eq(settlementAttempts.accountId, accountId), eq(settlementAttempts.attemptId, attemptId))
 
 const maybeInstant = (date: Date | null): Instant | null => date && toInstant(date.getTime())
 
-const toAttempt = (row: typeof settlementAttempts.$inferSelect): Attempt => ({
+const toAttempt = ({ cardBatchId, achBatchId, ...row }: typeof settlementAttempts.$inferSelect): Attempt => ({
   ...row,
+  batch: batchOf({ cardBatchId, achBatchId }),
   businessDate: row.businessDate as BusinessDate,
   state: row.state as AttemptState,
   outcome: row.outcome as CallOutcome | null,

@@ -51,6 +51,7 @@ export const settleCardBatch = (id: HelcimId): SettlementCall => ({
   method: 'POST',
   name: SETTLE_CARD_BATCH,
   path: `/card-batches/${id}/settle`,
+  idempotencyKey: null,
 })
 
 /** As it stands in logs, and where a token is not permitted to use it. */

@@ -12,14 +12,16 @@ import {
   withdrawIntent,
 } from '../../db/settlement/attempts.ts'
 import { recordDecision } from '../../db/settlement/decisions.ts'
+import { isAutomaticClose } from '../../domain/automatic-close.ts'
+import { batchSlug, factOf } from '../../domain/batch-key.ts'
 import { businessDateOf } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
 import { lookAgainAfterMs, resolveAttempt } from '../../domain/settlement.ts'
-import { type Decision, isAutomaticClose, limitsOf } from '../../domain/settlement-policy.ts'
-import { settleCardBatch } from '../../helcim/endpoints/card-batches.ts'
+import { type Decision, limitsOf } from '../../domain/settlement-policy.ts'
+import { readingOf } from './batch-kind.ts'
+import { SETTLEABLE } from './batch-kinds.ts'
 import { type Candidate, preFlight } from './pre-flight.ts'
-import { readBatch, readingOf } from './read-batch.ts'
 
 export interface Settlement {
   readonly decision: Decision
@@ -38,31 +40,32 @@ export async function settleOne(
 ): Promise<Settlement> {
   const { db, account, clock, settling, enqueue, log } = context
   const { accountId } = account
-  const { cardBatchId, plannedAt, actor } = candidate
-  const { decision, batch, currency, readFrom } = await preFlight(context, candidate)
+  const { batch, plannedAt, actor } = candidate
+  const { decision, seen, readFrom } = await preFlight(context, candidate)
   const { mode } = settling.policy
   const now = clock.now()
   const about = {
     accountId,
-    cardBatchId,
-    terminalId: batch?.terminalId ?? 0n,
+    batch,
+    terminalId: seen?.terminalId ?? null,
     businessDate: businessDateOf(plannedAt ?? now, settling.zone),
     plannedAt,
-    currency,
-    netMinor: batch?.statistics?.amounts.net ?? null,
-    countTotal: batch?.statistics?.counts.total ?? null,
+    currency: seen?.currency ?? null,
+    netMinor: seen?.netMinor ?? null,
+    countTotal: seen?.countTotal ?? null,
     now,
   }
   const attempt = await db.transaction(async (tx) => {
     await recordDecision(tx, { ...about, ...decision, mode })
     if (decision.verdict !== 'settle' || mode !== 'on') return null
-    return beginAttempt(tx, { ...about, actor, readFrom })
+    const idempotencyKey = SETTLEABLE[batch.kind].createIdempotencyKey()
+    return beginAttempt(tx, { ...about, actor, readFrom, idempotencyKey })
   })
   const reasons = decision.reasons.map(({ code }) => code)
-  log.info({ cardBatchId, verdict: decision.verdict, mode, reasons }, 'settlement.decided')
+  log.info({ ...factOf(batch), verdict: decision.verdict, mode, reasons }, 'settlement.decided')
   if (attempt === null) {
     // What is held too long is told by the next judgement.
-    if (decision.verdict === 'hold') await askForJudgement(context, `held-${cardBatchId}`)
+    if (decision.verdict === 'hold') await askForJudgement(context, `held-${batchSlug(batch)}`)
     return { decision, attempt: null }
   }
   await callOnce(context, attempt)
@@ -80,7 +83,7 @@ async function callOnce(context: JobContext, attempt: Attempt): Promise<void> {
   let isClaimed = false
   let lastAt = toInstant(0)
   try {
-    const call = settleCardBatch(attempt.cardBatchId)
+    const call = SETTLEABLE[attempt.batch.kind].call(attempt)
     const answer = await settling.helcim.settle(call, {
       signal,
       async claim(leftMs) {
@@ -99,7 +102,7 @@ async function callOnce(context: JobContext, attempt: Attempt): Promise<void> {
       await blockEndpoint(db, { accountId, tokenFingerprint, endpoint: call.name, words })
     }
     await noteAnswer(db, attempt, answer)
-    log.info({ attemptId: attempt.attemptId, cardBatchId: attempt.cardBatchId, outcome, status }, 'settlement.called')
+    log.info({ attemptId: attempt.attemptId, ...factOf(attempt.batch), outcome, status }, 'settlement.called')
   } catch (error) {
     // Before the claim nothing is sent; after it this changes nothing, and only reading tells.
     const words = error instanceof OperatingError ? error.message : 'no call could be made'
@@ -124,9 +127,10 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
   }
   // Asked before the batch is read: a reading that began earlier proves nothing.
   const isOver = await isQuiet(db, key)
-  const batch = await readBatch(context, attempt.cardBatchId)
-  const { helcimClosesAt } = limitsOf(settling.policy, attempt.terminalId)
-  const resolution = resolveAttempt(attempt, readingOf(batch), {
+  const { kind, id } = attempt.batch
+  const seen = await SETTLEABLE[kind].read(context, id)
+  const { helcimClosesAt } = limitsOf(settling.policy, { kind, terminalId: attempt.terminalId })
+  const resolution = resolveAttempt(attempt, readingOf(seen), {
     isQuiet: isOver,
     isCloseAutomatic: (at: Instant) => isAutomaticClose(helcimClosesAt, at),
   })
@@ -138,10 +142,10 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
 async function afterLook(context: JobContext, key: AttemptKey): Promise<Attempt> {
   const { enqueue, log } = context
   const attempt = await reload(context, key)
-  const { accountId, attemptId, cardBatchId, state, plannedAt, words, closedBy } = attempt
+  const { accountId, attemptId, batch, state, plannedAt, words, closedBy } = attempt
   await askForJudgement(context, `attempt-${attemptId}`)
   if (attempt.finishedAt === null) return attempt
-  const facts = { attemptId, cardBatchId, state, ...(closedBy && { closedBy }), ...(words && { words }) }
+  const facts = { attemptId, ...factOf(batch), state, ...(closedBy && { closedBy }), ...(words && { words }) }
   if (state === 'confirmed') log.info(facts, 'batch.settled')
   else if (state === 'refused') log.error(facts, 'settlement.refused')
   else log.warn(facts, 'settlement.ended')

@@ -4,16 +4,17 @@ import { claimDue, finishDue } from '../../db/due-work.ts'
 import { type Attempt, listAttempts } from '../../db/settlement/attempts.ts'
 import { listDecisions } from '../../db/settlement/decisions.ts'
 import { listOpenBatches } from '../../db/settlement/open-batches.ts'
+import { type BatchKey, batchOf, batchSlug } from '../../domain/batch-key.ts'
 import { addDays, businessDateOf, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
-import type { HelcimId } from '../../domain/record.ts'
 import { lookAgainAfterMs } from '../../domain/settlement.ts'
 import { defineJob } from '../define-job.ts'
 import { askForList } from '../sync/ask-for-lists.ts'
 import { causeOf } from '../sync/cause.ts'
 import { readBack, SETTLE_KIND, settleOne } from './attempt.ts'
-import { readInline } from './read-batch.ts'
+import { SETTLEABLE } from './batch-kinds.ts'
+import { readInline } from './read-inline.ts'
 
 const instant = z
   .number()
@@ -45,12 +46,18 @@ export const settleDue = defineJob<JobContext>()({
     if (settling.policy.mode === 'off') return void (await fail('settling is switched off'))
     if (clock.now() >= endOf(plannedAt, settling.zone)) return void (await fail('the day of its cut-off was over'))
     const ask = { accountId, cause: causeOf(key), now: clock.now() }
-    const isListed = await readInline(context, await askForList(db, ask, 'card_batch', 'settle'))
+    const { kinds } = settling.policy
+    let isListed = true
+    for (const kind of kinds) {
+      const list = await askForList(db, ask, SETTLEABLE[kind].list, 'settle')
+      if (!(await readInline(context, list))) isListed = false
+    }
     const steps: Step[] = []
-    for (const { cardBatchId } of await listOpenBatches(db, { accountId, openedUntil: plannedAt })) {
-      const step = await nextStep(context, cardBatchId, plannedAt)
+    for (const { batch } of await listOpenBatches(db, { accountId, openedUntil: plannedAt })) {
+      if (!kinds.includes(batch.kind)) continue
+      const step = await nextStep(context, batch, plannedAt)
       steps.push(step)
-      if (step.kind === 'look') await enqueue.settleBatch({ accountId, cardBatchId, plannedAt })
+      if (step.kind === 'look') await enqueue.settleBatch({ accountId, batch, plannedAt })
       if (step.kind === 'confirm') {
         await enqueue.confirmAttempt({ accountId, attemptId: step.attempt.attemptId, delayMs: 0 })
       }
@@ -64,14 +71,14 @@ export const settleDue = defineJob<JobContext>()({
 type Step = { readonly kind: 'done' | 'look' | 'wait' } | { readonly kind: 'confirm'; readonly attempt: Attempt }
 
 /** What is next for an open batch at a cut-off. */
-async function nextStep({ db, account, clock }: JobContext, cardBatchId: HelcimId, plannedAt: Instant): Promise<Step> {
+async function nextStep({ db, account, clock }: JobContext, batch: BatchKey, plannedAt: Instant): Promise<Step> {
   const { accountId } = account
-  const attempts = await listAttempts(db, { accountId, cardBatchId, limit: 10 })
+  const attempts = await listAttempts(db, { accountId, batch, limit: 10 })
   const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
   if (unfinished) return { kind: 'confirm', attempt: unfinished }
   const [attempt] = attempts.filter((one) => one.plannedAt === plannedAt)
   if (attempt && attempt.state !== 'not_taken') return { kind: 'done' }
-  const decisions = await listDecisions(db, { accountId, cardBatchId, limit: 10 })
+  const decisions = await listDecisions(db, { accountId, batch, limit: 10 })
   const decision = decisions.find((one) => one.plannedAt === plannedAt)
   switch (decision?.verdict) {
     case 'skip':
@@ -85,19 +92,26 @@ async function nextStep({ db, account, clock }: JobContext, cardBatchId: HelcimI
   }
 }
 
-const batchPayload = z.object({ accountId: z.number().int(), cardBatchId: id, plannedAt: instant })
+/** One of both ids; an older version in the same queue knows the first. */
+const batchPayload = z.object({
+  accountId: z.number().int(),
+  cardBatchId: id.nullable(),
+  achBatchId: id.nullable().default(null),
+  plannedAt: instant,
+})
 
 /** Looks at one batch for its cut-off. Run twice or at once it settles once: attempts are unique while unfinished. */
 export const settleBatch = defineJob<JobContext>()({
   name: 'settle-batch',
   decodePayload: (value) => batchPayload.parse(value),
-  lanes: ({ accountId, cardBatchId }) => [{ key: `${accountId}-settle-${cardBatchId}`, cap: 1 }],
-  async run({ accountId, cardBatchId, plannedAt }, context) {
+  lanes: ({ accountId, ...ids }) => [{ key: `${accountId}-settle-${batchSlug(batchOf(ids))}`, cap: 1 }],
+  async run({ accountId, plannedAt, ...ids }, context) {
+    const batch = batchOf(ids)
     const { clock, settling, enqueue } = context
     const isOver = clock.now() >= endOf(plannedAt, settling.zone)
     if (isOver || settling.policy.mode === 'off') return
-    const step = await nextStep(context, cardBatchId, plannedAt)
-    if (step.kind === 'look') await settleOne(context, { cardBatchId, plannedAt, actor: null })
+    const step = await nextStep(context, batch, plannedAt)
+    if (step.kind === 'look') await settleOne(context, { batch, plannedAt, actor: null })
     await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
   },
 })

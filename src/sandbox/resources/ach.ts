@@ -1,3 +1,4 @@
+import { toInstant } from '../../domain/clock.ts'
 import { parseMinor } from '../../domain/money.ts'
 import { type Answer, type Endpoint, type EndpointCall, jsonAnswer, parseId } from '../endpoint.ts'
 import { codeFilter, isDate } from '../filters.ts'
@@ -65,15 +66,18 @@ function listAnswer(name: string, items: readonly string[], { switches }: Endpoi
   return jsonAnswer(200, switches.achEnvelope === 'bare' ? array : `{"${name}":${array}}`)
 }
 
-function settleBatch({ parameters, merchant, idempotencyKey, now, settleAchBatch }: EndpointCall): Answer {
+function settleBatch({ parameters, merchant, switches, idempotencyKey, now, settleAchBatch }: EndpointCall): Answer {
   if (idempotencyKey === undefined) return message(400, 'Missing idempotency key')
   if (!IDEMPOTENCY_KEY.test(idempotencyKey)) return message(400, 'Invalid idempotency key')
   const id = parseId(parameters.batchId)
   const batch = id === undefined ? undefined : merchant.records.achBatches.get(id)
-  if (batch?.closedAt !== null || !settleAchBatch) return message(400, 'ACH batch is not eligible for settling.')
-  settleAchBatch(batch.id, now)
+  if (!batch || !settleAchBatch) return message(400, NOT_ELIGIBLE)
+  if (batch.closedAt === null) settleAchBatch(batch.id, toInstant(Math.floor(now / 1000) * 1000))
+  else if (switches.settleOfClosed !== '200') return message(Number(switches.settleOfClosed), NOT_ELIGIBLE)
   return message(200, `Successfully settled ACH batch ID #${batch.id}.`)
 }
+
+const NOT_ELIGIBLE = 'ACH batch is not eligible for settling.'
 
 function listTransactions(call: EndpointCall): Answer {
   const { merchant, query, zone, now, switches } = call

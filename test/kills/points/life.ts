@@ -6,6 +6,7 @@ import type { AlertChannel } from '../../../src/alerts/channel.ts'
 import type { Enqueue, JobContext } from '../../../src/context.ts'
 import { createCallBudget } from '../../../src/db/call-budget.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
+import { batchSlug, idsOf } from '../../../src/domain/batch-key.ts'
 import type { Clock, Instant } from '../../../src/domain/clock.ts'
 import { HELCIM_ZONE } from '../../../src/domain/helcim-time.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../../src/domain/journal/chart.ts'
@@ -166,7 +167,8 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
       const name = `due ${key.kind} ${key.plannedAt}${after === undefined ? '' : ` after ${after}`}`
       return hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, name, key))
     },
-    settleBatch: (request) => hand(jobOf(settleBatch, `settle ${request.cardBatchId}`, request)),
+    settleBatch: ({ accountId, batch, plannedAt }) =>
+      hand(jobOf(settleBatch, `settle ${batchSlug(batch)}`, { accountId, ...idsOf(batch), plannedAt })),
     confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
     alert: (request) => hand(jobOf(alert, 'alert', request)),
   }

@@ -23,6 +23,8 @@ export interface AchOrder {
   readonly currency: string
   readonly invoiceNumber: string
   readonly originalId?: bigint
+  /** When the bank approves it; by lot whether and when unless said. */
+  readonly approvedAt?: Instant
   /** Told once each time the money takes a turn. */
   readonly onTurn?: (turn: 'cleared' | 'failed', at: Instant) => void
 }
@@ -72,7 +74,7 @@ export function createAch(
     toInstant(zone.at(addBankingDays(zone.date(from), days), '06:00') + minutes * MINUTE_MS)
 
   const start: Ach['start'] = (order) => {
-    const { at, type, customer, amountMinor, currency, invoiceNumber, originalId = 0n, onTurn } = order
+    const { at, type, customer, amountMinor, currency, invoiceNumber, originalId = 0n, approvedAt, onTurn } = order
     const invoice = invoices.by('number', invoiceNumber.toUpperCase()).at(0)
     const created = achTransactions.add((id) => ({
       id,
@@ -94,7 +96,8 @@ export function createAch(
     }))
     const { id } = created
     const random = createRandom(seed, 'ach', id)
-    const decidedAt = toInstant(at + random.integer(5, 120) * MINUTE_MS)
+    const drawnAt = toInstant(at + random.integer(5, 120) * MINUTE_MS)
+    const decidedAt = approvedAt ?? drawnAt
     if (random.chance(0.5)) {
       then(id, toInstant(at + MINUTE_MS), (row) => {
         if (row.statusAuth === 'PENDING') achTransactions.alter(id, { statusAuth: 'IN_PROGRESS' })
@@ -151,7 +154,8 @@ export function createAch(
       })
     then(id, decidedAt, (row) => {
       if (row.statusAuth !== 'PENDING' && row.statusAuth !== 'IN_PROGRESS') return
-      if (originalId === 0n && fate < 0.05) return decline(fate < 0.03 ? 'DECLINED' : 'CANCELLED')
+      const isOpenToDoubt = originalId === 0n && approvedAt === undefined
+      if (isOpenToDoubt && fate < 0.05) return decline(fate < 0.03 ? 'DECLINED' : 'CANCELLED')
       const batchId = ensureOpenBatch(currency, decidedAt)
       achTransactions.alter(id, { statusAuth: 'APPROVED', approvalCode: 'HCMAPPRV', batchId })
       clear(bankingMorning(decidedAt, clearsAfterDays, minutes))
