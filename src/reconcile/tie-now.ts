@@ -3,7 +3,7 @@ import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule } from '../db/calibrations.ts'
 import type { Tx } from '../db/client.ts'
 import { timestamp } from '../db/mirror/store-records.ts'
-import { type CountRule, countsOf, isTypeCounted, tieOut } from '../domain/batch-tie-out.ts'
+import { type CountRule, isTypeCounted, tieOut } from '../domain/batch-tie-out.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { isBracketed } from './card-batches.ts'
@@ -52,11 +52,12 @@ export async function findTieBefore(
 ): Promise<HelcimId | null> {
   const { cardBatchId, batch } = facts
   if (!batch?.statistics) return null
+  const { newer, countOfBatch } = await listNewerRows(tx, { accountId, facts, rule })
   // By the rule Helcim's count says how many came later; without one each of them may be where it stopped counting.
-  const surplus = rule === null ? null : countsOf(facts.rows, rule).total - batch.statistics.counts.total
+  const surplus = rule === null ? null : countOfBatch - batch.statistics.counts.total
   if (surplus !== null && surplus <= 0) return null
   let countNewer = 0
-  for (const { id, isCounted } of await listNewerRows(tx, { accountId, facts, rule })) {
+  for (const { id, isCounted } of newer) {
     if (isCounted) countNewer += 1
     if (surplus !== null && countNewer > surplus) return null
     if (surplus !== null && countNewer < surplus) continue
@@ -72,20 +73,25 @@ const isReadAfterStatistics = ({ check }: BatchFacts): boolean =>
   check.statisticsSince !== null &&
   check.statisticsSince <= check.rowsReadFrom
 
-/** Rows younger than the present statistics, the newest first. */
+/** Rows younger than the present statistics, the newest first, and how many of the batch the rule counts at that moment. */
 async function listNewerRows(
   tx: Tx,
   { accountId, facts, rule }: { accountId: number; facts: BatchFacts; rule: CountRule | null },
-): Promise<{ id: HelcimId; isCounted: boolean }[]> {
+): Promise<{ newer: { id: HelcimId; isCounted: boolean }[]; countOfBatch: number }> {
   const { cardBatchId, check } = facts
   const until: Instant = check?.statisticsUntil ?? toInstant(0)
-  const { rows } = await tx.execute<{ transaction_id: string; type: string }>(sql`
-    select transaction_id, type from helcim.card_transactions
-    where account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null
-      and created_at >= ${timestamp(toInstant(until - SKEW_MS_MAX))}
+  const ofBatch = sql`account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null`
+  const left = ['preauth', 'verify'].filter((type) => rule !== null && !isTypeCounted(rule, type))
+  // In one statement: others store rows meanwhile, and a count of before would not fit the rows of after.
+  const { rows } = await tx.execute<{ transaction_id: string; type: string; count_of_batch: string }>(sql`
+    select transaction_id, type,
+      (select count(*) from helcim.card_transactions where ${ofBatch} and type <> all(string_to_array(${left.join()}, ',')))
+        as count_of_batch
+    from helcim.card_transactions
+    where ${ofBatch} and created_at >= ${timestamp(toInstant(until - SKEW_MS_MAX))}
     order by transaction_id desc limit ${rule === null ? NEWER_TRIED_MAX : NEWER_ROWS_MAX}`)
-  return rows.map(({ transaction_id: id, type }) => ({
-    id: BigInt(id),
-    isCounted: rule !== null && isTypeCounted(rule, type),
-  }))
+  return {
+    newer: rows.map(({ transaction_id: id, type }) => ({ id: BigInt(id), isCounted: !left.includes(type) })),
+    countOfBatch: Number(rows[0]?.count_of_batch ?? 0),
+  }
 }
