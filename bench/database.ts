@@ -15,6 +15,8 @@ export interface BenchDatabase extends Database {
   readonly url: string
   /** A new account with its budget row. */
   addAccount(): Promise<number>
+  /** An empty database beside this one, for a daemon of its own. */
+  createEmpty(): Promise<{ readonly url: string; drop(): Promise<void> }>
   remove(): Promise<void>
 }
 
@@ -43,6 +45,13 @@ export async function openBenchDatabase(serverUrl: string | undefined): Promise<
           historyDays: 30,
         })
         return accountId
+      },
+      async createEmpty() {
+        const emptyName = `${name}_${randomUUID().slice(0, 8)}`
+        await administer(server.url, `create database ${emptyName}`)
+        const emptyUrl = new URL(server.url)
+        emptyUrl.pathname = `/${emptyName}`
+        return { url: emptyUrl.href, drop: () => administer(server.url, `drop database ${emptyName} with (force)`) }
       },
       async remove() {
         await database.close()

@@ -5,6 +5,7 @@ import { measureEventLoop } from './event-loop.ts'
 import { measureExport } from './export.ts'
 import { measureIngest } from './ingest.ts'
 import { formatLine } from './line.ts'
+import { measureMerchantHours } from './merchant-hours.ts'
 import { measureSettleWait } from './settle-wait.ts'
 import { measureTieOut } from './tie-out.ts'
 
@@ -20,6 +21,7 @@ const SUBJECTS = {
   export: measureExport,
   'settle-wait': measureSettleWait,
   backfill: measureBackfill,
+  'merchant-hours': measureMerchantHours,
 }
 
 const asked = process.argv.slice(2)

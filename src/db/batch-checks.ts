@@ -30,17 +30,47 @@ export async function dateStatistics(
       is_final = c.is_final and c.statistics_since is not distinct from excluded.statistics_since`)
 }
 
-/** Notes a complete reading of a batch's rows. */
+/**
+ * Notes a complete reading of a batch's rows.
+ * @param upTo the highest id that it returned; null where it returned none
+ */
 export async function dateRows(
   tx: Tx,
-  input: { accountId: number; cardBatchId: HelcimId; readFrom: Instant; readUntil: Instant },
+  input: { accountId: number; cardBatchId: HelcimId; readFrom: Instant; readUntil: Instant; upTo: HelcimId | null },
+): Promise<void> {
+  const { accountId, cardBatchId, readFrom, readUntil, upTo } = input
+  await tx.execute(sql`
+    insert into recon.batch_checks as c (account_id, card_batch_id, rows_read_from, rows_read_until, complete_up_to)
+    values (${accountId}, ${cardBatchId}, ${timestamp(readFrom)}, ${timestamp(readUntil)}, ${upTo})
+    on conflict (account_id, card_batch_id) do update set
+      rows_read_from = excluded.rows_read_from, rows_read_until = excluded.rows_read_until,
+      complete_up_to = greatest(c.complete_up_to, excluded.complete_up_to)
+      where c.rows_read_from is null or c.rows_read_from < excluded.rows_read_from`)
+}
+
+/** Notes that the rows of a batch above `complete_up_to` were read. What lies below nobody looked at. */
+export async function dateTail(
+  tx: Tx,
+  { accountId, cardBatchId, readFrom }: { accountId: number; cardBatchId: HelcimId; readFrom: Instant },
 ): Promise<void> {
   await tx.execute(sql`
-    insert into recon.batch_checks as c (account_id, card_batch_id, rows_read_from, rows_read_until)
-    values (${input.accountId}, ${input.cardBatchId}, ${timestamp(input.readFrom)}, ${timestamp(input.readUntil)})
-    on conflict (account_id, card_batch_id) do update set
-      rows_read_from = excluded.rows_read_from, rows_read_until = excluded.rows_read_until
-      where c.rows_read_from is null or c.rows_read_from < excluded.rows_read_from`)
+    update recon.batch_checks set tail_read_from = greatest(tail_read_from, ${timestamp(readFrom)})
+    where account_id = ${accountId} and card_batch_id = ${cardBatchId}`)
+}
+
+/**
+ * Notes that all rows of a batch up to an id are here, because they tied out with what Helcim counted.
+ * @param upTo null for all that we have
+ */
+export async function completeUpTo(
+  tx: Tx,
+  { accountId, cardBatchId, upTo }: { accountId: number; cardBatchId: HelcimId; upTo: HelcimId | null },
+): Promise<void> {
+  await tx.execute(sql`
+    update recon.batch_checks set complete_up_to = greatest(complete_up_to, coalesce(${upTo}::bigint, (
+      select max(transaction_id) from helcim.card_transactions
+      where account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null)))
+    where account_id = ${accountId} and card_batch_id = ${cardBatchId}`)
 }
 
 /** Helcim answered that there is no batch with this id. */

@@ -38,6 +38,7 @@ export interface BatchFacts {
     readonly statisticsUntil: Instant | null
     readonly rowsReadFrom: Instant | null
     readonly rowsReadUntil: Instant | null
+    readonly tailReadFrom: Instant | null
     readonly finalFingerprint: string | null
   } | null
 }
@@ -81,7 +82,7 @@ export async function loadBatchFacts(
         where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
           and l.created_at > b.closed_at) else 0 end as count_late,
       c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
-      c.rows_read_until, c.final_fingerprint
+      c.rows_read_until, c.tail_read_from, c.final_fingerprint
     from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
     full join summed s on s.card_batch_id = b.card_batch_id
     full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
@@ -226,7 +227,7 @@ type FactsRow = Record<string, string | null> & {
   composition: string | null
   amounts: string | null
 } & Record<
-    `${string}_at` | 'statistics_since' | 'statistics_until' | 'rows_read_from' | 'rows_read_until',
+    `${string}_at` | 'statistics_since' | 'statistics_until' | 'rows_read_from' | 'rows_read_until' | 'tail_read_from',
     string | null
   >
 
@@ -288,6 +289,7 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
     statisticsUntil: instantOf(row.statistics_until),
     rowsReadFrom: instantOf(row.rows_read_from),
     rowsReadUntil: instantOf(row.rows_read_until),
+    tailReadFrom: instantOf(row.tail_read_from),
     finalFingerprint: row.final_fingerprint ?? null,
   }
 }

@@ -23,6 +23,7 @@ export interface Pull {
   readonly walk: number
   readonly walkStartedAt: Instant
   readonly nextPage: number
+  readonly firstPage: number
   readonly pageLimit: number
   readonly countRows: number
   readonly countChanged: number
@@ -33,7 +34,10 @@ export interface Pull {
   readonly failWords: string | null
 }
 
-/** Asks for a reading. Asking again for the same window and cause returns the first one: harmless. */
+/**
+ * Asks for a reading. Asking again for the same window and cause returns the first one: harmless.
+ * @param listOrder in which the list is known to come; what contradicts it makes it `none`
+ */
 export async function createPull(
   tx: Tx,
   input: {
@@ -43,11 +47,14 @@ export async function createPull(
     cause: string
     callClass: CallClass
     pageLimit: number
+    listOrder?: ListOrder
     now: Instant
   },
 ): Promise<{ pull: Pull; isNew: boolean }> {
   const now = new Date(input.now)
-  const { accountId, resource, window, cause, callClass, pageLimit } = input
+  const { accountId, resource, window, cause, callClass, pageLimit, listOrder = null } = input
+  const tail = window.kind === 'card_batch_tail' ? window : null
+  const firstPage = tail?.firstPage ?? 1
   const [created] = await tx
     .insert(pulls)
     .values({
@@ -60,6 +67,10 @@ export async function createPull(
       cause,
       callClass,
       pageLimit,
+      firstPage,
+      nextPage: firstPage,
+      aboveId: tail?.aboveId ?? null,
+      listOrder,
       startedAt: now,
       walkStartedAt: now,
       progressAt: now,
@@ -143,14 +154,14 @@ export async function loadSeenIds(
   return { ids: rows.flatMap((row) => row.ids), countPages: rows.length, countLast: rows.at(-1)?.ids.length ?? 0 }
 }
 
-/** Starts over at page 1. */
+/** Starts over at the first page. What order a tail relies on is not for its walk to learn. */
 export async function walkAgain(tx: Tx, pull: Pull, now: Instant): Promise<void> {
   await tx
     .update(pulls)
     .set({
       walk: pull.walk + 1,
-      nextPage: 1,
-      listOrder: null,
+      nextPage: pulls.firstPage,
+      listOrder: sql`case when ${pulls.aboveId} is not null then ${pulls.listOrder} end`,
       countRows: 0,
       walkStartedAt: new Date(now),
       progressAt: new Date(now),
@@ -258,6 +269,7 @@ export function subjectOf(window: PullWindow): string {
     case 'days':
       return `${window.from}..${window.to}`
     case 'card_batch':
+    case 'card_batch_tail':
       return String(window.cardBatchId)
     case 'one':
       return String(window.id)
@@ -276,6 +288,10 @@ function windowOf(row: typeof pulls.$inferSelect): PullWindow {
       return { kind: 'days', from: row.fromDate as BusinessDate, to: row.toDate as BusinessDate }
     case 'card_batch':
       return { kind: 'card_batch', cardBatchId: BigInt(row.subject) }
+    case 'card_batch_tail': {
+      const { subject, aboveId, firstPage } = row
+      return { kind: 'card_batch_tail', cardBatchId: BigInt(subject), aboveId: aboveId ?? 0n, firstPage }
+    }
     case 'one':
       return { kind: 'one', id: BigInt(row.subject) }
     case 'code':

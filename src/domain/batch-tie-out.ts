@@ -72,14 +72,20 @@ export function tieOut(stated: BatchStatistics, rows: BatchRows, rule: CountRule
 /** The counts that Helcim would state for these rows if `rule` were how it counts. */
 export function countsOf({ counts }: BatchRows, rule: CountRule): BatchCounts {
   const counted = [counts.other]
-  if (rule === 'all' || rule === 'without_verify') counted.push(counts.preauth)
-  if (rule === 'all' || rule === 'without_preauth') counted.push(counts.verify)
+  if (isTypeCounted(rule, 'preauth')) counted.push(counts.preauth)
+  if (isTypeCounted(rule, 'verify')) counted.push(counts.verify)
   const sum = (key: keyof TypeCounts) => counted.reduce((total, type) => total + type[key], 0)
   return {
     total: sum('approved') + sum('declined') + sum('unknown'),
     approved: sum('approved'),
     declined: sum('declined'),
   }
+}
+
+/** Whether rows of this type enter the counts by this rule. */
+export function isTypeCounted(rule: CountRule, type: string): boolean {
+  if (type === 'preauth') return rule === 'all' || rule === 'without_verify'
+  return type !== 'verify' || rule === 'all' || rule === 'without_preauth'
 }
 
 /** Whether `stated` is what Helcim would count for these rows by this rule. */

@@ -9,12 +9,23 @@ export type PullWindow =
   | { readonly kind: 'days'; readonly from: BusinessDate; readonly to: BusinessDate }
   /** The transactions of one card batch. */
   | { readonly kind: 'card_batch'; readonly cardBatchId: HelcimId }
+  /** Of these the newest, down to what is known to be complete: see `tail.ts`. */
+  | CardBatchTail
   /** One record by its id. */
   | { readonly kind: 'one'; readonly id: HelcimId }
   /** The records that go by this code or number, asked for by a filter of the list. */
   | { readonly kind: 'code'; readonly code: string }
   /** The batch that a terminal counted as `batchNumber`: confirms or fills a hole. */
   | { readonly kind: 'batch_number'; readonly terminalId: HelcimId; readonly batchNumber: bigint }
+
+export interface CardBatchTail {
+  readonly kind: 'card_batch_tail'
+  readonly cardBatchId: HelcimId
+  /** Up to this id the rows of the batch are all here. */
+  readonly aboveId: HelcimId
+  /** 1 where the newest come first. */
+  readonly firstPage: number
+}
 
 /** Card data are what every proof rests on; the other resources may be beyond what a token is allowed to read. */
 export const isCardData = (resource: string): boolean => resource.startsWith('card_')
@@ -28,6 +39,8 @@ export function subjectText(window: PullWindow): string {
       return window.from === window.to ? window.from : `${window.from} to ${window.to}`
     case 'card_batch':
       return `card batch ${window.cardBatchId}`
+    case 'card_batch_tail':
+      return `card batch ${window.cardBatchId} above id ${window.aboveId}`
     case 'one':
       return `id ${window.id}`
     case 'code':

@@ -18,8 +18,8 @@ export const CARD_BATCH_CODES = [
   'card_batch_currency_mixed',
 ] as const satisfies readonly MismatchCode[]
 
-/** What one more call would decide about a batch that cannot be judged yet. */
-export type BatchNeed = 'batch' | 'rows' | 'statistics'
+/** What one more reading would decide about a batch that cannot be judged yet; `rows`: those that are new will do. */
+export type BatchNeed = 'batch' | 'rows' | 'all_rows' | 'statistics'
 
 export interface BatchJudgement {
   readonly cardBatchId: bigint
@@ -34,11 +34,18 @@ export interface BatchJudgement {
 /**
  * Judges one batch from what was read. A difference is a finding only when the rows were read completely while the
  * statistics stood still before and after; anything else is waiting, and says which reading would decide it.
- * @param context `isReading` while whole days are being read
+ * @param context `isReading` while whole days are being read; `isTiedBefore` if the statistics agree with the rows that
+ *   were there when they were read, without those that came since
  */
 export function judgeCardBatch(
   facts: BatchFacts,
-  context: { rule: CountRule | null; isReading: boolean; settings: CheckSettings; now: Instant },
+  context: {
+    rule: CountRule | null
+    isReading: boolean
+    isTiedBefore: boolean
+    settings: CheckSettings
+    now: Instant
+  },
 ): BatchJudgement {
   const { batch, cardBatchId } = facts
   if (batch === null) return judgeUnlisted(facts)
@@ -53,11 +60,11 @@ export function judgeCardBatch(
   const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
+  if (context.isTiedBefore) return { ...waiting, state: 'tied', need: null }
   const isTied = result.figures.length === 0 && result.counts === null
-  if (!isTied && !isBracketed(facts)) {
-    return { ...waiting, state: 'waiting', need: needOf(facts) }
+  if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
+    return { ...waiting, state: 'waiting', need: needOf(facts, context.settings) }
   }
-  if (!isTied && mayLag(facts, context.settings)) return { ...waiting, state: 'waiting', need: 'rows' }
   // Rows that no figure shows, a verify or a decline, may still be on their way.
   const isSettled = !context.isReading && context.rule !== null && hasSettled(facts, context.settings)
   return {
@@ -98,14 +105,19 @@ export function isBracketed({ check }: BatchFacts): boolean {
 }
 
 /** Statistics can run ahead of the list of rows: read so soon, its rows prove nothing against them. */
-function mayLag({ batch, check }: BatchFacts, { rowsLagMs }: CheckSettings): boolean {
-  if (!batch?.updatedAt || !check?.rowsReadFrom) return false
-  return check.rowsReadFrom < batch.updatedAt + rowsLagMs
+function mayLag({ batch }: BatchFacts, readFrom: Instant | null, { rowsLagMs }: CheckSettings): boolean {
+  return Boolean(batch?.updatedAt && readFrom && readFrom < batch.updatedAt + rowsLagMs)
 }
 
-function needOf({ check }: BatchFacts): BatchNeed {
-  if (!check?.rowsReadFrom || !check.statisticsSince || check.rowsReadFrom < check.statisticsSince) return 'rows'
-  return 'statistics'
+function needOf(facts: BatchFacts, settings: CheckSettings): BatchNeed {
+  const { statisticsSince: since, rowsReadFrom: whole, tailReadFrom: tail } = facts.check ?? {}
+  const isTailLast = Boolean(tail && (!whole || tail > whole))
+  const last = isTailLast ? tail : whole
+  if (!last || !since || last < since) return 'rows'
+  if (!isTailLast || !tail) return isBracketed(facts) ? 'rows' : 'statistics'
+  // The newest rows do not explain it. In a batch in motion they may be late, and reading it whole each time would be dear.
+  const isWholeRecent = Boolean(whole && tail - whole < settings.wholeBatchEveryMs)
+  return isWholeRecent && mayLag(facts, tail, settings) ? 'rows' : 'all_rows'
 }
 
 function hasSettled({ batch, check }: BatchFacts, settings: CheckSettings): boolean {

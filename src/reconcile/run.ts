@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import {
+  completeUpTo,
   keepUnproved,
   listNumberGaps,
   listUnprovedBatches,
@@ -30,6 +31,7 @@ import { findRecordFaults, RECORD_CODES } from './records.ts'
 import { reconcileRecurring } from './recurring.ts'
 import type { CheckSettings } from './settings.ts'
 import { findSettlementTrouble, SETTLEMENT_CODES } from './settlements.ts'
+import { findTieBefore, isTiedOut } from './tie-now.ts'
 
 /** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
 export type RunScope = 'marked' | 'full'
@@ -79,8 +81,12 @@ export async function runReconcile(
     const unconfirmedGaps = gaps.filter((gap) => !gap.isConfirmed)
     // Should we be killed before the number is asked for, the next run must come upon the hole again.
     const aboveIds = new Set(unconfirmedGaps.map((gap) => gap.aboveId))
+    const tiesBefore = await findTiesBefore(tx, { accountId, facts: inScope, rule })
     const judgements = inScope
-      .map((one) => judgeCardBatch(one, { rule, isReading, settings, now: startedAt }))
+      .map((one) => {
+        const isTiedBefore = tiesBefore.has(one.cardBatchId)
+        return judgeCardBatch(one, { rule, isReading, isTiedBefore, settings, now: startedAt })
+      })
       .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
     const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
     const recurring = await reconcileRecurring(tx, {
@@ -101,6 +107,7 @@ export async function runReconcile(
     const examined = [...examinedBy(judgements), ...recurring.examined]
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
     await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
+    await noteComplete(tx, { accountId, facts: inScope, judgements, tiesBefore, rule })
     await keepUnproved(tx, accountId, [...aboveIds])
     const result = { ...changes, ...countStates(judgements) }
     const { sums } = recurring
@@ -124,6 +131,43 @@ async function loadFacts(tx: Tx, accountId: number, scope: RunScope): Promise<Ba
 /** Batches closed before the history that was asked for are not held to be complete. */
 const isInScope = ({ batch, check }: BatchFacts, closedFrom: Instant): boolean =>
   batch === null || batch.closedAt === null || batch.closedAt >= closedFrom || check?.isFinal === true
+
+/** Open batches that agree with what they held when Helcim counted: up to which id. */
+async function findTiesBefore(
+  tx: Tx,
+  { accountId, facts, rule }: { accountId: number; facts: readonly BatchFacts[]; rule: CountRule | null },
+): Promise<Map<HelcimId, HelcimId>> {
+  const ties = new Map<HelcimId, HelcimId>()
+  for (const one of facts) {
+    if (!one.batch?.statistics || one.batch.isClosed || isTiedOut(one, rule)) continue
+    const upTo = await findTieBefore(tx, { accountId, facts: one, rule })
+    if (upTo !== null) ties.set(one.cardBatchId, upTo)
+  }
+  return ties
+}
+
+/**
+ * Rows that tied out are complete: the next reading of the batch need not go below them. Not without knowing how Helcim
+ * counts: five equal sums would not show that a declined row is missing.
+ */
+async function noteComplete(
+  tx: Tx,
+  input: {
+    accountId: number
+    facts: readonly BatchFacts[]
+    judgements: readonly BatchJudgement[]
+    tiesBefore: ReadonlyMap<HelcimId, HelcimId>
+    rule: CountRule | null
+  },
+): Promise<void> {
+  const { accountId, facts, judgements, tiesBefore, rule } = input
+  if (rule === null) return
+  const tied = new Set(judgements.filter(({ state }) => state === 'tied').map(({ cardBatchId }) => cardBatchId))
+  for (const { cardBatchId, batch, check } of facts) {
+    if (!tied.has(cardBatchId) || batch === null || batch.isClosed || check?.state === 'tied') continue
+    await completeUpTo(tx, { accountId, cardBatchId, upTo: tiesBefore.get(cardBatchId) ?? null })
+  }
+}
 
 /** Most judgements of a full run say what is stored already. */
 function changedJudgements(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): BatchJudgement[] {

@@ -8,6 +8,8 @@ export interface CheckSettings {
   readonly closedBatchSettlesMs: number
   /** Rows read sooner after Helcim last touched their batch may lack what its statistics count already. */
   readonly rowsLagMs: number
+  /** A batch in motion whose newest rows did not explain its figures is read whole at most so often. */
+  readonly wholeBatchEveryMs: number
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
@@ -24,6 +26,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   batchOpenHighMs: 48 * HOUR_MS,
   closedBatchSettlesMs: 10 * 60_000,
   rowsLagMs: 2 * 60_000,
+  wholeBatchEveryMs: 15 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
   recurring: DEFAULT_RECURRING_SETTINGS,
   settlementUnconfirmedMs: 15 * 60_000,

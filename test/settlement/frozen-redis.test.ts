@@ -40,7 +40,7 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
       }
       const open = async (isHeld: boolean) => {
         const life = till.life(createPointQueue())
-        const { db, account, helcim, settling, clock, settings, alertChannels } = isHeld
+        const { db, account, helcim, settling, clock, settings, alertChannels, books, exporting } = isHeld
           ? frozenAt(life, CARD, moment, hold)
           : life.context
         let countReads = 0
@@ -51,7 +51,7 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
             return helcim.read(...asked)
           },
         }
-        const services: Services = { db, account, helcim: counting, settling, clock, settings, alertChannels }
+        const services: Services = { db, account, helcim: counting, settling, clock, settings, alertChannels, books, exporting }
         const jobs = await openJobs({
           servicesOf: () => services,
           clock: world.clock,

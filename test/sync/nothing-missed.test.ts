@@ -2,23 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { toInstant } from '../../src/domain/clock.ts'
 import { createRandom } from '../../src/sandbox/random.ts'
 import { countOf, mirrored, missed, served, wrong } from './support.ts'
-import { DAY_MS, LAST_DAY, openWeek, type Week, withWeek } from './week.ts'
-
-/** What differs between Helcim and the mirror: rows that one side alone holds, with amount and batch. */
-async function differences(week: Week): Promise<string[]> {
-  const rows =
-    await week.query(`select transaction_id || ' ' || amount_minor || ' ' || coalesce(card_batch_id, 0) as row
-    from helcim.card_transactions where vanished_at is null`)
-  const ours = new Set(rows.map(({ row }) => String(row)))
-  const theirs = new Set(
-    week.sandbox.state
-      .merchant()
-      .transactions()
-      .filter(({ isHidden, visibleAt }) => !isHidden && visibleAt <= week.clock.now())
-      .map(({ id, amountMinor, batchId }) => `${id} ${amountMinor} ${batchId}`),
-  )
-  return [...ours].filter((row) => !theirs.has(row)).concat([...theirs].filter((row) => !ours.has(row)))
-}
+import { DAY_MS, differences, LAST_DAY, openWeek, type Week, withWeek } from './week.ts'
 
 const states = async ({ query }: Week, ...ids: readonly bigint[]) =>
   (

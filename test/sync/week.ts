@@ -100,3 +100,19 @@ function createWeek(look: Look, clock: ManualClock): Week {
     },
   }
 }
+
+/** What differs between Helcim and the mirror: rows that one side alone holds, with amount and batch. */
+export async function differences(week: Week): Promise<string[]> {
+  const rows =
+    await week.query(`select transaction_id || ' ' || amount_minor || ' ' || coalesce(card_batch_id, 0) as row
+    from helcim.card_transactions where vanished_at is null`)
+  const ours = new Set(rows.map(({ row }) => String(row)))
+  const theirs = new Set(
+    week.sandbox.state
+      .merchant()
+      .transactions()
+      .filter(({ isHidden, visibleAt }) => !isHidden && visibleAt <= week.clock.now())
+      .map(({ id, amountMinor, batchId }) => `${id} ${amountMinor} ${batchId}`),
+  )
+  return [...ours].filter((row) => !theirs.has(row)).concat([...theirs].filter((row) => !ours.has(row)))
+}

@@ -128,7 +128,7 @@ export const pulls = recon.table(
     accountId: accountId(),
     pullId: int64('pull_id').notNull().generatedAlwaysAsIdentity(),
     resource: text('resource').notNull(),
-    /** `all`, `days` (fromDate … toDate, Mountain, inclusive), `card_batch`, `one` (an id), `code`, `batch_number` (terminal:number). */
+    /** `all`, `days` (fromDate … toDate, Mountain, inclusive), `card_batch`, `card_batch_tail`, `one` (an id), `code`, `batch_number` (terminal:number). */
     windowKind: text('window_kind').notNull(),
     fromDate: date('from_date'),
     toDate: date('to_date'),
@@ -144,6 +144,10 @@ export const pulls = recon.table(
     walk: smallint('walk').notNull().default(1),
     walkStartedAt: instant('walk_started_at').notNull(),
     nextPage: integer('next_page').notNull().default(1),
+    /** Where a walk begins: 1, or the page on which a tail of an ascending list does. */
+    firstPage: integer('first_page').notNull().default(1),
+    /** Of a tail: what lies up to this id was read before. */
+    aboveId: int64('above_id'),
     /** 0 for a list that takes none. */
     pageLimit: integer('page_limit').notNull(),
     countRows: integer('count_rows').notNull().default(0),
@@ -151,7 +155,7 @@ export const pulls = recon.table(
     countUndecodable: integer('count_undecodable').notNull().default(0),
     countCalls: integer('count_calls').notNull().default(0),
     largestPage: integer('largest_page').notNull().default(0),
-    /** `descending`, `ascending` or `none`, as this walk saw it; null before two rows were seen. */
+    /** `descending`, `ascending` or `none`, as this walk saw it; null before two rows were seen. A tail begins with the known one. */
     listOrder: text('list_order'),
     failCode: text('fail_code'),
     failWords: text('fail_words'),
@@ -165,6 +169,23 @@ export const pulls = recon.table(
     index('pulls_cause').on(t.accountId, t.cause),
     index('pulls_finished').on(t.accountId, t.resource, t.windowKind, t.finishedAt),
   ],
+)
+
+/** In which order a list comes, as the last walk that could tell saw it; on what that says, tails are read instead of batches. */
+export const listOrders = recon.table(
+  'list_orders',
+  {
+    accountId: accountId(),
+    resource: text('resource').notNull(),
+    /** The filter: `card_batch`. */
+    windowKind: text('window_kind').notNull(),
+    /** `descending`, `ascending`, or `none` once it did not hold. */
+    listOrder: text('list_order').notNull(),
+    /** Rows on a full page, where a walk had several; else null. */
+    pageSize: integer('page_size'),
+    observedAt: instant('observed_at').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.resource, t.windowKind] })],
 )
 
 /** Ids seen by a running walk. Unlogged (by hand in the migration): after a crash of Postgres the walk starts over. */
@@ -214,6 +235,10 @@ export const batchChecks = recon.table(
     /** The last complete reading of its rows. */
     rowsReadFrom: instant('rows_read_from'),
     rowsReadUntil: instant('rows_read_until'),
+    /** Since when the last complete reading of its newest rows ran, those above `complete_up_to`. */
+    tailReadFrom: instant('tail_read_from'),
+    /** Its rows up to this id are all here: a complete walk returned them, or they tied out. */
+    completeUpTo: int64('complete_up_to'),
     /** `waiting`, `tied`, `differs`, or `missing` (transactions name it, Helcim does not return it). */
     state: text('state').notNull().default('waiting'),
     isFinal: boolean('is_final').notNull().default(false),

@@ -1,17 +1,20 @@
 import type { Tx } from '../../db/client.ts'
+import { loadOrder, loadTailStarts } from '../../db/list-orders.ts'
 import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { isOfHistory, type PullWindow } from '../../domain/pull.ts'
+import { type KnownOrder, tailOf } from '../../domain/tail.ts'
 import type { BatchJudgement } from '../../reconcile/card-batches.ts'
 import type { RunResult } from '../../reconcile/run.ts'
+import { BATCH_ROWS } from './list-order.ts'
 import { resourceOf } from './resources.ts'
 
 /**
  * Spends calls where they decide something: rows of batches whose figures do not agree with ours, statistics of those
  * whose rows were just read, batches and numbers that no list returned. Each is asked for once per reading of the batch
- * list, so that a batch that never stands still costs two calls a cycle and no more.
+ * list, so that a batch that never stands still costs a few calls a cycle and no more.
  * @returns the running pulls whose first page is to be read
  */
 export async function askForReads(
@@ -20,21 +23,24 @@ export async function askForReads(
 ): Promise<Pull[]> {
   const { accountId, historyFrom, result, now } = input
   if (result.undecided.length === 0 && result.unconfirmedGaps.length === 0) return []
-  // While whole days are being read, most differences are rows still on their way.
-  const running = await listRunningPulls(tx, accountId)
-  if (running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))) return []
   const list = await latestCompletePull(tx, accountId, 'card_batch')
   if (list === null) return []
-  const reads = [
-    ...result.undecided.flatMap((judgement) => readFor(judgement)),
-    ...result.unconfirmedGaps.map(({ terminalId, batchNumber }) => ({
-      resource: 'card_batch',
-      window: { kind: 'batch_number', terminalId, batchNumber } as PullWindow,
-      callClass: 'detail' as CallClass,
-    })),
+  const asked: Read[] = [
+    ...(await readsOfBatches(tx, accountId, result.undecided)),
+    ...result.unconfirmedGaps.map(
+      ({ terminalId, batchNumber }): Read => ({
+        resource: 'card_batch',
+        window: { kind: 'batch_number', terminalId, batchNumber },
+        callClass: 'detail',
+      }),
+    ),
   ]
+  // While whole days are being read, most differences are rows still on their way; what is new today is not among them.
+  const running = await listRunningPulls(tx, accountId)
+  const isReadingDays = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
   const pulls: Pull[] = []
-  for (const read of reads) {
+  for (const read of asked) {
+    if (isReadingDays && read.window.kind !== 'card_batch_tail') continue
     const { pageLimit } = resourceOf(read.resource)
     const { pull } = await createPull(tx, { accountId, cause: `list-${list.pullId}`, pageLimit, now, ...read })
     if (pull.state === 'running') pulls.push(pull)
@@ -42,14 +48,26 @@ export async function askForReads(
   return pulls
 }
 
-function readFor({
-  cardBatchId,
-  need,
-}: BatchJudgement): { resource: string; window: PullWindow; callClass: CallClass }[] {
-  if (need === 'rows') {
-    return [{ resource: 'card_transaction', window: { kind: 'card_batch', cardBatchId }, callClass: 'fresh' }]
-  }
-  return need === null
-    ? []
-    : [{ resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' }]
+interface Read {
+  readonly resource: string
+  readonly window: PullWindow
+  readonly callClass: CallClass
+  readonly listOrder?: KnownOrder
+}
+
+async function readsOfBatches(tx: Tx, accountId: number, undecided: readonly BatchJudgement[]): Promise<Read[]> {
+  const cardBatchIds = undecided.filter(({ need }) => need === 'rows').map(({ cardBatchId }) => cardBatchId)
+  const order = await loadOrder(tx, { accountId, ...BATCH_ROWS })
+  const starts = order === null ? new Map() : await loadTailStarts(tx, { accountId, cardBatchIds })
+  const { resource } = BATCH_ROWS
+  const { pageLimit } = resourceOf(resource)
+  return undecided.flatMap(({ cardBatchId, need }): Read[] => {
+    if (need === null) return []
+    if (need === 'batch' || need === 'statistics') {
+      return [{ resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' }]
+    }
+    const start = need === 'rows' ? starts.get(cardBatchId) : undefined
+    const tail = order && start ? tailOf(cardBatchId, order, start, pageLimit) : null
+    return [{ resource, callClass: 'fresh', ...(tail ?? { window: { kind: 'card_batch', cardBatchId } }) }]
+  })
 }

@@ -29,9 +29,11 @@ import {
   subjectText,
 } from '../../domain/pull.ts'
 import type { DecodedPage, HelcimId } from '../../domain/record.ts'
+import { decideTail, type TailDecision } from '../../domain/tail.ts'
 import { HelcimError } from '../../helcim/errors.ts'
 import { decodePage, decodeSingle } from '../../helcim/page.ts'
 import { dueOfCause } from './cause.ts'
+import { noteOrder, wholeInstead } from './list-order.ts'
 import type { PageAsked, ResourceDescription } from './resource.ts'
 
 /** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */
@@ -88,8 +90,8 @@ async function fetchPage<R>(resource: ResourceDescription<R>, context: JobContex
 }
 
 /** Of a list that takes no limit, full are pages of a size at which servers like to cut. */
-function isBehindFull({ nextPage, countRows, pageLimit }: Pull): boolean {
-  const countPages = nextPage - 1
+function isBehindFull({ nextPage, firstPage, countRows, pageLimit }: Pull): boolean {
+  const countPages = nextPage - firstPage
   if (countPages === 0) return false
   return pageLimit > 0 ? countRows >= countPages * pageLimit : isRoundSize(countRows / countPages)
 }
@@ -130,10 +132,11 @@ async function storePage<R>(
   tx: CopyTx,
 ): Promise<NextStep | null> {
   const { accountId, pullId, walk, nextPage: page } = pull
+  const countBefore = page - pull.firstPage
   const now = context.clock.now()
-  const before = page === 1 ? { ids: [], countPages: 0, countLast: 0 } : await loadSeenIds(tx, pull)
-  if (before.countPages < page - 1) return restart(tx, pull, now)
-  if (before.countPages > page - 1) return null
+  const before = countBefore === 0 ? { ids: [], countPages: 0, countLast: 0 } : await loadSeenIds(tx, pull)
+  if (before.countPages < countBefore) return restart(tx, pull, now)
+  if (before.countPages > countBefore) return null
 
   const seen = new Set(before.ids)
   const fresh = new Set(read.ids.filter((id) => !seen.has(id)))
@@ -147,7 +150,7 @@ async function storePage<R>(
     resource.endpoint.paging.style === 'none' || isOneAnswer(pull.window)
       ? 'end'
       : decidePage({
-          page,
+          page: countBefore + 1,
           limit: pull.pageLimit || null,
           isByOffset: resource.endpoint.paging.style === 'offset',
           countRows: read.countRows,
@@ -155,10 +158,14 @@ async function storePage<R>(
           countRepeated: read.ids.length - fresh.size,
           isRepeatAtHead: read.ids.findIndex((id) => fresh.has(id)) === read.ids.length - fresh.size,
           isRepeatOfLast: isSameSet(read.ids, before.ids.slice(-read.ids.length)),
-          isAfterRepeat: page > 2 && before.countLast === 0,
+          isAfterRepeat: countBefore > 1 && before.countLast === 0,
           largestPage,
           order,
         })
+  const next: TailDecision =
+    pull.window.kind === 'card_batch_tail'
+      ? decideTail(pull.window, { page, ids: read.ids, order, decision })
+      : decision
 
   const records = read.page.records.filter((record) => fresh.has(record.id))
   const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, records })
@@ -181,14 +188,22 @@ async function storePage<R>(
   if (!isFirst) return null
   await resource.afterPage?.(tx, { accountId, ids: read.page.records.map((record) => record.id), readAt: read.readAt })
 
-  switch (decision) {
+  const countIds = before.ids.length + ids.length
+  const largestOfPull = Math.max(pull.largestPage, read.countRows)
+  await noteOrder(tx, pull, { order, isWhole: next === 'end', countIds, largestPage: largestOfPull, now })
+  switch (next) {
     case 'next':
       if (isOverlong(pull, page)) return narrow(tx, pull, now)
       return { toRead: [{ ...pull, nextPage: page + 1 }], isFinished: false }
     case 'walk-again':
       return pull.walk < WALKS_MAX ? restart(tx, pull, now) : narrow(tx, pull, now)
     case 'stuck':
+    case 'broken':
       return narrow(tx, pull, now)
+    case 'reached':
+      await resource.afterTail?.(tx, { pull })
+      await finishPull(tx, pull, { state: 'complete', now })
+      return { toRead: [], isFinished: true }
     case 'end': {
       const all = [...before.ids, ...ids]
       const known = all.filter((id) => id !== NO_ID)
@@ -206,8 +221,14 @@ async function restart(tx: Tx, pull: Pull, now: Instant): Promise<NextStep | nul
   return restarted?.state === 'running' ? { toRead: [restarted], isFinished: false } : null
 }
 
-/** Paging cannot be trusted for this window, or it holds too much. Smaller windows fit on one page; a single day that does not is told. */
+/**
+ * Paging cannot be trusted for this window, or it holds too much. Smaller windows fit on one page; a single day that does
+ * not is told. A tail whose order does not hold, or whose pages do not stand still, shows nothing by itself.
+ */
 async function narrow(tx: Tx, pull: Pull, now: Instant): Promise<NextStep> {
+  if (pull.window.kind === 'card_batch_tail') {
+    return { toRead: [await wholeInstead(tx, pull, pull.window, now)], isFinished: false }
+  }
   const parts = pull.window.kind === 'days' ? halves(pull.window, addDays) : null
   if (parts === null) {
     const failWords = 'the pages of this list repeat or move, so nobody can say that they were all read'

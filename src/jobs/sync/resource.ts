@@ -72,6 +72,8 @@ export interface ResourceDescription<R> {
   afterPage?(tx: Tx, page: { accountId: number; ids: readonly HelcimId[]; readAt: Instant }): Promise<void>
   /** Runs in the transaction that ends a complete walk. */
   afterWalk?(tx: Tx, services: Services, end: WalkEnd): Promise<void>
+  /** Runs in the transaction that ends a tail at what was known before: a walk it is not. */
+  afterTail?(tx: Tx, end: { pull: Pull }): Promise<void>
   /** Helcim has no record of the id that was asked for. */
   afterMissing?(tx: Tx, missing: { pull: Pull; id: HelcimId; now: Instant }): Promise<void>
 }

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { createTestDatabase } from '../support/database.ts'
+import { isLong } from '../support/long.ts'
+import { sumOf } from './calls-formula.ts'
+import { HOUR_MS, liveDays, POLL_MS } from './merchant-days.ts'
+
+/** Can be made smaller on a machine that has other things to do; what was lived is told. */
+const SETTINGS = {
+  seed: Number(process.env.SEED ?? 1),
+  salesPerDay: Number(process.env.SOAK_SALES ?? 50_000),
+  subscriptions: Number(process.env.SOAK_SUBSCRIPTIONS ?? 3_000),
+  hours: Number(process.env.SOAK_HOURS ?? 72),
+  warmUpHours: Number(process.env.SOAK_WARM_UP_HOURS ?? 8),
+  realMsMax: Number(process.env.SOAK_MINUTES ?? 60) * 60_000,
+  backfill: {
+    days: Number(process.env.SOAK_BACKFILL_DAYS ?? 20),
+    afterHours: Number(process.env.SOAK_BACKFILL_AFTER ?? 26),
+  },
+}
+/** Over the formula. */
+const SLACK = 1.1
+
+test.skipIf(!isLong)(
+  `three days of 50,000 sales and 3,000 subscriptions under true limits (seed ${SETTINGS.seed})`,
+  async () => {
+    const database = await createTestDatabase()
+    try {
+      const seen = await liveDays(database.url, { ...SETTINGS, tell: (line) => console.info(line) })
+      const byDay = seen.hours.filter(({ isBackfilling, from }) => !isBackfilling && isByDay(from))
+      const ratios = byDay.map(({ measured, formula }) => measured / sumOf(formula))
+      const { hours, ...rest } = seen
+      console.info({ ...SETTINGS, ...rest, ratios })
+      console.info(
+        hours
+          .map(({ from, measured, formula }) => `${from} ${measured} ${sumOf(formula)} ${JSON.stringify(formula)}`)
+          .join('\n'),
+      )
+      expect(seen.count429).toBe(0)
+      expect(seen.countMissed).toBe(0)
+      for (const { count, p50Ms, p99Ms } of [seen.freshness, seen.freshnessWhileBackfilling ?? seen.freshness]) {
+        expect(count).toBeGreaterThan(0)
+        expect(p50Ms).toBeLessThanOrEqual(POLL_MS / 2 + 2_000)
+        expect(p99Ms).toBeLessThanOrEqual(POLL_MS + 5_000)
+      }
+      expect(Math.max(...ratios)).toBeLessThanOrEqual(SLACK)
+      // The control: that is no bound which anything would keep.
+      expect(Math.min(...ratios)).toBeGreaterThan(0.5)
+      expect(seen.hoursLived * HOUR_MS).toBe(SETTINGS.hours * HOUR_MS)
+    } finally {
+      await database.drop()
+    }
+  },
+  2 * 3_600_000,
+)
+
+/** Nightly readings have their hours, 02:17 on. */
+const isByDay = (local: string): boolean => Number(local.slice(11, 13)) >= 6
