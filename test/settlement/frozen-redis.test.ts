@@ -51,7 +51,17 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
             return helcim.read(...asked)
           },
         }
-        const services: Services = { db, account, helcim: counting, settling, clock, settings, alertChannels, books, exporting }
+        const services: Services = {
+          db,
+          account,
+          helcim: counting,
+          settling,
+          clock,
+          settings,
+          alertChannels,
+          books,
+          exporting,
+        }
         const jobs = await openJobs({
           servicesOf: () => services,
           clock: world.clock,
