@@ -1,13 +1,13 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from '../db/client.ts'
 import { listUnprovedDays } from '../db/coverage.ts'
+import { reversesSql } from '../db/reverses.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
 import { formatMinor } from '../domain/money.ts'
 import { isMovement, isReturned, movementTables } from './movements.ts'
 import { instantSql, type Report, type Scope } from './report.ts'
-import { reversesSql } from './reverses.ts'
 
 /**
  * What keeps a report of this period from being complete, as sentences; none when all that it needs was read, and read

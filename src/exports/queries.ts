@@ -1,5 +1,5 @@
+import { reversesSql } from '../db/reverses.ts'
 import { type Column, type ColumnType, moneySql, type Report, type Scope } from './report.ts'
-import { reversesSql } from './reverses.ts'
 
 /** First byte of a `value` that is an amount; another one stands before a text. */
 export const AMOUNT_TAG = 'a'.charCodeAt(0)

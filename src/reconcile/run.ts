@@ -13,6 +13,7 @@ import type { Db, Tx } from '../db/client.ts'
 import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
+import { loadReadingState } from '../db/recurring-sides.ts'
 import { runs } from '../db/schema/recon.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
@@ -24,9 +25,13 @@ import type { HelcimId } from '../domain/record.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
+import type { FamilyResult } from './family.ts'
 import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
 import { reconcileRecurring } from './recurring.ts'
+import { reconcileRefunds } from './refunds.ts'
+import { listCustomersDue, reconcileRepetitions } from './repetitions.ts'
+import { reconcileReverses } from './reverses.ts'
 import type { CheckSettings } from './settings.ts'
 import { findSettlementTrouble, SETTLEMENT_CODES } from './settlements.ts'
 
@@ -81,26 +86,41 @@ export async function runReconcile(
     const judgements = inScope
       .map((one) => judgeCardBatch(one, { rule, isReading, settings, now: startedAt }))
       .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
+    // Before the families that ask whether a batch is proved.
+    await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
+    await keepUnproved(tx, accountId, [...aboveIds])
     const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
+    const reading = await loadReadingState(tx, { accountId, scopeFrom: closedFrom, now: startedAt })
     const recurring = await reconcileRecurring(tx, {
       accountId,
       historyFrom,
       isFull: scope === 'full',
+      alsoCodes: await listCustomersDue(tx, { accountId, now: startedAt }),
+      reading,
       settings: settings.recurring,
-      now: startedAt,
     })
+    const ofCards = { accountId, historyFrom, reading, settings: settings.cardMoney }
+    const cardBatchIds = isPartial ? inScope.map((one) => one.cardBatchId) : null
+    const families: readonly FamilyResult[] = [
+      await reconcileReverses(tx, { accountId, judgements, settings: settings.cardMoney }),
+      await reconcileRefunds(tx, { ...ofCards, cardBatchIds }),
+      await reconcileRepetitions(tx, { ...ofCards, ...recurring, cardBatchIds }),
+    ]
     const findings: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
       ...recurring.findings,
+      ...families.flatMap((family) => family.findings),
       ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
     ]
-    const examined = [...examinedBy(judgements), ...recurring.examined]
+    const examined = [
+      ...examinedBy(judgements),
+      ...recurring.examined,
+      ...families.flatMap((family) => family.examined),
+    ]
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
-    await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
-    await keepUnproved(tx, accountId, [...aboveIds])
     const result = { ...changes, ...countStates(judgements) }
     const { sums } = recurring
     await storeRun(tx, { accountId, scope, result, sums, startedAt, finishedAt: clock.now() })

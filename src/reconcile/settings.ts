@@ -11,10 +11,20 @@ export interface CheckSettings {
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
+  readonly cardMoney: CardMoneySettings
   /** How long it may be unknown whether a batch was settled. */
   readonly settlementUnconfirmedMs: number
   /** How long a batch that was to be settled may be held. */
   readonly settlementOverdueMs: number
+}
+
+export interface CardMoneySettings {
+  /** A refund gives back a sale of so many days before it at most: without that many read, none is missed. */
+  readonly originalWithinDays: number
+  /** A reverse that came after the close voids a sale made so long before it at most. */
+  readonly settledWithinMs: number
+  /** Equal sales of one card so close together are one too many. */
+  readonly repeatedWithinMs: number
 }
 
 const HOUR_MS = 3_600_000
@@ -26,6 +36,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   rowsLagMs: 2 * 60_000,
   pullIncompleteMs: 6 * HOUR_MS,
   recurring: DEFAULT_RECURRING_SETTINGS,
+  cardMoney: { originalWithinDays: 180, settledWithinMs: 10 * 24 * HOUR_MS, repeatedWithinMs: 10 * 60_000 },
   settlementUnconfirmedMs: 15 * 60_000,
   settlementOverdueMs: HOUR_MS,
 }

@@ -101,6 +101,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     ledger,
     seed,
     isEditTold: switches.subscriptionDateUpdated !== 'never',
+    isParentTold: switches.refundRow === 'with-parent',
     ignoreFilters: (names) => {
       for (const name of names) filtersIgnored.add(name)
     },

@@ -11,7 +11,7 @@ import {
   type TransactionRow,
 } from './rows.ts'
 
-/** Codes of `CHECKS`, families A and B, that card data can show, and family D. */
+/** Codes of `CHECKS` that what is served can show. */
 export type DefectCode =
   | 'record_undecodable'
   | 'value_unknown'
@@ -35,6 +35,11 @@ export type DefectCode =
   | 'times_billed_differs'
   | 'price_differs_from_plan'
   | 'card_expires_before_next_charge'
+  | 'refund_without_original'
+  | 'refund_exceeds_original'
+  | 'reverse_without_original'
+  | 'reverse_after_close'
+  | 'transaction_duplicated'
 
 export interface Subject {
   readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource' | 'subscription' | 'subscription_payment'

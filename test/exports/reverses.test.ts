@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { reversesSql } from '../../src/db/reverses.ts'
 import { moneySql } from '../../src/exports/report.ts'
-import { reversesSql } from '../../src/exports/reverses.ts'
 import { createDatabase, type TestDatabase } from '../mismatches/support.ts'
 
 let database: TestDatabase

@@ -19,8 +19,9 @@ export interface Reader {
   reconcile(scope: RunScope): ReturnType<typeof runReconcile>
 }
 
-export function createReader({ runtime }: Look): Reader {
-  const { db, account, clock, settings } = runtime.services
+/** @param settings those of the runtime unless said */
+export function createReader({ runtime }: Look, settings = runtime.services.settings): Reader {
+  const { db, account, clock } = runtime.services
   const { accountId, historyFrom } = account
   const nothing = async () => {}
   const context: JobContext = {

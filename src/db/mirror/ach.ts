@@ -30,7 +30,12 @@ export const achTransactionMirror: MirrorTable<AchTransaction> = {
   watched: ['status_auth', 'status_clearing', 'type', 'amount_minor', 'currency', 'ach_batch_id'],
   dateColumn: 'created_on',
   codeColumn: null,
-  marks: [{ kind: 'customer', column: 'order_id', subjects: 'by_invoice' }],
+  marks: [
+    { kind: 'customer', column: 'order_id', subjects: 'by_invoice' },
+    { kind: 'invoice', column: 'order_id', subjects: 'invoice_by_id' },
+    { kind: 'ach_transaction', column: 'ach_transaction_id', subjects: 'itself' },
+    { kind: 'ach_batch', column: 'ach_batch_id', subjects: 'itself' },
+  ],
 }
 
 export const achBatchMirror: MirrorTable<AchBatch> = {
@@ -52,5 +57,5 @@ export const achBatchMirror: MirrorTable<AchBatch> = {
   watched: ['status', ...ACH_FIGURES.flatMap((figure) => [`${figure}_minor`, `count_${figure}`])],
   dateColumn: null,
   codeColumn: null,
-  marks: [],
+  marks: [{ kind: 'ach_batch', column: 'ach_batch_id', subjects: 'itself' }],
 }

@@ -38,5 +38,7 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
   marks: [
     { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
     { kind: 'customer', column: 'customer_code', subjects: 'by_code' },
+    { kind: 'card', column: 'card_number_masked', subjects: 'itself', isOnlyForChanges: true },
+    { kind: 'invoice', column: 'invoice_number', subjects: 'itself', isOnlyForChanges: true },
   ],
 }

@@ -51,5 +51,8 @@ export const invoiceMirror: MirrorTable<Invoice> = {
   watched: ['status', 'currency', 'amount_minor', 'paid_minor', 'due_minor'],
   dateColumn: 'created_on',
   codeColumn: 'invoice_number',
-  marks: [{ kind: 'customer', column: 'customer_id', subjects: 'by_customer' }],
+  marks: [
+    { kind: 'customer', column: 'customer_id', subjects: 'by_customer' },
+    { kind: 'invoice', column: 'invoice_number', subjects: 'itself' },
+  ],
 }

@@ -44,7 +44,12 @@ export type ChargeOutcome = Outcome | 'apart'
 export interface CustomerJudgement {
   readonly customerCode: string
   readonly outcomes: readonly { readonly expectation: Expectation; readonly outcome: Outcome }[]
-  readonly chargeOutcomes: readonly { readonly charge: ChargeRow; readonly outcome: ChargeOutcome }[]
+  readonly chargeOutcomes: readonly {
+    readonly charge: ChargeRow
+    readonly outcome: ChargeOutcome
+    /** Whether a payment that expects it would have been read. */
+    readonly isWhole: boolean
+  }[]
   readonly matches: readonly Match[]
   readonly findings: readonly RecurringFinding[]
   /** Subscriptions of which one more reading would decide the figures. */
@@ -93,7 +98,11 @@ export function judgeCustomer(
   return {
     customerCode: sides.customerCode,
     outcomes,
-    chargeOutcomes: approved.map((charge) => ({ charge, outcome: verdict.chargeOutcomeOf(charge) })),
+    chargeOutcomes: approved.map((charge) => ({
+      charge,
+      outcome: verdict.chargeOutcomeOf(charge),
+      isWhole: isWhole(charge),
+    })),
     matches: matching.matches.filter(
       ({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation),
     ),

@@ -100,7 +100,7 @@ export const RECURRING_DEFECTS = {
     )
     return true
   },
-  // The same charge once more, three minutes later.
+  // The same charge once more, three minutes later. Also: the transaction is duplicated.
   charge_duplicated(context: DefectContext) {
     const again = ({ charge }: Paid) => toInstant(charge.createdAt + 3 * MINUTE_MS)
     const paid = claimOne(
@@ -114,6 +114,12 @@ export const RECURRING_DEFECTS = {
       expectedMinor: paid.charge.amountMinor,
       actualMinor: paid.charge.amountMinor * 2n,
       note: `transaction ${second.id} repeats ${paid.charge.id}`,
+    })
+    context.ledger.note({
+      code: 'transaction_duplicated',
+      subject: cardTransactionSubject(second.id),
+      isConsequence: true,
+      note: `it repeats ${paid.charge.id}`,
     })
     return true
   },

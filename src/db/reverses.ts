@@ -1,3 +1,6 @@
+import type { HelcimId } from '../domain/record.ts'
+import { arrayOf } from './mirror/store-records.ts'
+
 /**
  * What each approved reverse voided: `sale`, `refund`, `preauth` (which never was money), or null where nothing tells.
  *
@@ -24,10 +27,12 @@ const isSameGroup = (a: string, b: string) =>
       and ${a}.amount_minor = ${b}.amount_minor and ${a}.card_number_masked is not distinct from ${b}.card_number_masked`
 
 /**
- * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`.
+ * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`. Exports and checks read
+ * reverses by this one definition.
  * @param accountId null for all accounts
+ * @param cardBatchIds only the reverses of these batches; each batch is solved by itself
  */
-export const reversesSql = (accountId: number | null): string => `with recursive
+export const reversesSql = (accountId: number | null, cardBatchIds?: readonly HelcimId[]): string => `with recursive
   reverses as materialized (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
       case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told
@@ -36,6 +41,7 @@ export const reversesSql = (accountId: number | null): string => `with recursive
       and o.transaction_id = r.original_transaction_id and o.outcome = 'approved'
     where r.type = 'reverse' and r.outcome = 'approved' and r.vanished_at is null
       ${accountId === null ? '' : `and r.account_id = ${accountId}`}
+      ${cardBatchIds === undefined ? '' : `and r.card_batch_id = any('${arrayOf(cardBatchIds)}'::bigint[])`}
   ),
   reversed_groups as materialized (
     select ${groupKey}, count(*) filter (where told is null) as free,
