@@ -9,5 +9,5 @@ CREATE TABLE "recon"."due_checks" (
 ALTER TABLE "recon"."runs" ADD COLUMN "evidence" json;--> statement-breakpoint
 CREATE INDEX "due_checks_due" ON "recon"."due_checks" USING btree ("account_id","subject_kind","due_at");--> statement-breakpoint
 CREATE INDEX "card_transactions_sales" ON "helcim"."card_transactions" USING btree ("account_id","card_number_masked","currency","amount_minor","created_at","transaction_id") WHERE type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null;--> statement-breakpoint
-CREATE INDEX "card_transactions_refunds" ON "helcim"."card_transactions" USING btree ("account_id","card_number_masked","currency") WHERE type = 'refund' and outcome = 'approved';--> statement-breakpoint
+CREATE INDEX "card_transactions_others" ON "helcim"."card_transactions" USING btree ("account_id","card_number_masked","currency","type") WHERE type in ('refund', 'reverse', 'preauth') and outcome = 'approved';--> statement-breakpoint
 CREATE INDEX "card_transactions_invoice" ON "helcim"."card_transactions" USING btree ("account_id","invoice_number") WHERE invoice_number is not null;

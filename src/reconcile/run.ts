@@ -26,6 +26,7 @@ import type { RecurringSums } from '../domain/recurring/sums.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
 import type { FamilyResult } from './family.ts'
+import { reconcileInvoices } from './invoices.ts'
 import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
 import { reconcileRecurring } from './recurring.ts'
@@ -105,6 +106,7 @@ export async function runReconcile(
       await reconcileReverses(tx, { accountId, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...ofCards, cardBatchIds }),
       await reconcileRepetitions(tx, { ...ofCards, ...recurring, cardBatchIds }),
+      await reconcileInvoices(tx, { accountId, historyFrom, reading, settings: settings.invoices, cardBatchIds }),
     ]
     const findings: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),

@@ -1,3 +1,4 @@
+import type { InvoiceSettings } from '../domain/invoices/judge.ts'
 import { DEFAULT_RECURRING_SETTINGS, type RecurringSettings } from '../domain/recurring/sides.ts'
 
 /** What the checks allow; durations in milliseconds of the clock. */
@@ -12,6 +13,7 @@ export interface CheckSettings {
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
   readonly cardMoney: CardMoneySettings
+  readonly invoices: InvoiceSettings
   /** How long it may be unknown whether a batch was settled. */
   readonly settlementUnconfirmedMs: number
   /** How long a batch that was to be settled may be held. */
@@ -37,6 +39,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   pullIncompleteMs: 6 * HOUR_MS,
   recurring: DEFAULT_RECURRING_SETTINGS,
   cardMoney: { originalWithinDays: 180, settledWithinMs: 10 * 24 * HOUR_MS, repeatedWithinMs: 10 * 60_000 },
+  invoices: { overdueAfterMs: 30 * 24 * HOUR_MS, lagMs: 60_000 },
   settlementUnconfirmedMs: 15 * 60_000,
   settlementOverdueMs: HOUR_MS,
 }

@@ -1,6 +1,8 @@
 import type { Instant } from '../domain/clock.ts'
+import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
 import type { Merchant } from './merchant.ts'
+import type { Switches } from './options.ts'
 import { servedStatistics } from './render.ts'
 import {
   BATCH_COUNTS,
@@ -40,9 +42,27 @@ export type DefectCode =
   | 'reverse_without_original'
   | 'reverse_after_close'
   | 'transaction_duplicated'
+  | 'invoice_paid_without_payment'
+  | 'invoice_payment_differs'
+  | 'invoice_paid_twice'
+  | 'invoice_total_differs'
+  | 'invoice_overdue'
+  | 'payment_without_invoice'
+  | 'ach_batch_total_differs'
+  | 'ach_returned'
+  | 'ach_clearing_overdue'
 
 export interface Subject {
-  readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource' | 'subscription' | 'subscription_payment'
+  readonly kind:
+    | 'card_transaction'
+    | 'card_batch'
+    | 'terminal'
+    | 'resource'
+    | 'subscription'
+    | 'subscription_payment'
+    | 'invoice'
+    | 'ach_batch'
+    | 'ach_transaction'
   /**
    * A batch's figure is `<batch id>:<figure>`, a number in a gap `<terminal id>:<batch number>`, a resource the kind of
    * its records, a payment `<subscription id>:<payment number>`.
@@ -96,7 +116,10 @@ export const CARD_TRANSACTIONS_SUBJECT: Subject = { kind: 'resource', id: 'card_
 export const cardTransactionSubject = (id: bigint): Subject => ({ kind: 'card_transaction', id: String(id) })
 export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', id: String(id) })
 
-export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes): TruthLedger {
+export function createTruthLedger(
+  merchant: Merchant,
+  { countedTypes, refundRow }: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+): TruthLedger {
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
   const touchedTerminals = new Map<bigint, DefectCode[]>()
@@ -141,6 +164,7 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const entry of recurringEntries(merchant, now)) add(entry)
+      for (const entry of invoiceEntries(merchant, now, refundRow)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { MISMATCH_CODES } from '../../src/domain/mismatch.ts'
 import { CARD_MONEY_CHECKS } from '../../src/reconcile/card-money-checks.ts'
+import { INVOICE_CHECKS } from '../../src/reconcile/invoice-checks.ts'
 import { describeChecks, RECURRING_CHECKS } from '../../src/reconcile/recurring-checks.ts'
 
 const doc = readFileSync(fileURLToPath(new URL('../../docs/checks.md', import.meta.url)), 'utf8')
@@ -10,6 +11,7 @@ const doc = readFileSync(fileURLToPath(new URL('../../docs/checks.md', import.me
 it.each([
   ['recurring charges', RECURRING_CHECKS],
   ['card money', CARD_MONEY_CHECKS],
+  ['invoices', INVOICE_CHECKS],
 ])('docs/checks.md says of each check of %s what the code says', (_, checks) => {
   expect(doc).toContain(describeChecks(checks))
 })

@@ -5,6 +5,8 @@ import {
   CARD_MONEY_DEFECT_NAMES,
   CARD_MONEY_INNOCENT_NAMES,
   type DefectOptions,
+  INVOICE_DEFECT_NAMES,
+  INVOICE_INNOCENT_NAMES,
   RECURRING_DEFECT_NAMES,
   RECURRING_INNOCENT_NAMES,
 } from '../../src/sandbox/defects/catalogue.ts'
@@ -20,6 +22,8 @@ const ALL_NAMES = [
   ...RECURRING_INNOCENT_NAMES,
   ...CARD_MONEY_DEFECT_NAMES,
   ...CARD_MONEY_INNOCENT_NAMES,
+  ...INVOICE_DEFECT_NAMES,
+  ...INVOICE_INNOCENT_NAMES,
 ]
 /** The history is shorter than what a refund may reach back to unless it is said. */
 const SETTINGS = {
@@ -70,7 +74,10 @@ function shopOf({ seed, lastDay, switches }: (typeof CASES)[number], names: read
   const endsAt = zone.at(lastDay, '14:00')
   const defects = names.map((name, index) => ({
     name,
-    at: toInstant(zone.at(addDays(lastDay, index % 2 === 0 ? -3 : -4), '13:00') + index * 60_000),
+    at: toInstant(
+      zone.at(addDays(lastDay, index % 2 === 0 || name === 'payment_without_invoice' ? -3 : -4), '13:00') +
+        index * 60_000,
+    ),
   }))
   return {
     seed,
@@ -99,7 +106,7 @@ describe('what subscriptions should have brought in is told exactly', () => {
     await withRuntime(shop, async (look) => {
       const reader = createReader(look, SETTINGS)
       await reader.read('first')
-      await reader.readPayments('payments')
+      await reader.readPayments('payments', ['subscription', 'invoice'])
       await reader.reconcile('marked')
       const truth = nameTruth(look.sandbox.truth().defects.filter(isOfMoney))
       const found = await foundIn(look)

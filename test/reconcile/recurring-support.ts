@@ -14,8 +14,8 @@ const DAYS = ['card_transaction', 'invoice', 'ach_transaction']
 export interface Reader {
   /** Reads these resources whole, one after the other, as the jobs do, without a queue. */
   read(cause: string, resources?: readonly string[]): Promise<void>
-  /** Reads the payments of subscriptions that the list did not show with them. */
-  readPayments(cause: string): Promise<void>
+  /** Reads the payments of subscriptions that the list did not show with them, and what else single rows ask for. */
+  readPayments(cause: string, resources?: readonly string[]): Promise<void>
   reconcile(scope: RunScope): ReturnType<typeof runReconcile>
 }
 
@@ -57,10 +57,10 @@ export function createReader({ runtime }: Look, settings = runtime.services.sett
         await readToEnd(cause)
       }
     },
-    async readPayments(cause) {
+    async readPayments(cause, resources = ['subscription']) {
       for (;;) {
         const asked = { accountId, cause, now: clock.now() }
-        const pulls = await db.transaction((tx) => askForNeeds(tx, asked, { resources: ['subscription'] }))
+        const pulls = await db.transaction((tx) => askForNeeds(tx, asked, { resources }))
         if (pulls.length === 0) return
         await readToEnd(cause)
       }

@@ -99,10 +99,10 @@ export const cardTransactions = helcim.table(
     index('card_transactions_sales')
       .on(t.accountId, t.cardNumberMasked, t.currency, t.amountMinor, t.createdAt, t.transactionId)
       .where(sql`type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null`),
-    // Few cards have refunds, and these are judged with all sales of their card.
-    index('card_transactions_refunds')
-      .on(t.accountId, t.cardNumberMasked, t.currency)
-      .where(sql`type = 'refund' and outcome = 'approved'`),
+    // What follows a sale or comes before it: few rows, judged with the sales of their card.
+    index('card_transactions_others')
+      .on(t.accountId, t.cardNumberMasked, t.currency, t.type)
+      .where(sql`type in ('refund', 'reverse', 'preauth') and outcome = 'approved'`),
     // What names an invoice.
     index('card_transactions_invoice').on(t.accountId, t.invoiceNumber).where(sql`invoice_number is not null`),
     // The covering index that tie-out reads instead of the wide rows is in the migration by hand: drizzle knows no INCLUDE.

@@ -1,3 +1,4 @@
+import { judgeRefunds } from './refunds.ts'
 import { type CardRow, compareRows, mayBeSameCard } from './rows.ts'
 
 /** A sale as its repetition is judged. */
@@ -14,15 +15,16 @@ export interface Repetition<T extends Repeatable> {
 
 /**
  * Sales of one card, amount and currency that follow each other within `withinMs` and are not two expected charges. What
- * was voided is not handed over; a refund of the whole amount takes one of them back, and then none is too many.
+ * was voided is not handed over; what was refunded whole is no longer one too many, nor is another beside it.
  */
 export function findRepetitions<T extends Repeatable>(
   given: { readonly sales: readonly T[]; readonly fullRefunds: readonly CardRow[] },
   withinMs: number,
 ): Repetition<T>[] {
-  const sales = given.sales.toSorted(compareRows)
-  const found: Repetition<T>[] = []
-  for (const [place, later] of sales.entries()) {
+  const { originals } = judgeRefunds({ sales: given.sales, refunds: given.fullRefunds }, () => false)
+  const returnedIds = new Set([...originals.values()].map(({ transactionId }) => transactionId))
+  const sales = given.sales.filter(({ transactionId }) => !returnedIds.has(transactionId)).toSorted(compareRows)
+  return sales.flatMap((later, place) => {
     const earlier = sales
       .slice(0, place)
       .findLast(
@@ -31,13 +33,6 @@ export function findRepetitions<T extends Repeatable>(
           mayBeSameCard(one, later) &&
           !(one.isExpected && later.isExpected),
       )
-    if (earlier) found.push({ earlier, later })
-  }
-  const refundsLeft = given.fullRefunds.toSorted(compareRows)
-  return found.filter(({ later }) => {
-    const place = refundsLeft.findIndex((refund) => refund.createdAt > later.createdAt && mayBeSameCard(refund, later))
-    if (place === -1) return true
-    refundsLeft.splice(place, 1)
-    return false
+    return earlier ? [{ earlier, later }] : []
   })
 }

@@ -5,6 +5,7 @@ import type { Random } from '../random.ts'
 import type { TruthLedger } from '../truth.ts'
 import { CARD_MONEY_DEFECTS } from './card-money.ts'
 import { CARD_MONEY_INNOCENTS } from './card-money-innocents.ts'
+import { INVOICE_DEFECTS, INVOICE_INNOCENTS } from './invoices.ts'
 import { RECORD_DEFECTS } from './records.ts'
 import { RECURRING_DEFECTS } from './recurring.ts'
 import { RECURRING_INNOCENTS } from './recurring-innocents.ts'
@@ -31,7 +32,7 @@ export type Defect = (context: DefectContext) => boolean
 /**
  * `<code>` or `<code>:<variant>`. Those of `records.ts` concern single records and the list of batches, those of
  * `totals.ts` what a batch says of itself, those of `recurring.ts` what subscriptions bring in; each says there which
- * findings it leads to; so do those of `card-money.ts`, of cards. Those of the files of innocents only look like defects, and nothing is to be found.
+ * findings it leads to; so do those of `card-money.ts`, of cards, and of `invoices.ts`. Those of the files of innocents only look like defects, and nothing is to be found.
  */
 export const DEFECTS = {
   ...RECORD_DEFECTS,
@@ -40,6 +41,8 @@ export const DEFECTS = {
   ...RECURRING_INNOCENTS,
   ...CARD_MONEY_DEFECTS,
   ...CARD_MONEY_INNOCENTS,
+  ...INVOICE_DEFECTS,
+  ...INVOICE_INNOCENTS,
 } satisfies Record<string, Defect>
 export type DefectName = keyof typeof DEFECTS
 
@@ -128,4 +131,19 @@ export const CARD_MONEY_INNOCENT_NAMES: readonly DefectName[] = [
   'innocent:sold-again-after-void',
   'innocent:repeated-and-refunded',
   'innocent:repeated-later',
+]
+
+/** Of invoices, which a scenario must have for them to strike. */
+export const INVOICE_DEFECT_NAMES: readonly DefectName[] = [
+  'invoice_paid_without_payment',
+  'invoice_payment_differs',
+  'invoice_paid_twice',
+  'invoice_total_differs',
+  'invoice_overdue',
+  'payment_without_invoice',
+]
+
+export const INVOICE_INNOCENT_NAMES: readonly DefectName[] = [
+  'innocent:paid-in-parts',
+  'innocent:paid-twice-and-refunded',
 ]

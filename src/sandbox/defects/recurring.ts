@@ -115,12 +115,12 @@ export const RECURRING_DEFECTS = {
       actualMinor: paid.charge.amountMinor * 2n,
       note: `transaction ${second.id} repeats ${paid.charge.id}`,
     })
-    context.ledger.note({
-      code: 'transaction_duplicated',
-      subject: cardTransactionSubject(second.id),
-      isConsequence: true,
-      note: `it repeats ${paid.charge.id}`,
-    })
+    const { merchant, ledger } = context
+    const isGivenBack = () =>
+      merchant.transactions().some(({ originalId }) => originalId === second.id || originalId === paid.charge.id)
+    const subject = cardTransactionSubject(second.id)
+    const note = `it repeats ${paid.charge.id}`
+    ledger.note({ code: 'transaction_duplicated', subject, isConsequence: true, note }, () => !isGivenBack())
     return true
   },
   // A charge a day after the subscription was cancelled. Where no date of a change is told, it is ambiguous.
