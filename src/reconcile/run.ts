@@ -23,6 +23,7 @@ import type { Finding } from '../domain/mismatch.ts'
 import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
+import { reconcileAch } from './ach.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
 import type { FamilyResult } from './family.ts'
@@ -107,6 +108,13 @@ export async function runReconcile(
       await reconcileRefunds(tx, { ...ofCards, cardBatchIds }),
       await reconcileRepetitions(tx, { ...ofCards, ...recurring, cardBatchIds }),
       await reconcileInvoices(tx, { accountId, historyFrom, reading, settings: settings.invoices, cardBatchIds }),
+      await reconcileAch(tx, {
+        accountId,
+        historyFrom,
+        isFull: scope === 'full',
+        settings: settings.ach,
+        now: startedAt,
+      }),
     ]
     const findings: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),

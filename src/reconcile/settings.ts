@@ -1,3 +1,4 @@
+import type { AchSettings } from '../domain/ach-judgement.ts'
 import type { InvoiceSettings } from '../domain/invoices/judge.ts'
 import { DEFAULT_RECURRING_SETTINGS, type RecurringSettings } from '../domain/recurring/sides.ts'
 
@@ -14,6 +15,7 @@ export interface CheckSettings {
   readonly recurring: RecurringSettings
   readonly cardMoney: CardMoneySettings
   readonly invoices: InvoiceSettings
+  readonly ach: AchSettings
   /** How long it may be unknown whether a batch was settled. */
   readonly settlementUnconfirmedMs: number
   /** How long a batch that was to be settled may be held. */
@@ -40,6 +42,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   recurring: DEFAULT_RECURRING_SETTINGS,
   cardMoney: { originalWithinDays: 180, settledWithinMs: 10 * 24 * HOUR_MS, repeatedWithinMs: 10 * 60_000 },
   invoices: { overdueAfterMs: 30 * 24 * HOUR_MS, lagMs: 60_000 },
+  ach: { clearingBankingDays: 5, bankHolidays: [] },
   settlementUnconfirmedMs: 15 * 60_000,
   settlementOverdueMs: HOUR_MS,
 }

@@ -1,4 +1,5 @@
 import type { Instant } from '../domain/clock.ts'
+import { achEntries } from './defects/ach.ts'
 import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
 import type { Merchant } from './merchant.ts'
@@ -164,6 +165,7 @@ export function createTruthLedger(
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const entry of recurringEntries(merchant, now)) add(entry)
+      for (const entry of achEntries(merchant, now)) add(entry)
       for (const entry of invoiceEntries(merchant, now, refundRow)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { MISMATCH_CODES } from '../../src/domain/mismatch.ts'
+import { ACH_CHECKS } from '../../src/reconcile/ach-checks.ts'
 import { CARD_MONEY_CHECKS } from '../../src/reconcile/card-money-checks.ts'
 import { INVOICE_CHECKS } from '../../src/reconcile/invoice-checks.ts'
 import { describeChecks, RECURRING_CHECKS } from '../../src/reconcile/recurring-checks.ts'
@@ -12,6 +13,7 @@ it.each([
   ['recurring charges', RECURRING_CHECKS],
   ['card money', CARD_MONEY_CHECKS],
   ['invoices', INVOICE_CHECKS],
+  ['bank payments', ACH_CHECKS],
 ])('docs/checks.md says of each check of %s what the code says', (_, checks) => {
   expect(doc).toContain(describeChecks(checks))
 })

@@ -2,6 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { toInstant } from '../../src/domain/clock.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../../src/reconcile/settings.ts'
 import {
+  ACH_DEFECT_NAMES,
+  ACH_INNOCENT_NAMES,
   CARD_MONEY_DEFECT_NAMES,
   CARD_MONEY_INNOCENT_NAMES,
   type DefectOptions,
@@ -24,6 +26,8 @@ const ALL_NAMES = [
   ...CARD_MONEY_INNOCENT_NAMES,
   ...INVOICE_DEFECT_NAMES,
   ...INVOICE_INNOCENT_NAMES,
+  ...ACH_DEFECT_NAMES,
+  ...ACH_INNOCENT_NAMES,
 ]
 /** The history is shorter than what a refund may reach back to unless it is said. */
 const SETTINGS = {

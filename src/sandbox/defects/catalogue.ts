@@ -3,6 +3,7 @@ import type { History } from '../history/history.ts'
 import type { Merchant } from '../merchant.ts'
 import type { Random } from '../random.ts'
 import type { TruthLedger } from '../truth.ts'
+import { ACH_DEFECTS, ACH_INNOCENTS } from './ach.ts'
 import { CARD_MONEY_DEFECTS } from './card-money.ts'
 import { CARD_MONEY_INNOCENTS } from './card-money-innocents.ts'
 import { INVOICE_DEFECTS, INVOICE_INNOCENTS } from './invoices.ts'
@@ -32,7 +33,7 @@ export type Defect = (context: DefectContext) => boolean
 /**
  * `<code>` or `<code>:<variant>`. Those of `records.ts` concern single records and the list of batches, those of
  * `totals.ts` what a batch says of itself, those of `recurring.ts` what subscriptions bring in; each says there which
- * findings it leads to; so do those of `card-money.ts`, of cards, and of `invoices.ts`. Those of the files of innocents only look like defects, and nothing is to be found.
+ * findings it leads to; so do those of `card-money.ts`, of cards, of `invoices.ts` and of `ach.ts`. Those of the files of innocents only look like defects, and nothing is to be found.
  */
 export const DEFECTS = {
   ...RECORD_DEFECTS,
@@ -43,6 +44,8 @@ export const DEFECTS = {
   ...CARD_MONEY_INNOCENTS,
   ...INVOICE_DEFECTS,
   ...INVOICE_INNOCENTS,
+  ...ACH_DEFECTS,
+  ...ACH_INNOCENTS,
 } satisfies Record<string, Defect>
 export type DefectName = keyof typeof DEFECTS
 
@@ -147,3 +150,13 @@ export const INVOICE_INNOCENT_NAMES: readonly DefectName[] = [
   'innocent:paid-in-parts',
   'innocent:paid-twice-and-refunded',
 ]
+
+/** Of bank payments, which a scenario must have for at least a fortnight. */
+export const ACH_DEFECT_NAMES: readonly DefectName[] = [
+  'ach_batch_total_differs',
+  'ach_batch_total_differs:count',
+  'ach_returned',
+  'ach_clearing_overdue',
+]
+
+export const ACH_INNOCENT_NAMES: readonly DefectName[] = ['innocent:bank-payment-rejected']
