@@ -64,6 +64,7 @@ const settingsWith = (isLocal: boolean) =>
   z.object({
     HELCIM_API_TOKEN: parsedBy(parseToken).optional(),
     TIEOUT_ACCOUNTS_FILE: parsedBy((text) => resolve(text)).optional(),
+    TIEOUT_CHECKS_FILE: parsedBy((text) => resolve(text)).optional(),
     HELCIM_BASE_URL: parsedBy((text) => checkBaseUrl(text).href).prefault('https://api.helcim.com/v2'),
     HELCIM_WEBHOOK_TOKEN: parsedBy(parseVerifierToken).optional(),
     HELCIM_LIMITS: parsedBy((text) => parseLimits(text, isLocal)).default(HELCIM_LIMITS),
@@ -142,6 +143,8 @@ const toConfig = (settings: Settings) => ({
   },
   /** Absolute path of the file that names several accounts; null for the one of the environment. */
   accountsFile: settings.TIEOUT_ACCOUNTS_FILE ?? null,
+  /** Absolute path of the file with the settings of checks; null for their defaults. */
+  checksFile: settings.TIEOUT_CHECKS_FILE ?? null,
   /** Null for the embedded PostgreSQL. Secret, because it holds a password. */
   databaseUrl: settings.DATABASE_URL ?? null,
   /** Null for a queue on Postgres. Secret, because it holds a password. */
@@ -204,8 +207,8 @@ function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, s
   const values: Partial<Record<Name, string>> = {}
   const problems: string[] = []
   for (const name of variableNames()) {
-    // Is itself the path of a file.
-    if (name === 'TIEOUT_ACCOUNTS_FILE') {
+    // Are themselves paths of files.
+    if (name === 'TIEOUT_ACCOUNTS_FILE' || name === 'TIEOUT_CHECKS_FILE') {
       if (env[name]) values[name] = env[name]
       continue
     }

@@ -1,3 +1,4 @@
+import { readChecks } from '../checks-file.ts'
 import type { Config } from '../config.ts'
 import { type Account, listAccounts } from '../db/accounts.ts'
 import { formatMinor } from '../domain/money.ts'
@@ -6,7 +7,6 @@ import type { Outcome } from '../domain/recurring/judge.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
 import { createLog } from '../log.ts'
 import { runReconcile } from '../reconcile/run.ts'
-import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
 import { say } from './paint.ts'
 import { clockOf, type OpenDatabase, openMigrated } from './runtime.ts'
 
@@ -57,9 +57,11 @@ export async function withAccounts<T>(
 
 /** Judges everything again from the database alone. */
 export function runReconcileCommand(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
-  return withAccount(config, options, async ({ db }, { accountId, historyFrom }) => {
+  const checks = readChecks(config)
+  return withAccount(config, options, async ({ db }, { accountId, historyFrom, name }) => {
+    checks.assertAccounts((await listAccounts(db)).map((account) => account.name))
     const clock = clockOf(config)
-    const input = { accountId, historyFrom, scope: 'full' as const, settings: DEFAULT_CHECK_SETTINGS, clock }
+    const input = { accountId, historyFrom, scope: 'full' as const, settings: checks.settingsOf(name), clock }
     const { undecided, unconfirmedGaps: _, recurring, ...result } = await runReconcile(db, input)
     if (options.json) {
       const shown = { ...result, countUndecided: undecided.length, recurring: recurring.map(sumsToJson) }

@@ -17,6 +17,7 @@ import { loadReadingState } from '../db/recurring-sides.ts'
 import { runs } from '../db/schema/recon.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
+import { weighFindings } from '../domain/check-rules.ts'
 import type { Clock, Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding } from '../domain/mismatch.ts'
@@ -116,7 +117,7 @@ export async function runReconcile(
         now: startedAt,
       }),
     ]
-    const findings: Finding[] = [
+    const found: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
@@ -125,6 +126,7 @@ export async function runReconcile(
       ...families.flatMap((family) => family.findings),
       ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
     ]
+    const findings = weighFindings(found, settings.rules)
     const examined = [
       ...examinedBy(judgements),
       ...recurring.examined,

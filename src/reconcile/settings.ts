@@ -1,4 +1,5 @@
 import type { AchSettings } from '../domain/ach-judgement.ts'
+import type { CodeRules } from '../domain/check-rules.ts'
 import type { InvoiceSettings } from '../domain/invoices/judge.ts'
 import { DEFAULT_RECURRING_SETTINGS, type RecurringSettings } from '../domain/recurring/sides.ts'
 
@@ -20,6 +21,8 @@ export interface CheckSettings {
   readonly settlementUnconfirmedMs: number
   /** How long a batch that was to be settled may be held. */
   readonly settlementOverdueMs: number
+  /** Severities, thresholds and tolerances by code. */
+  readonly rules: CodeRules
 }
 
 export interface CardMoneySettings {
@@ -45,4 +48,5 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   ach: { clearingBankingDays: 5, bankHolidays: [] },
   settlementUnconfirmedMs: 15 * 60_000,
   settlementOverdueMs: HOUR_MS,
+  rules: new Map(),
 }

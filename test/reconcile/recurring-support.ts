@@ -8,7 +8,7 @@ import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import { type RunScope, runReconcile } from '../../src/reconcile/run.ts'
 import type { Look } from '../days/support.ts'
 
-const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription']
+const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription', 'ach_batch']
 const DAYS = ['card_transaction', 'invoice', 'ach_transaction']
 
 export interface Reader {

@@ -1,4 +1,5 @@
 import { startOfDay } from '../calendar.ts'
+import { isTolerated } from '../check-rules.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE } from '../helcim-time.ts'
 import { isOverdue, isProvedMissing, isReadSince, mayHaveFees, overdueFrom } from './absence.ts'
@@ -156,6 +157,15 @@ function verdictOf(
     outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
     for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
     const [charge] = charges
+    if (
+      charge &&
+      kind === 'differs' &&
+      isTolerated(expectation.expectedMinor, charge.amountMinor, context.settings.tolerance)
+    ) {
+      outcomeByExpectation.set(expectation, 'matched')
+      outcomeByCharge.set(charge, 'matched')
+      continue
+    }
     if (!isCertain || !charge) continue
     if (kind === 'differs') found.push({ code: 'charge_amount_differs', expectation, charge })
     else found.push(ambiguous(expectation, charges, false))

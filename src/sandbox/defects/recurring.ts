@@ -187,8 +187,8 @@ function chargedWhileIdle(stop: (context: DefectContext, row: SubscriptionRow) =
     const candidates = paidPayments(context).filter(
       ({ row, payment }) =>
         row.status === 'active' &&
-        payment.number ===
-          Math.max(...row.payments.filter(({ processedAt }) => processedAt).map(({ number }) => number)) &&
+        // The last one: an earlier payment may have been paid later, by a retry.
+        row.payments.every(({ processedAt }) => (processedAt ?? 0) <= payment.processedAt) &&
         row.payments.every(({ status }) => status === 'approved' || status === 'waiting'),
     )
     const paid = claimOne(context, candidates)
