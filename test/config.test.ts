@@ -30,6 +30,7 @@ describe('settings', () => {
       clock: null,
       historyDays: 35,
       accountsFile: null,
+      checksFile: null,
       syncCron: '*/5 * * * *',
       reconcileCron: '30 3 * * *',
       settle: {

@@ -40,6 +40,8 @@ export interface RecurringResult {
   readonly sums: readonly RecurringSums[]
   /** Card transactions of which more reading would tell whether a payment expects them. */
   readonly undecidedIds: ReadonlySet<HelcimId>
+  /** Card transactions that wait for more reading, or time. */
+  readonly waitingIds: readonly HelcimId[]
   /** Card transactions of which it changed whether a payment expects them. */
   readonly rematchedIds: ReadonlySet<HelcimId>
 }
@@ -70,6 +72,7 @@ export async function reconcileRecurring(
   const examined: Examined[] = []
   const sums = new Map<string, RecurringSums>()
   const undecidedIds = new Set<HelcimId>()
+  const waitingIds: HelcimId[] = []
   const rematchedIds = new Set<HelcimId>()
   const chargesFrom = startOfDay(addDays(historyFrom, -1), HELCIM_ZONE)
   for (let from = 0; from < codes.length; from += CUSTOMERS_PER_ROUND) {
@@ -80,6 +83,7 @@ export async function reconcileRecurring(
       findings.push(...wordFindings(judgement.customerCode, judgement.findings))
       addToSums(sums, judgement)
       for (const { charge, outcome, isWhole } of judgement.chargeOutcomes) {
+        if (charge.via === 'card' && outcome === 'waiting') waitingIds.push(charge.transactionId)
         if (charge.via === 'card' && (outcome === 'waiting' || !isWhole)) undecidedIds.add(charge.transactionId)
       }
     }
@@ -89,7 +93,7 @@ export async function reconcileRecurring(
     examined.push(...examinedIn(judged, { subscriptionIds, unexpected }))
   }
   const inOrder = [...sums.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1))
-  return { findings, examined, sums: inOrder, undecidedIds, rematchedIds }
+  return { findings, examined, sums: inOrder, undecidedIds, waitingIds, rematchedIds }
 }
 
 /** What could not be judged yet keeps the mismatches it has. */

@@ -14,6 +14,7 @@ import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import { loadReadingState } from '../db/recurring-sides.ts'
+import { lastHistoryFrom } from '../db/run-evidence.ts'
 import { runs } from '../db/schema/recon.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
@@ -24,9 +25,11 @@ import type { Finding } from '../domain/mismatch.ts'
 import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
+import type { RunEvidence } from '../domain/run-evidence.ts'
 import { reconcileAch } from './ach.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
+import { evidenceToJson, gatherEvidence, sumCardInputs } from './evidence.ts'
 import type { FamilyResult } from './family.ts'
 import { reconcileInvoices } from './invoices.ts'
 import { findNumberGaps } from './number-gaps.ts'
@@ -52,6 +55,8 @@ export interface RunResult extends MismatchChanges {
   readonly unconfirmedGaps: readonly NumberGap[]
   /** What came of the payments that subscriptions should have been charged, by currency, of the customers judged. */
   readonly recurring: readonly RecurringSums[]
+  /** What came of approved card transactions, and what the run went by. */
+  readonly evidence: RunEvidence
 }
 
 /**
@@ -103,7 +108,10 @@ export async function runReconcile(
       settings: settings.recurring,
     })
     const ofCards = { accountId, historyFrom, reading, settings: settings.cardMoney }
-    const cardBatchIds = isPartial ? inScope.map((one) => one.cardBatchId) : null
+    // What a longer history explains, or what a former version never judged, is judged again.
+    const isMoved = (await lastHistoryFrom(tx, accountId)) !== historyFrom
+    const isFull = scope === 'full' || isMoved
+    const cardBatchIds = isPartial && !isMoved ? inScope.map((one) => one.cardBatchId) : null
     const families: readonly FamilyResult[] = [
       await reconcileReverses(tx, { accountId, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...ofCards, cardBatchIds }),
@@ -112,7 +120,7 @@ export async function runReconcile(
       await reconcileAch(tx, {
         accountId,
         historyFrom,
-        isFull: scope === 'full',
+        isFull,
         settings: settings.ach,
         now: startedAt,
       }),
@@ -135,12 +143,21 @@ export async function runReconcile(
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
     const result = { ...changes, ...countStates(judgements) }
     const { sums } = recurring
-    await storeRun(tx, { accountId, scope, result, sums, startedAt, finishedAt: clock.now() })
+    const cards = await sumCardInputs(tx, {
+      accountId,
+      facts: inScope,
+      judgements,
+      findings,
+      waitingIds: [...recurring.waitingIds, ...families.flatMap((family) => family.waitingIds)],
+    })
+    const evidence = await gatherEvidence(tx, { accountId, historyFrom, yesterday, cards, settings, now: startedAt })
+    await storeRun(tx, { accountId, scope, result, sums, evidence, startedAt, finishedAt: clock.now() })
     return {
       ...result,
       undecided: judgements.filter((judgement) => judgement.need !== null),
       unconfirmedGaps,
       recurring: sums,
+      evidence,
     }
   })
 }
@@ -220,6 +237,7 @@ async function storeRun(
     scope: RunScope
     result: MismatchChanges & ReturnType<typeof countStates>
     sums: readonly RecurringSums[]
+    evidence: RunEvidence
     startedAt: Instant
     finishedAt: Instant
   },
@@ -245,6 +263,7 @@ async function storeRun(
       waitingMinor: String(minors.waiting),
       counts,
     })),
+    evidence: evidenceToJson(input.evidence),
     seen: sql`array(select mismatch_id from recon.mismatches
       where account_id = ${accountId} and last_seen_at = ${timestamp(startedAt)})`,
   })

@@ -123,7 +123,7 @@ describe('what subscriptions should have brought in is told exactly', () => {
           .map(({ name }) => name)
           .toSorted(),
       ).toEqual(ALL_NAMES.toSorted())
-      const { countOpened, countReopened, countResolved, recurring } = await reader.reconcile('full')
+      const { countOpened, countReopened, countResolved, recurring, evidence } = await reader.reconcile('full')
       expect({ countOpened, countReopened, countResolved }).toEqual({
         countOpened: 0,
         countReopened: 0,
@@ -132,6 +132,26 @@ describe('what subscriptions should have brought in is told exactly', () => {
       for (const { expectedMinor, minors } of recurring) {
         expect(minors.matched + minors.found + minors.waiting).toBe(expectedMinor)
       }
+      // What went in ends in exactly one of three, and all that is mirrored went in.
+      const approved = await look.query(`
+        select t.currency, sum(t.amount_minor) as minor, count(*) as count from helcim.card_transactions t
+        where t.outcome = 'approved' and t.vanished_at is null and t.type in ('purchase', 'capture', 'refund', 'reverse')
+        group by 1 order by 1`)
+      expect(evidence.cards.map(({ currency, minor, count }) => ({ currency, minor, count }))).toEqual(
+        approved.map((row) => ({
+          currency: row.currency,
+          minor: BigInt(String(row.minor)),
+          count: Number(row.count),
+        })),
+      )
+      for (const { minor, count, minors, counts } of evidence.cards) {
+        expect(minors.matched + minors.found + minors.waiting).toBe(minor)
+        expect(counts.matched + counts.found + counts.waiting).toBe(count)
+      }
+      expect(evidence.cards.reduce((sum, { counts }) => sum + counts.found, 0)).toBeGreaterThan(5)
+      expect(evidence).toMatchObject({ countMissingDays: 0, staleResources: [] })
+      const [stored] = await look.query('select evidence from recon.runs order by run_id desc limit 1')
+      expect(stored?.evidence).toMatchObject({ historyFrom: evidence.historyFrom, staleResources: [] })
       // The comparison can fail.
       expect(compare(truth.slice(1), found).extra).toHaveLength(1)
     })
