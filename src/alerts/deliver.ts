@@ -1,11 +1,6 @@
-import {
-  type ClaimedMessage,
-  claimMessage,
-  collectAlerts,
-  noteDelivered,
-  noteFailed,
-  writeReminders,
-} from '../db/alerts.ts'
+import { collectAlerts } from '../db/alerts/collect.ts'
+import { type ClaimedMessage, claimMessage, noteDelivered, noteFailed } from '../db/alerts/deliveries.ts'
+import { writeReminders } from '../db/alerts/reminders.ts'
 import type { Db } from '../db/client.ts'
 import { type Clock, toInstant } from '../domain/clock.ts'
 import type { Logger } from '../log.ts'

@@ -1,4 +1,5 @@
-import type { AlertDigest, AlertItem, ToldKind } from '../db/alerts.ts'
+import type { AlertDigest, AlertItem } from '../db/alerts/items.ts'
+import type { ToldKind } from '../db/alerts/outbox.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { Severity } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'

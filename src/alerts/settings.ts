@@ -1,4 +1,4 @@
-import type { ReminderStep } from '../db/alerts.ts'
+import type { ReminderStep } from '../db/alerts/reminders.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS

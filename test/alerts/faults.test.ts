@@ -5,7 +5,7 @@ import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { createHeartbeat } from '../../src/alerts/heartbeat.ts'
 import type { Resolve } from '../../src/alerts/outgoing-address.ts'
 import { createWebhookChannel } from '../../src/alerts/webhook-channel.ts'
-import { beginChannels } from '../../src/db/alerts.ts'
+import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { createSecret } from '../../src/domain/secret.ts'
 import {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
-import { beginChannels } from '../../src/db/alerts.ts'
+import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import {
   type Book,
   createDatabase,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { OutgoingMessage } from '../../src/alerts/channel.ts'
 import type { AlertBody } from '../../src/alerts/message.ts'
-import { TOLD_KINDS } from '../../src/db/alerts.ts'
+import { TOLD_KINDS } from '../../src/db/alerts/outbox.ts'
 import { listDailyBalance } from '../../src/db/mismatches/history.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { createReadableLog, distinctBodies, toldIn } from '../alerts/support.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { BEGUN, isUntold } from './alerts.ts'
-import type { Tx } from './client.ts'
+import type { Tx } from '../client.ts'
+import { BEGUN, isUntold } from './outbox.ts'
 
 /** How far a channel has been told. */
 export interface Told {
