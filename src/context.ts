@@ -3,6 +3,7 @@ import type { AlertChannel } from './alerts/channel.ts'
 import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
+import type { AlertRules } from './domain/alert-rules.ts'
 import type { Clock, Instant } from './domain/clock.ts'
 import type { HelcimId } from './domain/record.ts'
 import type { SettlementPolicy } from './domain/settlement-policy.ts'
@@ -21,8 +22,11 @@ export interface Enqueue {
   settleBatch(request: { accountId: number; cardBatchId: HelcimId; plannedAt: Instant }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */
   confirmAttempt(request: { accountId: number; attemptId: bigint; delayMs: number }): Promise<void>
-  /** Tells what changed; asked too often it finds nothing to tell. */
-  alert(request: { accountId: number }): Promise<void>
+  /**
+   * Tells what changed; asked too often it finds nothing to tell.
+   * @param request `after` names the news: an asking while the work runs is not lost in that run
+   */
+  alert(request: { accountId: number; after?: string }): Promise<void>
 }
 
 /** How an account's batches are settled. */
@@ -47,6 +51,8 @@ export interface Services {
   readonly settings: CheckSettings
   /** Where this process tells what it finds, the quickest first. */
   readonly alertChannels: readonly AlertChannel[]
+  /** Who is to be told what of this account. */
+  readonly alertRules: AlertRules
 }
 
 /** What one run of a job is handed. */

@@ -1,13 +1,16 @@
 import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
+import type { AlertSettings } from '../alerts-file.ts'
 import { tokenFingerprint } from '../config.ts'
 import type { Enqueue, Services, Settling } from '../context.ts'
 import { ensureAccount } from '../db/accounts.ts'
 import { beginChannels } from '../db/alerts/outbox.ts'
+import { reviveTargets } from '../db/alerts/targets.ts'
 import { createCallBudget } from '../db/call-budget.ts'
 import type { Db } from '../db/client.ts'
 import { listRunningPulls } from '../db/pulls.ts'
 import { listUnfinishedAttempts } from '../db/settlement/attempts.ts'
+import type { AlertRules } from '../domain/alert-rules.ts'
 import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import type { CallPermits } from '../domain/permits.ts'
@@ -27,8 +30,8 @@ export interface Shared {
   readonly clock: Clock
   readonly log: Logger
   readonly alertChannels: readonly AlertChannel[]
-  /** Channels on which news are told, also those that another process serves. */
-  readonly channelNames: readonly string[]
+  /** Whom to tell what, also on channels that another process serves. */
+  readonly alertSettings: AlertSettings
   readonly enqueue: Enqueue
   /** Hears of each call to Helcim when it is over. */
   readonly onCallEnd: (call: EndedCall) => void
@@ -79,7 +82,10 @@ export async function openAccount(
   })
   const { accountId, historyFrom } = account
   // Before anything is judged: what happens from here on is told.
-  await beginChannels(db, { accountId, channels: shared.channelNames, now: clock.now() })
+  const alertRules = shared.alertSettings.rulesOf(settings.name)
+  await beginChannels(db, { accountId, channels: alertRules.channels, now: clock.now() })
+  // These settings may be others than those that a target refused.
+  await reviveTargets(db, accountId)
   const budget = createCallBudget({ db, accountId, holder: `tieout-${process.pid}`, limits: settings.limits, clock })
   const permits = observePermits(budget, shared.onCallEnd)
   const helcim = createHelcimClient({ baseUrl: settings.baseUrl, token: settings.token, permits, log })
@@ -93,6 +99,7 @@ export async function openAccount(
       { accountId, kind: 'full', cron: reconcileCron, zone },
       ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
       ...settleEntries(accountId, settings, clock.now()),
+      ...digestEntries(accountId, zone, alertRules),
     ],
     enqueue: enqueue.due,
     log,
@@ -110,6 +117,7 @@ export async function openAccount(
       clock,
       settings: DEFAULT_CHECK_SETTINGS,
       alertChannels: shared.alertChannels,
+      alertRules,
     },
     schedule: () => schedule.start(),
     async askForMissing(cause) {
@@ -169,4 +177,10 @@ function settleEntries(
 ): readonly ScheduleEntry[] {
   const { cron, mode } = policy
   return cron === null || mode === 'off' ? [] : [{ accountId, kind: SETTLE_KIND, cron, zone, startsAt: now }]
+}
+
+function digestEntries(accountId: number, zone: string, { digest }: AlertRules): readonly ScheduleEntry[] {
+  if (digest === null) return []
+  const [hour, minute] = digest.at.split(':').map(Number)
+  return [{ accountId, kind: 'digest', cron: `${minute} ${hour} * * *`, zone }]
 }

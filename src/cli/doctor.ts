@@ -17,6 +17,7 @@ import { cardTransactions } from '../helcim/endpoints/card-transactions.ts'
 import { connectionTest } from '../helcim/endpoints/connection-test.ts'
 import { openStore } from '../jobs/queue/store.ts'
 import { createLog } from '../log.ts'
+import { checkAlerts } from './doctor-alerts.ts'
 import { paint, say } from './paint.ts'
 import { clockOf, openMigrated } from './runtime.ts'
 
@@ -26,7 +27,8 @@ export interface DoctorOptions {
   readonly json?: boolean
 }
 
-interface Check {
+/** One thing that was tried. */
+export interface Check {
   readonly name: string
   readonly isFine: boolean
   readonly says: string
@@ -75,6 +77,7 @@ async function checkAll(config: Config, isOffline: boolean, checks: Check[]): Pr
       isFine: refusal === null,
       says: refusal ?? (queueUrl === undefined ? 'on PostgreSQL' : 'on Redis, noeviction'),
     })
+    await checkAlerts(config, { db: database.db, isOffline, checks })
     if (!isOffline) await checkHelcim(config, database.db, checks)
   } finally {
     await database.close()

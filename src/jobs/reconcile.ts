@@ -25,6 +25,6 @@ export const reconcile = defineJob<JobContext>()({
     if (isNews) log.info(facts, 'mismatches.changed')
     else log.debug(facts, 'reconcile.finished')
     // Also without news: this job may be the rerun of one that was killed when it had written them.
-    await enqueue.alert({ accountId })
+    await enqueue.alert(isNews ? { accountId, after: String(clock.now()) } : { accountId })
   },
 })

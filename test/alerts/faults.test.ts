@@ -20,6 +20,7 @@ import {
   SIGNING_SECRET,
   START,
   type TestDatabase,
+  tellAll,
   toldIn,
 } from './support.ts'
 
@@ -64,7 +65,14 @@ async function openBook(): Promise<Book> {
 
 const { log, lines } = createReadableLog()
 const deliver = (book: Book, channel: AlertChannel) =>
-  deliverAlerts(database.db, { accountId: book.accountId, channels: [channel], clock: book.clock, log })
+  deliverAlerts(database.db, {
+    accountId: book.accountId,
+    channels: [channel],
+    rules: tellAll(['webhook']),
+    zone: 'America/Edmonton',
+    clock: book.clock,
+    log,
+  })
 
 const receivedBy = ({ requests }: Listener) =>
   requests.map(({ headers, body }) => ({ messageId: String(headers['webhook-id']), body }))
@@ -117,7 +125,7 @@ describe('a webhook', () => {
     [301, 'failed'],
     [400, 'failed'],
     [404, 'failed'],
-    [410, 'refused'],
+    [410, 'dead'],
     [429, 'failed'],
     [500, 'failed'],
   ])('answered %i it is %s', async (status, kind) => {

@@ -18,17 +18,22 @@ export interface ClaimedMessage {
 /**
  * Takes the message of a channel that has been due longest, for `leaseMs` of the clock; of those written together what
  * was opened comes before what was resolved.
- * @returns null when none is due that nobody else is sending
+ * @param input `pauseMsMax`: a pause that would last longer is one of before the clock was set back
+ * @returns null when none is due that nobody else is sending, or the target is dead or wants a pause
  */
 export async function claimMessage(
   tx: Tx,
-  { accountId, now, channel, leaseMs }: Outbox & { channel: string; leaseMs: number },
+  { accountId, now, channel, leaseMs, pauseMsMax }: Outbox & { channel: string; leaseMs: number; pauseMsMax: number },
 ): Promise<ClaimedMessage | null> {
   const { rows } = await tx.execute<Record<string, string>>(sql`
     with due as materialized (
       select account_id, message_id from recon.alert_messages
       where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
         and next_attempt_at <= ${timestamp(now)} and (claimed_until is null or claimed_until <= ${timestamp(now)})
+        and not exists (select from recon.alert_targets t
+          where t.account_id = ${accountId} and t.channel = ${channel}
+            and (t.dead_at is not null
+              or t.paused_until > ${timestamp(now)} and t.paused_until <= ${timestamp(toInstant(now + pauseMsMax))}))
       order by next_attempt_at, created_at, cause, message_id
       limit 1
       for update skip locked
@@ -71,6 +76,14 @@ export async function noteFailed(
     set claimed_until = null, last_error = ${error},
       next_attempt_at = ${nextAttemptAt === null ? sql`next_attempt_at` : timestamp(nextAttemptAt)},
       given_up_at = ${nextAttemptAt === null ? timestamp(now) : sql`null`}
+    where account_id = ${accountId} and message_id = ${message.messageId}::uuid and attempts = ${message.attempt}
+      and delivered_at is null`)
+}
+
+/** Puts a message back as it was before the attempt, for as long as its target is dead. */
+export async function noteUnsent(tx: Tx, { accountId, message }: Outbox & { message: ClaimedMessage }): Promise<void> {
+  await tx.execute(sql`
+    update recon.alert_messages set claimed_until = null
     where account_id = ${accountId} and message_id = ${message.messageId}::uuid and attempts = ${message.attempt}
       and delivered_at is null`)
 }

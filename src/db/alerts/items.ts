@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
+import type { ToldKind } from '../../domain/alert-routing.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Severity } from '../../domain/mismatch.ts'
 import type { Tx } from '../client.ts'
-import { epochMs, type Outbox, type ToldKind } from './outbox.ts'
+import { epochMs, type Outbox } from './outbox.ts'
 
 /** One transition as a message lists it: the amounts are those of that time, state and words those of now. */
 export interface AlertItem {
@@ -18,12 +19,14 @@ export interface AlertItem {
   readonly actualText: string | null
   readonly state: string
   readonly resolution: string | null
+  readonly assignedTo: string | null
+  readonly firstSeenAt: Instant
   readonly summary: string
   readonly advice: string
 }
 
 /** All that one message tells: the transitions of one kind and code that gathered in an interval. */
-export interface AlertDigest {
+export interface AlertGroup {
   readonly account: string
   readonly kind: ToldKind
   readonly code: string
@@ -43,10 +46,10 @@ export interface GatheredCause {
   readonly eventIds: string
 }
 
-export async function loadDigest(
+export async function loadGroup(
   tx: Tx,
   input: Outbox & { gathered: GatheredCause; itemsMax: number },
-): Promise<AlertDigest> {
+): Promise<AlertGroup> {
   const { accountId, now, gathered, itemsMax } = input
   const isTold = sql`e.account_id = ${accountId} and e.event_id = any(${gathered.eventIds}::bigint[])`
   const totals = await tx.execute<{
@@ -62,7 +65,7 @@ export async function loadDigest(
   const { rows } = await tx.execute<Record<string, string | null>>(sql`
     select m.mismatch_id, ${epochMs(sql`e.at`)} as at, e.severity, m.subject_kind, m.subject_id, m.period, e.currency,
       e.expected_minor::text as expected_minor, e.actual_minor::text as actual_minor, m.expected_text, m.actual_text,
-      m.state, m.resolution, m.summary, m.advice
+      m.state, m.resolution, m.assigned_to, ${epochMs(sql`m.first_seen_at`)} as first_seen_at, m.summary, m.advice
     from recon.mismatch_events e
     join recon.mismatches m on m.account_id = e.account_id and m.mismatch_id = e.mismatch_id
     where ${isTold}
@@ -95,6 +98,8 @@ const toItem = (row: Record<string, string | null>): AlertItem => ({
   actualText: row.actual_text ?? null,
   state: row.state ?? '',
   resolution: row.resolution ?? null,
+  assignedTo: row.assigned_to ?? null,
+  firstSeenAt: toInstant(Number(row.first_seen_at)),
   summary: row.summary ?? '',
   advice: row.advice ?? '',
 })

@@ -1,12 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
+import { TOLD_KINDS } from '../../domain/alert-routing.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { Db, Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../mirror/store-records.ts'
-
-/** Transitions that are told; acknowledging, assigning and noting are a person's own doing. */
-export const TOLD_KINDS = ['opened', 'reopened', 'resolved', 'reminded'] as const
-export type ToldKind = (typeof TOLD_KINDS)[number]
 
 export interface Outbox {
   readonly accountId: number
@@ -15,6 +12,12 @@ export interface Outbox {
 
 /** The cause of the row that says since when a channel is switched on. */
 export const BEGUN = 'channel begun'
+/** The cause of the row whose items no route leads to this channel, or that were over before a silence was. */
+export const LEFT_OUT = 'left out'
+/** The cause of the row whose items wait for the end of a silence. */
+export const HELD = 'held by a silence'
+/** Rows that are no messages: delivered when they are written, they only say what became of their items. */
+export const MARKS: readonly string[] = [BEGUN, LEFT_OUT, HELD]
 
 /**
  * Switches channels on that never were. A channel's first row in the outbox is a mark, delivered when it is written,

@@ -165,7 +165,8 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     },
     settleBatch: (request) => hand(jobOf(settleBatch, `settle ${request.cardBatchId}`, request)),
     confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
-    alert: (request) => hand(jobOf(alert, 'alert', request)),
+    // Nothing runs beside another here, so an asking after some news is like any other.
+    alert: ({ accountId }) => hand(jobOf(alert, 'alert', { accountId })),
   }
 
   const { account, sandbox, token } = world
@@ -214,6 +215,7 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     clock,
     settings: DEFAULT_CHECK_SETTINGS,
     alertChannels,
+    alertRules: world.alertRules,
     enqueue,
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,

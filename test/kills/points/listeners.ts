@@ -1,5 +1,5 @@
 import { INTERVAL_MS } from '../../../src/alerts/settings.ts'
-import { TOLD_KINDS } from '../../../src/db/alerts/outbox.ts'
+import { TOLD_KINDS } from '../../../src/domain/alert-routing.ts'
 import type { Instant } from '../../../src/domain/clock.ts'
 import { createRecordingChannel, distinctBodies, type RecordingChannel, toldIn } from '../../alerts/support.ts'
 
