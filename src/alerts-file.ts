@@ -232,5 +232,13 @@ function parseUntil(until: string): Silence['until'] {
   throw new Error(`"${until}" is not an instant like 2026-10-31T17:00:00Z, or with an offset like -06:00`)
 }
 
-const wordsOfIssue = (issue: z.core.$ZodIssue): string =>
-  issue.code === 'unrecognized_keys' ? `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')}` : issue.message
+function wordsOfIssue(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')}`
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? issue.message
+    default:
+      return issue.message
+  }
+}

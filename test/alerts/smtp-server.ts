@@ -34,10 +34,12 @@ export async function openMailServer({
   tls = 'none',
   certificate,
   isLoginAsked = false,
+  password: wanted = 'p@ss/word',
 }: {
   tls?: 'none' | 'start' | 'upgrade'
   certificate?: { key: string; cert: string }
   isLoginAsked?: boolean
+  password?: string
 } = {}): Promise<MailServer> {
   const mails: Mail[] = []
   let refusal: Refusal | null = null
@@ -57,7 +59,7 @@ export async function openMailServer({
     },
     onAuth({ username, password }, _session, done) {
       const error = refused('login')
-      if (error || password !== 'p@ss/word') done(error ?? refusalOf({ at: 'login', code: 535 }))
+      if (error || password !== wanted) done(error ?? refusalOf({ at: 'login', code: 535 }))
       else done(null, { user: username })
     },
     onMailFrom: (_address, _session, done) => done(refused('sender')),
@@ -85,8 +87,8 @@ export async function openMailServer({
     port: (server.server.address() as AddressInfo).port,
     mails,
     countConnections: () => count,
-    refuse: (wanted) => {
-      refusal = wanted
+    refuse: (next) => {
+      refusal = next
     },
     close: () => new Promise((resolve) => server.close(() => resolve())),
   }
