@@ -40,9 +40,14 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
       }
       const open = async (isHeld: boolean) => {
         const life = till.life(createPointQueue())
-        const { db, account, helcim, settling, clock, settings, alertChannels } = isHeld
-          ? frozenAt(life, CARD, moment, hold)
-          : life.context
+        const {
+          enqueue: _,
+          log: __,
+          signal: ___,
+          isLastAttempt: ____,
+          helcim,
+          ...shared
+        } = isHeld ? frozenAt(life, CARD, moment, hold) : life.context
         let countReads = 0
         const counting: HelcimClient = {
           ...helcim,
@@ -51,7 +56,7 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
             return helcim.read(...asked)
           },
         }
-        const services: Services = { db, account, helcim: counting, settling, clock, settings, alertChannels }
+        const services: Services = { ...shared, helcim: counting }
         const jobs = await openJobs({
           servicesOf: () => services,
           clock: world.clock,
