@@ -30,6 +30,7 @@ export const MISMATCH_CODES = [
   'settlement_refused',
   'settlement_unconfirmed',
   'settlement_overdue',
+  'books_differ_from_mirror',
   'export_differs',
 ] as const
 export type MismatchCode = (typeof MISMATCH_CODES)[number]

@@ -24,6 +24,7 @@ import type { Finding } from '../domain/mismatch.ts'
 import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
+import { reconcileBooks } from './books.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
 import { findNumberGaps } from './number-gaps.ts'
@@ -96,6 +97,7 @@ export async function runReconcile(
       settings: settings.recurring,
       now: startedAt,
     })
+    const books = await reconcileBooks(tx, { accountId, isFull: scope === 'full' })
     const findings: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
@@ -103,8 +105,9 @@ export async function runReconcile(
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
       ...recurring.findings,
       ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
+      ...books.findings,
     ]
-    const examined = [...examinedBy(judgements), ...recurring.examined]
+    const examined = [...examinedBy(judgements), ...recurring.examined, ...books.examined]
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
     await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
     await noteComplete(tx, { accountId, facts: inScope, judgements, tiesBefore, rule })

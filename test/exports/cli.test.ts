@@ -49,7 +49,7 @@ it('export says what it wrote and what is missing, and verify judges it', async 
     expect(written.stderr).toMatch(
       /NOT COMPLETE transactions-2026-10\.csv: days not read completely after they were over: 2026-10-01 to 2026-1[01]-\d\d/,
     )
-    expect((await readdir(folder)).length).toBe(16)
+    expect((await readdir(folder)).length).toBe(20)
     const strict = await run(
       'export',
       'transactions',
@@ -64,7 +64,7 @@ it('export says what it wrote and what is missing, and verify judges it', async 
     expect(JSON.parse(strict.stdout)).toMatchObject([
       { path: join(folder, 'transactions-2026-10.csv'), isComplete: false },
     ])
-    expect(await run('export', 'verify', folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('8 files') })
+    expect(await run('export', 'verify', folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('10 files') })
     await database.pool.query(
       'update helcim.card_transactions set amount_minor = amount_minor + 1 where transaction_id = 1001',
     )

@@ -1,9 +1,10 @@
 import { FACT_KINDS, type FactKind } from '../../domain/journal/facts.ts'
+import type { BooksMarkKind } from '../mirror/mark-rules.ts'
 import { isMovement, isReturned, settledAt, signedMinor, transactionTables } from '../movements/movements.ts'
 import { reversesSql } from '../movements/reverses.ts'
 
-/** What of the mirror is posted: everything of an account, or what is marked. Sets of ids are written into the statement as arrays. */
-export type PostingScope = 'full' | MarkedSubjects
+/** What of the mirror is meant: everything of an account, what marks named when they were taken, or what they name now. */
+export type PostingScope = 'full' | 'waiting' | MarkedSubjects
 
 /** Subjects of `recon.marks`, by what they name. */
 export interface MarkedSubjects {
@@ -24,12 +25,35 @@ export interface PostingOf {
 }
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
-const ids = (values: readonly string[]): string => `array[${values.map((id) => BigInt(id)).join(',')}]::bigint[]`
-const texts = (values: readonly string[], type: 'text' | 'date'): string =>
-  `array[${values.map(literal).join(',')}]::${type}[]`
+
+/** The subjects of one kind of mark as an array: written into the statement, or looked up by it. */
+function subjectsSql(scope: 'waiting' | MarkedSubjects, accountId: number, of: keyof MarkedSubjects): string {
+  const { markKind, type } = MARKED[of]
+  if (scope === 'waiting')
+    return `array(select subject_id::${type} from recon.marks where account_id = ${accountId} and subject_kind = '${markKind}')`
+  return `array[${scope[of].map(literal).join(',')}]::${type}[]`
+}
+
+const MARKED = {
+  days: { markKind: 'books_day', type: 'date' },
+  batches: { markKind: 'books_batch', type: 'bigint' },
+  invoices: { markKind: 'books_invoice', type: 'text' },
+  transactions: { markKind: 'books_transaction', type: 'bigint' },
+  achTransactions: { markKind: 'books_ach_transaction', type: 'bigint' },
+} as const satisfies Record<keyof MarkedSubjects, { markKind: BooksMarkKind; type: string }>
+
 const kind = (name: FactKind): string => {
   if (!FACT_KINDS.includes(name)) throw new Error(`${name} is no kind of fact`)
   return `'${name}'`
+}
+
+/** How an account's clocks show an instant, and its business date, as SQL. */
+export function datesSql({ zone, cutOffMinutes }: Pick<PostingOf, 'zone' | 'cutOffMinutes'>) {
+  const local = (instant: string) => `(${instant} at time zone ${literal(zone)})`
+  // Up to noon a cut-off ends the day before, later on it begins the day after.
+  const shiftMinutes = cutOffMinutes > 720 ? cutOffMinutes - 1440 : cutOffMinutes
+  const businessDate = (instant: string) => `(${local(instant)} - interval '${shiftMinutes} minutes')::date`
+  return { local, businessDate }
 }
 
 /**
@@ -40,33 +64,16 @@ const kind = (name: FactKind): string => {
  *
  * Rows that Helcim does not return any more, and rows without a readable time, make none.
  */
-export function factsSql({ accountId, zone, cutOffMinutes, scope }: PostingOf): string {
+export function factsSql(posting: PostingOf): string {
+  const { accountId, scope } = posting
+  const { local, businessDate } = datesSql(posting)
   const of = (alias: string) => `${alias}.account_id = ${accountId}`
-  const local = (instant: string) => `(${instant} at time zone ${literal(zone)})`
-  // Up to noon a cut-off ends the day before, later on it begins the day after.
-  const shiftMinutes = cutOffMinutes > 720 ? cutOffMinutes - 1440 : cutOffMinutes
-  const businessDate = (instant: string) => `(${local(instant)} - interval '${shiftMinutes} minutes')::date`
   const invoice = (condition: string) => `
       select i.currency, i.amount_minor, i.tax_minor from helcim.invoices i
       where ${of('i')} and ${condition} and i.vanished_at is null and i.tax_minor between 1 and i.amount_minor
       order by i.invoice_id limit 1`
-  return `${reversesSql(accountId, scope === 'full' ? undefined : reversesWithin(scope, accountId))},
-  card_scope as materialized (
-    ${scope === 'full' ? `select t.transaction_id from helcim.card_transactions t where ${of('t')}` : 'select transaction_id from marked_cards'}
-  ),
-  batch_scope as materialized (
-    ${scope === 'full' ? `select b.card_batch_id from helcim.card_batches b where ${of('b')}` : 'select card_batch_id from marked_batches'}
-  ),
-  ach_scope as materialized (
-    select t.ach_transaction_id from helcim.ach_transactions t where ${of('t')}
-      ${scope === 'full' ? '' : `and (t.ach_transaction_id = any(${ids(scope.achTransactions)}) or t.original_transaction_id = any(${ids(scope.achTransactions)}))`}
-  ),
-  in_scope as (
-    select 'card_transaction' as source_kind, transaction_id as source_id from card_scope
-    union all select 'card_batch', card_batch_id from batch_scope
-    union all select k.source_kind, ach_transaction_id
-      from ach_scope cross join (values ('ach_transaction'), ('ach_settlement')) k(source_kind)
-  ),
+  const part = { scope: scopeSql(accountId, scope), isWithin: scope === 'full' ? 'true' : IS_REVERSE_IN_SCOPE }
+  return `${reversesSql(accountId, part)},
   recurring as materialized (
     select m.via, m.transaction_id, s.payment_plan_id as plan_id
     from recon.matches m left join helcim.subscriptions s on s.account_id = m.account_id and s.subscription_id = m.subscription_id
@@ -137,26 +144,45 @@ export function factsSql({ accountId, zone, cutOffMinutes, scope }: PostingOf): 
 }
 
 /** Where reverses are concerned, whole batches are: what one voided is told of all of them together. */
-function reversesWithin({ days, batches, invoices, transactions }: MarkedSubjects, accountId: number) {
+const IS_REVERSE_IN_SCOPE = `(r.card_batch_id in (select card_batch_id from batch_scope)
+      or r.card_batch_id is null and r.transaction_id in (select transaction_id from card_scope))`
+
+/** Subqueries, each ended by a comma, for `reversesSql`; the last is `in_scope (source_kind, source_id)`. */
+export const scopeSql = (accountId: number, scope: PostingScope): string => `
+  ${scope === 'full' ? everythingSql(accountId) : namedSql(accountId, scope)}
+  in_scope as materialized (
+    select 'card_transaction' as source_kind, transaction_id as source_id from card_scope
+    union all select 'card_batch', card_batch_id from batch_scope
+    union all select k.source_kind, ach_transaction_id
+      from ach_scope cross join (values ('ach_transaction'), ('ach_settlement')) k(source_kind)
+  ),`
+
+const everythingSql = (accountId: number): string => `
+  card_scope as materialized (select transaction_id from helcim.card_transactions where account_id = ${accountId}),
+  batch_scope as materialized (select card_batch_id from helcim.card_batches where account_id = ${accountId}),
+  ach_scope as materialized (select ach_transaction_id from helcim.ach_transactions where account_id = ${accountId}),`
+
+function namedSql(accountId: number, scope: 'waiting' | MarkedSubjects): string {
+  const subjects = (of: keyof MarkedSubjects) => subjectsSql(scope, accountId, of)
   const named = (condition: string) =>
     `select transaction_id, card_batch_id, type from helcim.card_transactions where account_id = ${accountId} and ${condition}`
-  return {
-    scope: `
+  return `
   named_cards as materialized (
-    ${named(`created_on = any(${texts(days, 'date')})`)}
-    union ${named(`invoice_number = any(${texts(invoices, 'text')})`)}
-    union ${named(`transaction_id = any(${ids(transactions)})`)}
+    ${named(`created_on = any(${subjects('days')})`)}
+    union ${named(`invoice_number = any(${subjects('invoices')})`)}
+    union ${named(`transaction_id = any(${subjects('transactions')})`)}
   ),
-  marked_batches as materialized (
-    select unnest(${ids(batches)}) as card_batch_id
+  batch_scope as materialized (
+    select unnest(${subjects('batches')}) as card_batch_id
     union select card_batch_id from named_cards where type = 'reverse' and card_batch_id is not null
   ),
-  marked_cards as materialized (
+  card_scope as materialized (
     select transaction_id from named_cards
     union select transaction_id from helcim.card_transactions
-    where account_id = ${accountId} and type = 'reverse' and card_batch_id in (select card_batch_id from marked_batches)
-  ),`,
-    isWithin: `(r.card_batch_id in (select card_batch_id from marked_batches)
-      or r.card_batch_id is null and r.transaction_id in (select transaction_id from marked_cards))`,
-  }
+    where account_id = ${accountId} and type = 'reverse' and card_batch_id in (select card_batch_id from batch_scope)
+  ),
+  ach_scope as materialized (
+    select ach_transaction_id from helcim.ach_transactions t cross join (select ${subjects('achTransactions')} as marked) m
+    where account_id = ${accountId} and (ach_transaction_id = any(marked) or original_transaction_id = any(marked))
+  ),`
 }

@@ -13,23 +13,22 @@ export interface PostedBy {
 
 /** Whether all of the mirror was posted by these settings; what was marked since may still wait. */
 export async function isPostedBy(tx: Tx, accountId: number, { zone, cutOffMinutes }: PostedBy): Promise<boolean> {
+  const last = await loadPostedBy(tx, accountId)
+  return last?.zone === zone && last.cutOffMinutes === cutOffMinutes && last.rulesVersion === RULES_VERSION
+}
+
+/** By what all of the mirror was last posted; null where it never was. */
+export async function loadPostedBy(
+  tx: Tx,
+  accountId: number,
+): Promise<(PostedBy & { readonly rulesVersion: number }) | null> {
   const [last] = await tx
     .select()
     .from(postingRuns)
     .where(and(eq(postingRuns.accountId, accountId), eq(postingRuns.scope, 'full')))
     .orderBy(desc(postingRuns.runId))
     .limit(1)
-  return last?.zone === zone && last.cutOffMinutes === cutOffMinutes && last.rulesVersion === RULES_VERSION
-}
-
-/** Whether all of the mirror was posted at least once. */
-export async function isEverPosted(tx: Tx, accountId: number): Promise<boolean> {
-  const found = await tx
-    .select({ runId: postingRuns.runId })
-    .from(postingRuns)
-    .where(and(eq(postingRuns.accountId, accountId), eq(postingRuns.scope, 'full')))
-    .limit(1)
-  return found.length > 0
+  return last ?? null
 }
 
 /** Notes a posting. */

@@ -22,6 +22,7 @@ export function evidenceQuery(mismatch: Mismatch): string {
   const { accountId, code, subjectKind, subjectId, evidence } = mismatch
   if (code === 'record_undecodable') return undecodedQuery(accountId, evidence[0] ?? `${subjectKind}:${subjectId}`)
   const ids = (kind: string) => idsOf(evidence, kind)
+  if (code === 'books_differ_from_mirror') return postedQuery(accountId, subjectId)
   if (code === 'card_batch_number_gap') return batchesBesideQuery(accountId, subjectId)
   const conditions = [
     ...(ids('card_transaction').length > 0 ? [`transaction_id in (${ids('card_transaction').join(', ')})`] : []),
@@ -97,6 +98,16 @@ select card_batch_id as batch, batch_number as number, created_at_text as create
 from helcim.card_batches
 where account_id = ${accountId} and terminal_id = ${terminalId} and batch_number between ${number} - 2 and ${number} + 2
 order by batch_number;`.trim()
+}
+
+/** @param subjectId `month:account` */
+function postedQuery(accountId: number, subjectId: string): string {
+  const [month = '', account = ''] = subjectId.split(':')
+  return `
+select e.kind, e.currency as cur, count(*) as postings, round(sum(p.amount_minor) / 100.0, 2) as posted
+from books.entries e join books.postings p on p.account_id = e.account_id and p.entry_id = e.entry_id
+where e.account_id = ${accountId} and p.account = ${literal(account)} and to_char(e.natural_on, 'YYYY-MM') = ${literal(month)}
+group by 1, 2 order by 1, 2;`.trim()
 }
 
 function undecodedQuery(accountId: number, evidence: string): string {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../../db/as-of.ts'
 import { countMarks } from '../../db/books/marks.ts'
-import { isEverPosted } from '../../db/books/runs.ts'
+import { loadPostedBy } from '../../db/books/runs.ts'
 import { type Snapshot, withSnapshot } from '../../db/client.ts'
 import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
@@ -122,7 +122,7 @@ async function findMissingOfBooks(
   const countWaiting = await countMarks(snapshot, accountId)
   return [
     ...(await findMissing(snapshot, proved, scope, account.historyFrom)),
-    ...((await isEverPosted(snapshot, accountId)) ? [] : ['nothing was posted yet: run "tieout reconcile"']),
+    ...((await loadPostedBy(snapshot, accountId)) ? [] : ['nothing was posted yet: run "tieout reconcile"']),
     ...(countWaiting === 0 ? [] : [`${countWaiting} changed days, batches or invoices wait to be posted`]),
   ]
 }
