@@ -60,7 +60,7 @@ export async function closePeriod(
       const objection = objectionToClosing(month, { steps, isOver })
       if (objection !== null) throw new UsageError(objection, { exitCode: 1 })
       const files = await renderPeriod(pool, { accountId, month, asOf, now: asOf, books }, folder, options)
-      const lacking = await findLacking(tx, { accountId, month, cutOffMinutes: books.cutOffMinutes, files })
+      const lacking = await findLacking(tx, { accountId, month, files })
       if (lacking.length > 0 && request.forcedReason === null) return { kind: 'lacking', lacking }
       const revision = nextRevision(month, steps)
       const certificate = await buildCertificate(tx, {

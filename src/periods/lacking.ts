@@ -1,11 +1,10 @@
-import { sumClearing } from '../db/books/clearing.ts'
+import { listBooksDifferences } from '../db/books/compare.ts'
+import { loadPostedBy } from '../db/books/runs.ts'
 import type { Tx } from '../db/client.ts'
 import { listOpenMismatches } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
-import type { BusinessDate } from '../domain/calendar.ts'
-import { currencyDigits, DIGITS_UNLESS_KNOWN, formatMinor, parseMinor } from '../domain/money.ts'
-import { lastDayOf, type Month } from '../domain/month.ts'
-import { readFile } from '../exports/read-file.ts'
+import { formatMinor } from '../domain/money.ts'
+import type { Month } from '../domain/month.ts'
 import { reportOf } from '../exports/reports.ts'
 import type { RenderedFile } from './render.ts'
 
@@ -14,8 +13,6 @@ const NAMED_MAX = 5
 export interface LackingRequest {
   readonly accountId: number
   readonly month: Month
-  /** Of the books. */
-  readonly cutOffMinutes: number
   /** Of the month, as they would be kept. */
   readonly files: readonly RenderedFile[]
 }
@@ -24,10 +21,7 @@ export interface LackingRequest {
  * What is missing before a month can be closed on its word, as sentences: days and lists that were not read, amounts that
  * nothing decides, critical mismatches, what is not posted. Expected charges are another matter: no entry hangs on them.
  */
-export async function findLacking(
-  tx: Tx,
-  { accountId, month, cutOffMinutes, files }: LackingRequest,
-): Promise<string[]> {
+export async function findLacking(tx: Tx, { accountId, month, files }: LackingRequest): Promise<string[]> {
   const controls = files.flatMap(({ control }) => (control === null ? [] : [control]))
   const journals = files.flatMap(({ journal }) => (journal === null ? [] : [journal]))
   const aboutMoney = controls.filter(({ report }) => reportOf(report).needs.subscriptions === 'none')
@@ -35,8 +29,7 @@ export async function findLacking(
     ...new Set([...aboutMoney, ...journals].flatMap(({ missing }) => missing)),
     ...(await findReadings(tx, accountId)),
     ...(await findCritical(tx, accountId)),
-    // With a cut-off of their own the books mean other days by the same names.
-    ...(cutOffMinutes === 0 ? await findDifference(tx, { accountId, month, files }) : []),
+    ...(await findDifferences(tx, accountId, month)),
   ]
 }
 
@@ -57,28 +50,14 @@ async function findCritical(tx: Tx, accountId: number): Promise<string[]> {
   return [`${some}: ${named.join(', ')}${more}`]
 }
 
-/** What was sold by card and not settled when the month ended: the account of the books against the roll-forward of the mirror. */
-async function findDifference(
-  tx: Tx,
-  { accountId, month, files }: Omit<LackingRequest, 'cutOffMinutes'>,
-): Promise<string[]> {
-  const lastDay = lastDayOf(month)
-  const posted = await sumClearing(tx, accountId, lastDay)
-  const mirrored = await closingsOf(files, lastDay)
-  return [...new Set([...posted.keys(), ...mirrored.keys()])].sort().flatMap((currency) => {
-    const [inBooks, inMirror] = [posted.get(currency) ?? 0n, mirrored.get(currency) ?? 0n]
-    if (inBooks === inMirror) return []
-    const [books, mirror] = [inBooks, inMirror].map((minor) => `${formatMinor(minor, currency)} ${currency}`)
-    return [`books and mirror differ: ${books} and ${mirror} are not settled when ${month} ends`]
-  })
-}
-
-async function closingsOf(files: readonly RenderedFile[], day: BusinessDate): Promise<Map<string, bigint>> {
-  const closings = new Map<string, bigint>()
-  const file = files.find(({ content }) => content === 'clearing')
-  if (file?.control == null) throw new Error('the month has no roll-forward')
-  await readFile(file.path, file.control, reportOf('clearing'), ({ date, currency = '', closing = '' }) => {
-    if (date === day) closings.set(currency, parseMinor(closing, currencyDigits(currency) ?? DIGITS_UNLESS_KNOWN) ?? 0n)
-  })
-  return closings
+/** Up to the month's end, by the days that things belong to; what is dated later as its month was closed is no difference. */
+async function findDifferences(tx: Tx, accountId: number, month: Month): Promise<string[]> {
+  const by = await loadPostedBy(tx, accountId)
+  if (by === null) return []
+  return (await listBooksDifferences(tx, accountId, by))
+    .filter((one) => one.month <= month)
+    .map(({ month: of, account, currency, booksMinor, mirrorMinor }) => {
+      const [books, mirror] = [booksMinor, mirrorMinor].map((minor) => `${formatMinor(minor, currency)} ${currency}`)
+      return `books and mirror differ: ${of}, ${account}: ${books} and ${mirror}`
+    })
 }

@@ -64,7 +64,10 @@ it('export says what it wrote and what is missing, and verify judges it', async 
     expect(JSON.parse(strict.stdout)).toMatchObject([
       { path: join(folder, 'transactions-2026-10.csv'), isComplete: false },
     ])
-    expect(await run('export', 'verify', folder)).toMatchObject({ code: 0, stdout: expect.stringContaining('10 files') })
+    expect(await run('export', 'verify', folder)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('10 files'),
+    })
     await database.pool.query(
       'update helcim.card_transactions set amount_minor = amount_minor + 1 where transaction_id = 1001',
     )
