@@ -188,11 +188,13 @@ async function loadReverseGroups(
       where ${isListed} and type = 'reverse' and outcome = 'approved'
     ), candidates as materialized (
       -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
+      -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
+      -- a row and reads all of it for each amount.
       select c.transaction_id from reversed r cross join lateral (
         select transaction_id from helcim.card_transactions
         where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
           and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
-          and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo}
+          and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
       ) c
     )
     select card_batch_id, amount_minor,

@@ -90,6 +90,8 @@ export async function liveDays(databaseUrl: string, options: MerchantDays): Prom
       archive: { from: addDays(toBusinessDate(STARTS_ON), -backfill.days), transactionsPerDay: salesPerDay },
     },
   })
+  // What happened until now is made up at the first look: before anybody waits for an answer.
+  sandbox.state.merchant()
   const config = readConfig({
     HELCIM_BASE_URL: sandbox.url,
     HELCIM_API_TOKEN: sandbox.token,
