@@ -56,7 +56,7 @@ const accountEntry = z.strictObject({
 
 const settingsEntry = {
   cutOff: parsedBy(parseCutOff).optional(),
-  xeroTaxRate: z.string().min(1).max(50).optional(),
+  xeroTaxRate: parsedBy(parseTaxRate).optional(),
   chart: z.strictObject(Object.fromEntries(CHART_ROLES.map((role) => [role, accountEntry.optional()]))).optional(),
   /** Recurring sales by plan; each needs all three. */
   plans: z
@@ -103,6 +103,11 @@ function findDoubles(accountName: string, { chart, plans }: BooksSettings): stri
       ]
     }),
   )
+}
+
+function parseTaxRate(text: string): string {
+  if (/^[A-Za-z0-9][^\t\r\n"]{0,49}$/.test(text)) return text
+  throw new Error('set it to the full name of a tax rate in Xero, like "Tax Exempt (0%)"')
 }
 
 function parseCutOff(text: string): number {
