@@ -215,12 +215,39 @@ function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: Counted
       note: `the statistics' count of ${count} is not that of the rows`,
     })
   }
+  if (entries.length > 0) entries.push(...suspended(known))
   const foreign = readable.find((row) => row.currency !== currency)
   if (foreign) {
     const note = `row ${foreign.id} is in ${foreign.currency}, the terminal in ${currency}`
     entries.push({ code: 'card_batch_currency_mixed', subject: cardBatchSubject(batch.id), currency, note })
   }
   return entries
+}
+
+/**
+ * In a batch whose figures are not those of its rows nothing tells whether a reverse voided a sale, a refund or a preauth
+ * of its card and amount, where it can be more than one of these.
+ */
+function suspended(rows: readonly TransactionRow[]): readonly Derived[] {
+  const approved = rows.filter(({ status }) => status === 'approved')
+  const groupOf = ({ card, currency, amountMinor }: TransactionRow) => `${card.number} ${currency} ${amountMinor}`
+  return approved
+    .filter(({ type }) => type === 'reverse')
+    .filter((reverse) => {
+      const group = approved.filter((row) => groupOf(row) === groupOf(reverse))
+      const count = (...types: string[]) => group.filter(({ type }) => types.includes(type)).length
+      const kinds = [count('purchase', 'capture'), count('refund'), count('preauth')].filter((n) => n > 0)
+      return kinds.length > 1 && kinds.reduce((sum, n) => sum + n, 0) > count('reverse')
+    })
+    .map((reverse) => ({
+      code: 'reverse_without_original' as const,
+      subject: cardTransactionSubject(reverse.id),
+      currency: reverse.currency,
+      expectedMinor: 0n,
+      actualMinor: reverse.amountMinor,
+      isUndecidable: true,
+      note: 'what it voided is not told by figures that do not agree',
+    }))
 }
 
 function gapEntries(merchant: Merchant, terminalId: bigint): readonly Derived[] {

@@ -1,111 +1,31 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { toInstant } from '../../src/domain/clock.ts'
-import { DEFAULT_CHECK_SETTINGS } from '../../src/reconcile/settings.ts'
-import {
-  ACH_DEFECT_NAMES,
-  ACH_INNOCENT_NAMES,
-  CARD_MONEY_DEFECT_NAMES,
-  CARD_MONEY_INNOCENT_NAMES,
-  type DefectOptions,
-  INVOICE_DEFECT_NAMES,
-  INVOICE_INNOCENT_NAMES,
-  RECURRING_DEFECT_NAMES,
-  RECURRING_INNOCENT_NAMES,
-} from '../../src/sandbox/defects/catalogue.ts'
-import type { Switches } from '../../src/sandbox/options.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { AGREED, compare, createTally, type Look, nameTruth, withRuntime } from '../days/support.ts'
+import { isLong } from '../support/long.ts'
+import { ALL_NAMES, CASES, type Case, caseOf, DAYS, isOfMoney, SETTINGS, shopOf } from './money-shop.ts'
 import { createReader } from './recurring-support.ts'
 
-const DAYS = 18
 const zone = createZone('America/Edmonton')
-const ALL_NAMES = [
-  ...RECURRING_DEFECT_NAMES,
-  ...RECURRING_INNOCENT_NAMES,
-  ...CARD_MONEY_DEFECT_NAMES,
-  ...CARD_MONEY_INNOCENT_NAMES,
-  ...INVOICE_DEFECT_NAMES,
-  ...INVOICE_INNOCENT_NAMES,
-  ...ACH_DEFECT_NAMES,
-  ...ACH_INNOCENT_NAMES,
+const seeds = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index)
+/** Long: 30 seeds of 100 customers, and a few of more; `SHOPS=100` leaves it at the first. */
+const LONG_CASES: readonly Case[] = [
+  ...seeds(100, 30).map((seed) => caseOf(seed, { customers: 100, days: 60 })),
+  ...(process.env.SHOPS === '100'
+    ? []
+    : [
+        ...seeds(200, 3).map((seed) => caseOf(seed, { customers: 2_000, days: 60 })),
+        caseOf(300, { customers: 20_000, days: 60 }),
+      ]),
 ]
-/** The history is shorter than what a refund may reach back to unless it is said. */
-const SETTINGS = {
-  ...DEFAULT_CHECK_SETTINGS,
-  cardMoney: { ...DEFAULT_CHECK_SETTINGS.cardMoney, originalWithinDays: 12 },
-}
+const ALL_CASES = isLong ? [...CASES, ...LONG_CASES] : [CASES[0], CASES[2]].flatMap((one) => one ?? [])
 const tally = createTally()
 
-afterAll(() => tally.print('Recurring charges'))
-
-/** What Helcim's documents leave open about subscriptions and their charges, other in each row. */
-const CASES: readonly { seed: number; lastDay: string; switches: Partial<Switches> }[] = [
-  { seed: 41, lastDay: '2026-10-14', switches: {} },
-  {
-    seed: 43,
-    lastDay: '2026-11-01',
-    switches: { subscriptionAmount: 'recurring', recurringCharge: 'hours-later', subObjectsOnList: true },
-  },
-  {
-    seed: 44,
-    lastDay: '2026-03-09',
-    switches: {
-      subscriptionDateUpdated: 'never',
-      subscriptionAmount: 'before-tax',
-      waitingParts: 'filled',
-      zone: '-07:00',
-      recurringEnvelope: 'bare',
-      achCodes: 'names',
-      subObjectsOnList: true,
-    },
-  },
-  {
-    seed: 45,
-    lastDay: '2026-07-20',
-    switches: {
-      subscriptionDateUpdated: 'everything',
-      recurringCharge: 'hours-later',
-      hasFailedPayments: 'number',
-      amountTypes: 'four-decimals',
-      statusSpelling: 'APPROVAL',
-      subObjectsOnList: true,
-    },
-  },
-]
-
-function shopOf({ seed, lastDay, switches }: (typeof CASES)[number], names: readonly DefectOptions['name'][]) {
-  const startsOn = addDays(lastDay, -DAYS)
-  const endsAt = zone.at(lastDay, '14:00')
-  const defects = names.map((name, index) => ({
-    name,
-    at: toInstant(
-      zone.at(addDays(lastDay, index % 2 === 0 || name === 'payment_without_invoice' ? -3 : -4), '13:00') +
-        index * 60_000,
-    ),
-  }))
-  return {
-    seed,
-    now: new Date(endsAt + 5_000).toISOString(),
-    historyDays: DAYS,
-    switches,
-    scenario: {
-      startsOn,
-      endsAt,
-      customers: 56,
-      salesPerDay: { min: 4, max: 8 },
-      billing: { subscriptions: 54, signUpsPerDay: 0, invoicesPerDay: 1, declineShare: 0.12 },
-      defects,
-    },
-  }
-}
-
-/** Families C to G: what else a shop of this kind shows is told by other tests. */
-const isOfMoney = ({ code }: { code: string }) => !/^(record_|value_|card_batch_|pull_|filter_|settlement_)/.test(code)
+afterAll(() => tally.print('Money'))
 
 const foundIn = async (look: Look) => (await look.found()).filter(isOfMoney)
 
-describe('what subscriptions should have brought in is told exactly', () => {
-  it.each(CASES)('seed $seed, until $lastDay, $switches', async (one) => {
+describe('what money came and went is told exactly', () => {
+  it.each(ALL_CASES)('seed $seed, customers $customers, until $lastDay, $switches', async (one) => {
     const shop = shopOf(one, ALL_NAMES)
     await withRuntime(shop, async (look) => {
       const reader = createReader(look, SETTINGS)
