@@ -148,7 +148,8 @@ async function loadCardMoney(tx: Tx, { accountId, numbers }: Asked): Promise<OfI
         where account_id = ${accountId} and card_number_masked = c.card_number_masked and currency = c.currency
           and type in ('refund', 'reverse') and outcome = 'approved' and vanished_at is null offset 0)
     ) t
-    where t.invoice_number is null and t.created_at >= c.first_at`)
+    where t.invoice_number is null and t.created_at >= c.first_at
+    order by transaction_id`)
   const kinds = await loadKinds(tx, accountId, rows)
   return rows.map((row) => {
     const amountMinor = minorOf(row.amount_minor) ?? 0n
