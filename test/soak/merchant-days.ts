@@ -226,30 +226,46 @@ async function freshnessOf(rows: Ask, spans: readonly { from: number; to: number
   return { count: Number(row?.count), p50Ms: Number(row?.p50), p99Ms: Number(row?.p99) }
 }
 
-/** Lets time pass as fast as it may. */
+/** So many looks in a row see nobody at work before time runs ahead. */
+const QUIET_LOOKS = 3
+/** Of the time between two looks, what the process may be busy with without anybody working but whoever looks. */
+const BUSY_SHARE_MAX = 0.6
+
+/**
+ * Lets time pass as fast as it may: with the machine's while the process computes or Postgres has a statement or a
+ * transaction of it; fast while jobs are there and only wait, for a permit or their turn; else to whoever wakes next.
+ */
 function createDriver({ clock, runtime }: World, rows: Ask, firstPollAt: number) {
   let workedMs = 0
   let lookedAt = performance.now()
-  async function look() {
-    const counts = await runtime.queue.counts()
-    const [row] = await rows(`select coalesce(max(planned_at) > to_timestamp(${(clock.now() - POLL_MS) / 1_000}), false)
-      as is_planned from recon.due_work where kind = 'poll'`)
-    const isPlanned = row?.is_planned === true || clock.now() < firstPollAt
-    const isTicking = clock.countSleepers() < SLEEPERS_AT_REST || !isPlanned
-    return { isBusy: counts.waiting + counts.active > 0 || isTicking, isWaiting: counts.delayed > 0 }
+  let utilization = performance.eventLoopUtilization()
+  async function look(): Promise<'working' | 'waiting' | 'resting'> {
+    const { waiting, active, delayed } = await runtime.queue.counts()
+    const [row] = await rows(`select
+      (select count(*)::int from pg_stat_activity where datname = current_database() and backend_type = 'client backend'
+        and state <> 'idle' and pid <> pg_backend_pid()) as statements,
+      (select coalesce(max(planned_at) > to_timestamp(${(clock.now() - POLL_MS) / 1_000}), false)
+        from recon.due_work where kind = 'poll') as is_planned`)
+    const before = utilization
+    utilization = performance.eventLoopUtilization()
+    const share = performance.eventLoopUtilization(utilization, before).utilization
+    const isTicking =
+      clock.countSleepers() < SLEEPERS_AT_REST || (row?.is_planned !== true && clock.now() >= firstPollAt)
+    if (row?.statements !== 0 || share > BUSY_SHARE_MAX || isTicking) return 'working'
+    return waiting + active + delayed > 0 ? 'waiting' : 'resting'
   }
   return {
     workedMs: () => workedMs,
     async liveUntil(at: number) {
       for (let countQuiet = 0; clock.now() < at; ) {
-        const { isBusy, isWaiting } = await look()
+        const seen = await look()
         const now = performance.now()
-        if (isBusy) workedMs += now - lookedAt
+        if (seen === 'working') workedMs += now - lookedAt
         lookedAt = now
-        countQuiet = isBusy ? 0 : countQuiet + 1
-        if (isBusy) await clock.setFast(false)
-        else if (countQuiet >= 2 && isWaiting) await clock.setFast(true)
-        else if (countQuiet >= 2) {
+        countQuiet = seen === 'working' ? 0 : countQuiet + 1
+        if (seen === 'working') await clock.setFast(false)
+        else if (countQuiet >= QUIET_LOOKS && seen === 'waiting') await clock.setFast(true)
+        else if (countQuiet >= QUIET_LOOKS) {
           await clock.jumpTo(Math.min(at, clock.nextWake() ?? at))
           countQuiet = 0
         }
