@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import {
@@ -31,6 +30,7 @@ import {
   type SettlementPolicy,
 } from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
+import { placeOf, readJsonFile, readSecretFile } from './settings-file.ts'
 
 /** One merchant: everything that is not the same for all merchants of a process. */
 export interface AccountSettings {
@@ -101,7 +101,7 @@ const entriesWith = (config: Config, folder: string) =>
             name: parsedBy(parseName),
             tokenFile: parsedBy((text) => ({ path: text, token: readToken(resolve(folder, text)) })),
             webhookTokenFile: parsedBy((text) =>
-              readSecret(resolve(folder, text), 'verifier token', parseVerifierToken),
+              readSecretFile(resolve(folder, text), 'verifier token', parseVerifierToken),
             ).optional(),
             baseUrl: parsedBy((text) => checkBaseUrl(text).href.replace(/\/$/, '')).prefault(config.helcim.baseUrl),
             limits: z.string().optional(),
@@ -231,20 +231,12 @@ function parseFile(config: Config): Entry[] {
   return parsed.data
 }
 
-function readJson(path: string): unknown {
-  const fail = (words: string) => new UsageError(`TIEOUT_ACCOUNTS_FILE: ${path} ${words}`)
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    throw fail(`cannot be read${codeOf(error)}; set it to a file that this user may read`)
-  }
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw fail('is no JSON; see docs/operations.md, "Several merchants"')
-  }
-}
+const readJson = (path: string): unknown =>
+  readJsonFile(
+    path,
+    'docs/operations.md, "Several merchants"',
+    (words) => new UsageError(`TIEOUT_ACCOUNTS_FILE: ${path} ${words}`),
+  )
 
 /** Two entries of one merchant would spend its limits twice over. */
 function doubles(entries: readonly Entry[]): string[] {
@@ -263,31 +255,11 @@ function parseName(text: string): string {
   throw new Error('set it to letters, digits, ".", "_" and "-", at most 63 of them')
 }
 
-const readToken = (path: string): Secret => readSecret(path, 'API token', parseToken)
-
-function readSecret(path: string, what: string, parse: (text: string) => Secret): Secret {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8').replace(/\r?\n$/, '')
-  } catch (error) {
-    throw new Error(`"${path}" cannot be read${codeOf(error)}; set it to a file that this user may read`)
-  }
-  if (text === '') throw new Error(`"${path}" is empty; write the ${what} into it`)
-  return parse(text)
-}
-
-/** `accounts[2].zone`, as one would write it. */
-const placeOf = (path: readonly PropertyKey[]): string =>
-  path
-    .map((part) => (typeof part === 'number' ? `[${part}]` : String(part)))
-    .join('.')
-    .replaceAll('.[', '[') || 'the file'
+const readToken = (path: string): Secret => readSecretFile(path, 'API token', parseToken)
 
 const wordsOfIssue = (issue: z.core.$ZodIssue): string =>
   issue.code === 'unrecognized_keys'
     ? `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')}; a token belongs into a file of its own, see "tokenFile"`
     : issue.message
-
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '')
 
 const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { type Config, parsedBy } from './config.ts'
 import { type BooksSettings, CHART_ROLES, type ChartAccount, DEFAULT_BOOKS_SETTINGS } from './domain/journal/chart.ts'
 import { UsageError } from './domain/operating-error.ts'
+import { placeOf, readJsonFile } from './settings-file.ts'
 
 /** The books of an account, by its name. */
 export type BooksOf = (accountName: string) => BooksSettings
@@ -14,12 +14,12 @@ export type BooksOf = (accountName: string) => BooksSettings
  */
 export function readBooks({ booksFile: path }: Pick<Config, 'booksFile'>): BooksOf {
   if (path === null) return () => DEFAULT_BOOKS_SETTINGS
-  const parsed = fileSchema.safeParse(readJson(path))
+  const parsed = fileSchema.safeParse(readJsonFile(path, 'docs/accounting.md', (words) => failure(path, [words])))
   if (!parsed.success) {
-    const problems = parsed.error.issues.map(
-      (issue) => `${issue.path.map(String).join('.') || 'the file'}: ${wordsOf(issue)}`,
+    throw failure(
+      path,
+      parsed.error.issues.map((issue) => `${placeOf(issue.path)}: ${wordsOf(issue)}`),
     )
-    throw failure(path, problems)
   }
   const { accounts, ...common } = parsed.data
   const shared = settingsOf(common, DEFAULT_BOOKS_SETTINGS)
@@ -114,21 +114,6 @@ function parseCutOff(text: string): number {
   const [, hours, minutes] = /^([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? []
   if (hours === undefined) throw new Error(`"${text}" is no time of day; set it to one like "00:00" or "17:30"`)
   return Number(hours) * 60 + Number(minutes)
-}
-
-function readJson(path: string): unknown {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-    throw failure(path, [`cannot be read${code}; set it to a file that this user may read`])
-  }
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw failure(path, ['is no JSON; see docs/accounting.md'])
-  }
 }
 
 const failure = (path: string, problems: readonly string[]) =>

@@ -22,3 +22,6 @@ export const neutralise = (text: string): string => (LIVE.test(text) || NEUTRALI
 
 /** The first bytes, in UTF-8, of texts that `neutralise` may change; with any other first byte it never does. */
 export const LIVE_FIRST_BYTES = Buffer.from(" '\t\r\n\f\v=+@-\u{ff1d}")
+
+/** A text as a cell of CSV, in quotes where it needs them (RFC 4180). */
+export const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)

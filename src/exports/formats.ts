@@ -1,4 +1,4 @@
-import { LIVE_FIRST_BYTES, neutralise } from './cells.ts'
+import { LIVE_FIRST_BYTES, neutralise, quoted } from './cells.ts'
 import type { Pen } from './pen.ts'
 import type { Column } from './report.ts'
 
@@ -44,7 +44,7 @@ export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Forma
       if (isPlain && pen.copyUnless(CSV_SPECIAL, bytes, start, end)) return
       const text = neutralise(bytes.toString('utf8', start, end))
       // Without quotes an empty text would be a blank.
-      pen.text(text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)
+      pen.text(text === '' ? '""' : quoted(text))
     },
     writeAmount: (pen, bytes, start, end) => pen.bytes(bytes, start, end),
   }),

@@ -27,8 +27,8 @@ export interface ScheduledExport {
 }
 
 /**
- * Writes every report and journal of the month in which the day before lies: what a run after midnight writes on the first of a month
- * is the whole month before. A later run of the same month takes the place of what it finds.
+ * Writes every report and journal of the month in which the day before lies: what a run after midnight writes on the
+ * first of a month is the whole month before. A later run of the same month takes the place of what it finds.
  * @throws UsageError when the folder cannot be written to
  */
 export function writeScheduledExports(

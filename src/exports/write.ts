@@ -9,7 +9,7 @@ import { ACCOUNT_NAME } from '../domain/account-name.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { UsageError } from '../domain/operating-error.ts'
-import { CONTROL_ENDING, type Control } from './control.ts'
+import type { Control } from './control.ts'
 import type { ExportFormat } from './formats.ts'
 import { isCreatedWithin } from './movements.ts'
 import { instantsOf, type Period, periodName } from './period.ts'
@@ -20,7 +20,8 @@ import { moneySql, REPORT_VERSION, type Report, type Scope } from './report.ts'
 import { isSettledAhead } from './reports/clearing.ts'
 import { asOfSql } from './reports/mismatches.ts'
 import { isSettledBefore } from './reports/settlement.ts'
-import { type StagedFile, stageFile } from './stage-file.ts'
+import type { StagedFile } from './stage-file.ts'
+import { writeWithControl } from './write-with-control.ts'
 
 export interface ExportRequest {
   readonly accountId: number
@@ -91,11 +92,10 @@ interface OneFile extends ExportRequest {
 async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> {
   const { report, format, scope, account, directory, signal } = one
   const file = fileName(account.name, report.name, one.period, format)
-  const data = await stageFile(directory, file)
-  try {
+  const fillIn = async (data: StagedFile): Promise<Control> => {
     const { rows, sums } = await fill(snapshot, data, file, one)
     const missing = await findMissing(snapshot, report, scope, account.historyFrom)
-    const control: Control = {
+    return {
       file,
       report: report.name,
       format,
@@ -112,22 +112,10 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
       ...(report.name === 'settlement' && { settledBefore: await sumUpSettledBefore(snapshot, scope) }),
       ...(report.name === 'clearing' && { settledAhead: await sumUpSettledAhead(snapshot, scope) }),
     }
-    const beside = await stageFile(directory, `${file}${CONTROL_ENDING}`)
-    try {
-      await beside.fill([`${JSON.stringify(control, null, 2)}\n`], { ...(signal && { signal }) })
-      return {
-        path: await data
-          .publish()
-          .then(() => beside.publish())
-          .then(() => data.path),
-        control,
-        definition: definitionOf(one),
-      }
-    } finally {
-      await beside.discard()
-    }
-  } finally {
-    await data.discard()
+  }
+  return {
+    ...(await writeWithControl(directory, file, fillIn, { ...(signal && { signal }) })),
+    definition: definitionOf(one),
   }
 }
 

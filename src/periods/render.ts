@@ -46,15 +46,7 @@ export interface RenderedFile {
 }
 
 /** A file that must come out the same however often, and however much later, it is made. */
-interface LastingFile {
-  readonly path: string
-  readonly file: string
-  readonly content: string
-  readonly definition: string | null
-  readonly sha256: string
-  readonly control: Control | null
-  readonly journal: JournalControl | null
-}
+type LastingFile = Omit<RenderedFile, 'countBytes'>
 
 /** Reports of a month that can be had as of an earlier time, again and again. */
 export const LASTING_REPORTS = REPORTS.filter(({ presentOnly }) => presentOnly === undefined)
@@ -73,9 +65,10 @@ export async function renderPeriod(
     ...(await writeExports(pool, present, options)).map((file) => ({ ...ofReport(file), definition: null })),
   ]
   const rendered: RenderedFile[] = []
-  for (const { path, ...facts } of files) {
-    rendered.push(await describe(path, facts))
-    rendered.push(await describe(`${path}${CONTROL_ENDING}`, NO_DATA))
+  for (const file of files) {
+    const path = `${file.path}${CONTROL_ENDING}`
+    const beside = { ...NO_DATA, file: basename(path), path, sha256: await hashOf(partsOf(path)) }
+    rendered.push(await sized(file), await sized(beside))
   }
   return rendered.sort((a, b) => (a.file < b.file ? -1 : 1))
 }
@@ -146,11 +139,7 @@ const requestOf = ({ accountId, month }: PeriodRequest, directory: string) => ({
   directory,
 })
 
-async function describe(
-  path: string,
-  facts: Pick<RenderedFile, 'content' | 'definition' | 'control' | 'journal'>,
-): Promise<RenderedFile> {
-  const [{ size }, sha256] = await Promise.all([stat(path), hashOf(partsOf(path))])
-  const { content, definition, control, journal } = facts
-  return { file: basename(path), path, countBytes: BigInt(size), sha256, content, definition, control, journal }
-}
+const sized = async (file: LastingFile): Promise<RenderedFile> => ({
+  ...file,
+  countBytes: BigInt((await stat(file.path)).size),
+})

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { accountFingerprint, readAccounts } from '../../src/accounts-file.ts'
 import { readConfig } from '../../src/config.ts'
+import { problemsIn } from '../support/settings-problems.ts'
 
 const VERIFIER = Buffer.alloc(32, 7).toString('base64')
 
@@ -20,16 +21,7 @@ function write(content: unknown): NodeJS.ProcessEnv {
 }
 
 const read = (content: unknown) => readAccounts(readConfig(write(content)))
-const problemsOf = (content: unknown): string[] => {
-  try {
-    read(content)
-    return []
-  } catch (error) {
-    return String(error instanceof Error ? error.message : error)
-      .split('\n')
-      .map((line) => line.replace(/^TIEOUT_ACCOUNTS_FILE: \S+accounts\.json:? /, ''))
-  }
-}
+const problemsOf = (content: unknown): string[] => problemsIn(() => read(content), 'TIEOUT_ACCOUNTS_FILE')
 
 test('without a file there is one account, named default', () => {
   const [account, ...others] = readAccounts(readConfig({ HELCIM_API_TOKEN: 'token-1' }))

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { readBooks } from '../../src/books-file.ts'
 import { readConfig } from '../../src/config.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../src/domain/journal/chart.ts'
+import { problemsIn } from '../support/settings-problems.ts'
 
 function read(content: unknown) {
   const path = join(mkdtempSync(join(tmpdir(), 'tieout-books-')), 'books.json')
@@ -12,16 +13,7 @@ function read(content: unknown) {
   return readBooks(readConfig({ TIEOUT_BOOKS_FILE: path }))
 }
 
-const problemsOf = (content: unknown): string[] => {
-  try {
-    read(content)
-    return []
-  } catch (error) {
-    return String(error instanceof Error ? error.message : error)
-      .split('\n')
-      .map((line) => line.replace(/^TIEOUT_BOOKS_FILE: \S+books\.json:? /, ''))
-  }
-}
+const problemsOf = (content: unknown): string[] => problemsIn(() => read(content), 'TIEOUT_BOOKS_FILE')
 
 test('without a file the books are the defaults', () => {
   expect(readBooks(readConfig({}))('default')).toBe(DEFAULT_BOOKS_SETTINGS)

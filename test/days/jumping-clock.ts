@@ -1,5 +1,6 @@
 import { toInstant } from '../../src/domain/clock.ts'
 import type { ManualClock } from '../sandbox/support.ts'
+import { createSleepers } from '../support/sleepers.ts'
 
 /** What its users take for its speed: their real waits, such as backoffs, become short. */
 const RATE = 60
@@ -10,10 +11,10 @@ const RATE = 60
  */
 export function createJumpingClock(startsAt: number): ManualClock {
   let now = startsAt
-  const sleepers = new Set<{ readonly until: number; wake(): void }>()
+  const { sleep, wakeDue } = createSleepers(() => now)
   const set = (to: number) => {
     now = to
-    for (const sleeper of [...sleepers]) if (sleeper.until <= now) sleeper.wake()
+    wakeDue()
   }
   return {
     now() {
@@ -22,20 +23,7 @@ export function createJumpingClock(startsAt: number): ManualClock {
     },
     rate: RATE,
     realMs: (durationMs) => durationMs / RATE,
-    sleep: (durationMs, signal) =>
-      new Promise((resolve) => {
-        const sleeper = {
-          until: now + durationMs,
-          wake() {
-            sleepers.delete(sleeper)
-            signal?.removeEventListener('abort', sleeper.wake)
-            resolve()
-          },
-        }
-        if (durationMs <= 0 || signal?.aborted) return resolve()
-        sleepers.add(sleeper)
-        signal?.addEventListener('abort', sleeper.wake, { once: true })
-      }),
+    sleep,
     set: (at) => set(typeof at === 'string' ? Date.parse(at) : at),
     advance: (ms) => set(now + ms),
   }

@@ -1,5 +1,3 @@
-import pino from 'pino'
-import type { JobContext } from '../../src/context.ts'
 import { createPull, listPullsByCause, type Pull } from '../../src/db/pulls.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
 import type { PullWindow } from '../../src/domain/pull.ts'
@@ -7,6 +5,7 @@ import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import { type RunScope, runReconcile } from '../../src/reconcile/run.ts'
 import type { Look } from '../days/support.ts'
+import { deafContext } from '../support/deaf-context.ts'
 
 const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription']
 const DAYS = ['card_transaction', 'invoice', 'ach_transaction']
@@ -22,22 +21,7 @@ export interface Reader {
 export function createReader({ runtime }: Look): Reader {
   const { db, account, clock, settings } = runtime.services
   const { accountId, historyFrom } = account
-  const nothing = async () => {}
-  const context: JobContext = {
-    ...runtime.services,
-    enqueue: {
-      pullPage: nothing,
-      reconcile: nothing,
-      postBooks: nothing,
-      due: nothing,
-      alert: nothing,
-      settleBatch: nothing,
-      confirmAttempt: nothing,
-    },
-    log: pino({ level: 'silent' }),
-    signal: new AbortController().signal,
-    isLastAttempt: true,
-  }
+  const context = deafContext(runtime.services)
   const readToEnd = async (cause: string) => {
     for (;;) {
       const running = (await listPullsByCause(db, accountId, cause)).find(({ state }) => state === 'running')

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { type Clock, toInstant } from '../../src/domain/clock.ts'
+import { createSleepers } from '../support/sleepers.ts'
 
 /** What its users take for its speed, and how fast it runs while all they do is wait. */
 const RATE = 25
@@ -41,9 +42,8 @@ export async function createSteppingClock(databaseUrl: string, startsAt: number)
   let readAt = performance.now()
   let speed = 1
   let timer: NodeJS.Timeout | undefined
-  const sleepers = new Set<{ readonly until: number; wake(): void }>()
   const now = () => base + (performance.now() - readAt) * speed
-  const nextWake = () => (sleepers.size === 0 ? null : Math.min(...[...sleepers].map(({ until }) => until)))
+  const { sleep, nextWake, count: countSleepers, wakeDue: wakeSleepers } = createSleepers(now, () => arm())
 
   function arm(): void {
     clearTimeout(timer)
@@ -51,7 +51,7 @@ export async function createSteppingClock(databaseUrl: string, startsAt: number)
     if (next !== null) timer = setTimeout(wakeDue, Math.max(0, (next - now()) / speed))
   }
   function wakeDue(): void {
-    for (const sleeper of [...sleepers]) if (sleeper.until <= now()) sleeper.wake()
+    wakeSleepers()
     arm()
   }
   function setOurs(at: number, nextSpeed: number): void {
@@ -67,21 +67,7 @@ export async function createSteppingClock(databaseUrl: string, startsAt: number)
     now: () => toInstant(Math.floor(now())),
     rate: RATE,
     realMs: (durationMs) => durationMs / RATE,
-    sleep: (durationMs, signal) =>
-      new Promise((resolve) => {
-        const sleeper = {
-          until: now() + durationMs,
-          wake() {
-            sleepers.delete(sleeper)
-            signal?.removeEventListener('abort', sleeper.wake)
-            resolve()
-          },
-        }
-        if (durationMs <= 0 || signal?.aborted) return resolve()
-        sleepers.add(sleeper)
-        signal?.addEventListener('abort', sleeper.wake, { once: true })
-        arm()
-      }),
+    sleep,
     // Whoever slows down goes first, whoever speeds up goes last.
     async setFast(isFast) {
       const next = isFast ? RATE : 1
@@ -96,7 +82,7 @@ export async function createSteppingClock(databaseUrl: string, startsAt: number)
       await setTheirs(now(), 1)
     },
     nextWake,
-    countSleepers: () => sleepers.size,
+    countSleepers,
     async close() {
       clearTimeout(timer)
       await client.end()

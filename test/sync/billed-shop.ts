@@ -1,4 +1,3 @@
-import pino from 'pino'
 import type { JobContext } from '../../src/context.ts'
 import { listSubscriptionsToRead } from '../../src/db/needs.ts'
 import { createPull, listPullsByCause, loadPull, type Pull } from '../../src/db/pulls.ts'
@@ -9,6 +8,7 @@ import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import type { Switches } from '../../src/sandbox/options.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
 import { type Look, withRuntime } from '../days/support.ts'
+import { deafContext } from '../support/deaf-context.ts'
 
 const FIRST_DAY = '2026-10-06'
 export const LAST_DAY = toBusinessDate('2026-10-14')
@@ -57,22 +57,7 @@ export async function openBilledShop(switches: Partial<Switches> = {}): Promise<
     })
     finished.catch(reject)
   })
-  const nothing = async () => {}
-  const context: JobContext = {
-    ...look.runtime.services,
-    enqueue: {
-      pullPage: nothing,
-      reconcile: nothing,
-      postBooks: nothing,
-      due: nothing,
-      settleBatch: nothing,
-      confirmAttempt: nothing,
-      alert: nothing,
-    },
-    log: pino({ level: 'silent' }),
-    signal: new AbortController().signal,
-    isLastAttempt: true,
-  }
+  const context = deafContext(look.runtime.services)
   return {
     look,
     context,

@@ -1,10 +1,10 @@
-import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { JobContext } from '../../src/context.ts'
 import { createPull, loadPull } from '../../src/db/pulls.ts'
 import type { PullWindow } from '../../src/domain/pull.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import { createRandom } from '../../src/sandbox/random.ts'
+import { deafContext } from '../support/deaf-context.ts'
 import { isLong } from '../support/long.ts'
 import { ask, rest } from './support.ts'
 import { differences, openWeek, type Week, withWeek } from './week.ts'
@@ -121,7 +121,7 @@ describe('of a batch whose list is known to come newest first', () => {
       return { kind: 'card_batch_tail', cardBatchId: batchId, aboveId, firstPage: 1 }
     }
     fill(week, sold)
-    const context = deaf(week)
+    const context = deafContext(week.runtime.services)
     const goesOn = await begin(context, await tailNow(), 'goes on')
     await resourceOf('card_transaction').readPage(context, goesOn)
     expect((await differences(week)).length).toBe(sold - PAGE_SIZE)
@@ -335,26 +335,6 @@ describe.concurrent(`whatever happens, seed ${SEED}`, { timeout: 900_000 }, () =
     }
   }
 })
-
-/** A job's context of a process that nobody hears: what is to follow is asked of no one. */
-function deaf({ runtime }: Week): JobContext {
-  const nothing = async () => {}
-  return {
-    ...runtime.services,
-    enqueue: {
-      pullPage: nothing,
-      reconcile: nothing,
-      due: nothing,
-      settleBatch: nothing,
-      confirmAttempt: nothing,
-      alert: nothing,
-      postBooks: nothing,
-    },
-    log: pino({ level: 'silent' }),
-    signal: new AbortController().signal,
-    isLastAttempt: true,
-  }
-}
 
 async function begin({ db, account, clock }: JobContext, window: PullWindow, cause: string) {
   const asked = {

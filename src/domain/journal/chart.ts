@@ -1,21 +1,7 @@
-import type { AccountRole } from './rules.ts'
+import { ACCOUNT_ROLES } from './rules.ts'
 
 /** Roles that have an account of their own in the chart; the last three are not posted to by us. */
-export const CHART_ROLES = [
-  'clearing',
-  'ach_clearing',
-  'deposits_in_transit',
-  'sales_recurring',
-  'sales_other',
-  'refunds',
-  'reversals',
-  'sales_tax',
-  'suspense',
-  'undecided',
-  'opening',
-  'bank',
-  'fees',
-] as const satisfies readonly (AccountRole | 'opening' | 'bank' | 'fees')[]
+export const CHART_ROLES = [...ACCOUNT_ROLES, 'opening', 'bank', 'fees'] as const
 export type ChartRole = (typeof CHART_ROLES)[number]
 
 /** An account as each target calls it. */

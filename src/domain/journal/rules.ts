@@ -16,8 +16,7 @@ export const ACCOUNT_ROLES = [
 export type AccountRole = (typeof ACCOUNT_ROLES)[number]
 
 /** What of a fact a posting holds: all of it, its tax, or the rest. Postings of no amount are left out. */
-export const PARTS = ['gross', 'net', 'tax'] as const
-export type Part = (typeof PARTS)[number]
+export type Part = 'gross' | 'net' | 'tax'
 
 export interface RulePosting {
   /** `sales` is one of two accounts, by whether the fact is matched to a subscription. */

@@ -1,4 +1,4 @@
-import { neutralise } from '../cells.ts'
+import { neutralise, quoted } from '../cells.ts'
 
 /** A line for Xero and QuickBooks. Amounts are written as they are: a negative one is a number, and no formula. */
 export const csvLine = (cells: readonly (string | { amount: string })[]): string =>
@@ -6,5 +6,3 @@ export const csvLine = (cells: readonly (string | { amount: string })[]): string
 
 /** A head is what the target asks for to the letter. */
 export const csvHead = (head: string): string => `${head}\r\n`
-
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text)

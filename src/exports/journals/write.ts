@@ -7,13 +7,14 @@ import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { BooksSettings } from '../../domain/journal/chart.ts'
 import { formatMinor } from '../../domain/money.ts'
-import { CONTROL_ENDING, type Control } from '../control.ts'
+import type { Control } from '../control.ts'
 import { isCreatedWithin } from '../movements.ts'
 import { instantsOf, type Period } from '../period.ts'
 import { findMissing } from '../proof.ts'
-import { stageFile } from '../stage-file.ts'
+import type { StagedFile } from '../stage-file.ts'
 import { addTo, type Totals } from '../tally.ts'
 import { type AccountFacts, fileName, loadAccount } from '../write.ts'
+import { writeWithControl } from '../write-with-control.ts'
 import { JOURNAL_VERSION, type JournalControl } from './control.ts'
 import type { Detail, FileEntry } from './entry.ts'
 import { clearingOf, type FileFacts, type JournalFormat } from './format.ts'
@@ -99,9 +100,12 @@ async function prepare(
     opening: await loadBalances(snapshot, { ...part, from: null, to: addDays(period.from, -1) }, settings),
     closing: await loadBalances(snapshot, { ...part, from: null }, settings),
   }
-  const moved = await loadBalances(snapshot, part, settings)
+  const clearingIn = (totals: Totals, currency: string) => totals.get(`${currency} clearing`) ?? 0n
   const controlTotal: Totals = new Map(
-    facts.currencies.map((currency) => [currency, moved.get(`${currency} clearing`) ?? 0n]),
+    facts.currencies.map((currency) => [
+      currency,
+      clearingIn(facts.closing, currency) - clearingIn(facts.opening, currency),
+    ]),
   )
   const missing = await findMissingOfBooks(snapshot, request, account)
   return { request, options, account, part, facts, controlTotal, missing }
@@ -206,14 +210,13 @@ async function writePart(
 ): Promise<WrittenJournal> {
   const { request, account, facts, part, controlTotal, missing, options } = job
   const { signal, onProgress = () => {} } = options
-  const data = await stageFile(request.directory, file)
-  try {
+  const fillIn = async (data: StagedFile): Promise<JournalControl> => {
     const progress = (countBytes: number) => onProgress(file, countBytes)
     await data.fill(buffered(chunks), { ...(signal && { signal }), onProgress: progress })
     const { sums, countEntries, number, isLast } = tallied()
     const { currency } = facts
     const ofFile = (totals: Totals) => decimalsOf(totals, currency)
-    const control: JournalControl = {
+    return {
       file,
       journal: format.name,
       version: JOURNAL_VERSION,
@@ -236,18 +239,8 @@ async function writePart(
       isComplete: missing.length === 0,
       missing: [...missing],
     }
-    const beside = await stageFile(request.directory, `${file}${CONTROL_ENDING}`)
-    try {
-      await beside.fill([`${JSON.stringify(control, null, 2)}\n`], { ...(signal && { signal }) })
-      await data.publish()
-      await beside.publish()
-      return { path: data.path, control }
-    } finally {
-      await beside.discard()
-    }
-  } finally {
-    await data.discard()
   }
+  return writeWithControl(request.directory, file, fillIn, { ...(signal && { signal }) })
 }
 
 /** Accounts that share a name are one in the file, under the key that comes first. */

@@ -1,9 +1,6 @@
-import { formatMinor } from '../../../domain/money.ts'
-import { type FileFacts, type JournalFormat, STANDING_KEYS } from '../format.ts'
-import { accountsOf } from '../load.ts'
-import { openingLines } from '../opening.ts'
+import { type JournalFormat, STANDING_KEYS } from '../format.ts'
+import { amountText, ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
 
-const amountText = (minor: bigint, currency: string) => `${formatMinor(minor, currency)} ${currency}`
 const posting = (ledger: string, minor: bigint, currency: string) => `    ${ledger}  ${amountText(minor, currency)}\n`
 
 /** Passes `hledger check --strict ordereddates`. Begins with what stood before, and ends with what must stand. */
@@ -15,14 +12,13 @@ export const hledger: JournalFormat = {
   limit: {},
   nameOf: ({ ledger }) => ledger,
   head(file) {
-    const { account, from, to, currencies, settings } = file
-    const ledgers = [...new Set([...accountsOf(settings).values()].map(({ ledger }) => ledger))]
+    const { account, from, to, currencies } = file
     return [
       `; Helcim, account ${account}, ${from} to ${to}\n`,
       ...currencies.map((currency) => `commodity 1000.00 ${currency}\n`),
-      ...ledgers.map((ledger) => `account ${ledger}\n`),
+      ...ledgersOf(file).map((ledger) => `account ${ledger}\n`),
       '\n',
-      ...openings(file),
+      ...openingEntries(file, (currency) => `${from} * Opening balances ${currency}\n    ; opening:\n`, posting),
     ].join('')
   },
   entry({ number, on, words, currency, lines, source, batches }) {
@@ -31,29 +27,16 @@ export const hledger: JournalFormat = {
       .map(({ account, amountMinor }) => posting(account.ledger, amountMinor, currency))
       .join('')}\n`
   },
-  tail: ({ to, settings, currencies, closing }) =>
-    currencies
+  tail(file) {
+    const { to, settings, currencies, closing } = file
+    return currencies
       .flatMap((currency) =>
         STANDING_KEYS.filter((key) => key === 'clearing' || closing.has(`${currency} ${key}`)).map((key) => {
-          // What must stand is of the account, which several keys may share.
           const { ledger } = settings.chart[key]
-          const stands = STANDING_KEYS.filter((other) => settings.chart[other].ledger === ledger).reduce(
-            (sum, other) => sum + (closing.get(`${currency} ${other}`) ?? 0n),
-            0n,
-          )
+          const stands = standingOf(file, ledger, currency)
           return `${to} * Balance ${currency}\n    ${ledger}  ${amountText(0n, currency)} = ${amountText(stands, currency)}\n\n`
         }),
       )
-      .join(''),
+      .join('')
+  },
 }
-
-const openings = (file: FileFacts): string[] =>
-  file.currencies.flatMap((currency) => {
-    const lines = openingLines(file, currency)
-    if (lines.length === 0) return []
-    return [
-      `${file.from} * Opening balances ${currency}\n    ; opening:\n`,
-      ...lines.map(({ account, amountMinor }) => posting(account.ledger, amountMinor, currency)),
-      '\n',
-    ]
-  })
