@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { postBooks } from '../books/post.ts'
 import type { Config } from '../config.ts'
 import { deepenHistory, loadHistoryFrom } from '../db/accounts.ts'
 import { type Backfill, finishBackfill, openBackfill } from '../db/backfills.ts'
@@ -206,7 +207,7 @@ async function takeIntoHistory(
   from: BusinessDate,
   signal: AbortSignal,
 ): Promise<void> {
-  const { db, account, clock, settings } = services
+  const { db, account, clock, settings, books } = services
   const { accountId } = account
   const historyFrom = await loadHistoryFrom(db, accountId)
   if (from >= historyFrom) return
@@ -214,6 +215,7 @@ async function takeIntoHistory(
   if ((await listUnreadDays(db, between)).length > 0) return
   await deepenHistory(db, accountId, from)
   await runReconcile(db, { accountId, historyFrom: from, scope: 'full', settings, clock })
+  await postBooks(db, { accountId, scope: 'full', settings: books, clock })
   await waitUntilQuiet({ ...runtime, services }, { signal, stuckMsMax: STUCK_MS_MAX })
 }
 
