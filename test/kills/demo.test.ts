@@ -26,7 +26,7 @@ test('the demo ends cleanly when interrupted, goes on from its data, and adds, t
   expect(last.countTransactions - whole.countTransactions).toBe(last.countNew + newIn(late.stdout))
   // A minute of a shop is a few sales; a row twice would be thousands.
   expect(last.countNew).toBeLessThan(100)
-  expect(whole.rows.map(({ file }) => file)).toHaveLength(5)
+  expect(whole.rows.map(({ file }) => file)).toHaveLength(7)
 
   expect(whole.countMessages).toBeGreaterThan(0)
   expect(whole.countEarlier).toBe(0)

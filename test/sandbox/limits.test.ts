@@ -120,6 +120,7 @@ it('calls are recorded as the server saw them', async () => {
       answeredAt: at,
       status: 200,
       tokenName: 'two',
+      idempotencyKey: null,
     },
   ])
 })
