@@ -12,6 +12,7 @@ import { runReplay } from './cli/replay.ts'
 import { openMigrated } from './cli/runtime.ts'
 import { runSandbox } from './cli/sandbox.ts'
 import { addSettleCommand } from './cli/settle.ts'
+import { addSilenceCommand } from './cli/silence.ts'
 import { runStart } from './cli/start.ts'
 import { runStatus } from './cli/status.ts'
 import { runSync } from './cli/sync.ts'
@@ -162,6 +163,7 @@ decisionCommand('resolve', 'corrected in the books, or accepted as it is').optio
 )
 decisionCommand('reopen', 'takes back that they were resolved')
 
+addSilenceCommand(program, { config, exitWith })
 addSettleCommand(program, { config, interruptible, exitWith })
 addExportCommands(program, { config, interruptible, exitWith })
 addPeriodCommands(program, { config, interruptible, exitWith })

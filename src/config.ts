@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { z } from 'zod'
@@ -22,6 +21,14 @@ import {
   type SettlementPolicy,
 } from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
+import {
+  parseEmailAddress,
+  parseEmailAddresses,
+  parseHosts,
+  parseOutgoingUrl,
+  parseSmtpUrl,
+  parseWebhookSecret,
+} from './outgoing-settings.ts'
 
 /** The settings of a process, checked. */
 export type Config = ReturnType<typeof toConfig>
@@ -97,6 +104,11 @@ const settingsWith = (isLocal: boolean) =>
     EXPORT_KEEP_DAYS: parsedBy(parseKeepDays).optional(),
     ALERT_WEBHOOK_URL: parsedBy(parseOutgoingUrl).optional(),
     ALERT_WEBHOOK_SECRET: parsedBy(parseWebhookSecret).optional(),
+    ALERT_SLACK_URL: parsedBy(parseOutgoingUrl).optional(),
+    ALERT_EMAIL_URL: parsedBy(parseSmtpUrl).optional(),
+    ALERT_EMAIL_FROM: parsedBy(parseEmailAddress).optional(),
+    ALERT_EMAIL_TO: parsedBy(parseEmailAddresses).optional(),
+    TIEOUT_ALERTS_FILE: parsedBy((text) => resolve(text)).optional(),
     ALERT_ALLOW_HOSTS: parsedBy(parseHosts).prefault(''),
     HEARTBEAT_URL: parsedBy(parseOutgoingUrl).optional(),
     HTTP_HOST: z.string().default('127.0.0.1'),
@@ -131,7 +143,11 @@ function problemsBetween(settings: Settings): string[] {
       'ALERT_WEBHOOK_SECRET: set it to the secret that signs alerts, "whsec_" and at least 24 bytes in base64',
     )
   }
-  for (const name of ['ALERT_WEBHOOK_URL', 'HEARTBEAT_URL'] as const) {
+  const isEmailMeant = settings.ALERT_EMAIL_URL || settings.ALERT_EMAIL_FROM || settings.ALERT_EMAIL_TO
+  for (const [name, what] of EMAIL_SETTINGS) {
+    if (isEmailMeant && !settings[name]) problems.push(`${name}: set it as well, to ${what}`)
+  }
+  for (const name of ['ALERT_WEBHOOK_URL', 'ALERT_SLACK_URL', 'HEARTBEAT_URL'] as const) {
     const url = settings[name] && new URL(settings[name].reveal())
     if (url && url.protocol !== 'https:' && !settings.ALERT_ALLOW_HOSTS.includes(url.hostname)) {
       problems.push(`${name}: set it to an https URL, or name its host in ALERT_ALLOW_HOSTS`)
@@ -142,6 +158,12 @@ function problemsBetween(settings: Settings): string[] {
   }
   return problems
 }
+
+const EMAIL_SETTINGS = [
+  ['ALERT_EMAIL_URL', 'the mail server, like smtps://user:password@mail.example.com'],
+  ['ALERT_EMAIL_FROM', 'the sender, like tieout@example.com'],
+  ['ALERT_EMAIL_TO', 'the receivers, with commas'],
+] as const
 
 const LOOPBACK_HOSTS: readonly string[] = ['127.0.0.1', '::1', 'localhost']
 
@@ -191,6 +213,15 @@ const toConfig = (settings: Settings) => ({
       settings.ALERT_WEBHOOK_URL && settings.ALERT_WEBHOOK_SECRET
         ? { url: settings.ALERT_WEBHOOK_URL, secret: settings.ALERT_WEBHOOK_SECRET }
         : null,
+    /** Null for none. An incoming webhook of Slack; secret, because its path is what authorizes. */
+    slackUrl: settings.ALERT_SLACK_URL ?? null,
+    /** Null for none. The URL is secret, because it holds a password. */
+    email:
+      settings.ALERT_EMAIL_URL && settings.ALERT_EMAIL_FROM && settings.ALERT_EMAIL_TO
+        ? { url: settings.ALERT_EMAIL_URL, from: settings.ALERT_EMAIL_FROM, to: settings.ALERT_EMAIL_TO }
+        : null,
+    /** Absolute path of the file with routes, duties, silences and the digest; null for the defaults. */
+    file: settings.TIEOUT_ALERTS_FILE ?? null,
     /** Hosts, as in a URL, that may resolve to addresses that are not public and may be called without TLS. */
     allowHosts: settings.ALERT_ALLOW_HOSTS,
   },
@@ -231,7 +262,7 @@ function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, s
   const problems: string[] = []
   for (const name of variableNames()) {
     // Are themselves paths of files.
-    if (name === 'TIEOUT_ACCOUNTS_FILE' || name === 'TIEOUT_BOOKS_FILE') {
+    if (name === 'TIEOUT_ACCOUNTS_FILE' || name === 'TIEOUT_BOOKS_FILE' || name === 'TIEOUT_ALERTS_FILE') {
       if (env[name]) values[name] = env[name]
       continue
     }
@@ -299,37 +330,6 @@ function parseStoreUrl(text: string, schemes: readonly string[]): Secret {
   if (isRight) return createSecret(text)
   throw new Error(`set it to a URL like ${schemes[0]}://user:password@host/0, special characters percent-encoded`)
 }
-
-function parseOutgoingUrl(text: string): Secret {
-  const isUrl = URL.canParse(text) && ['https:', 'http:'].includes(new URL(text).protocol)
-  if (!isUrl) throw new Error('set it to a URL like https://alerts.example.com/path')
-  const { username, password } = new URL(text)
-  if (username === '' && password === '') return createSecret(text)
-  // What stands there is never sent, and makes one host look like another.
-  throw new Error('leave out the user and password; what authorizes belongs into the path or query')
-}
-
-/** As Standard Webhooks writes them: `whsec_` and 24 to 64 bytes in base64. */
-function parseWebhookSecret(text: string): Secret {
-  const [, base64 = ''] = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(text) ?? []
-  const countBytes = Buffer.from(base64, 'base64').length
-  if (countBytes >= 24 && countBytes <= 64) return createSecret(text)
-  throw new Error('set it to "whsec_" and 24 to 64 random bytes in base64 (openssl rand -base64 32)')
-}
-
-/** In the form in which a URL has them: lower case, IPv6 in brackets, an IPv4 address in four decimals. */
-const parseHosts = (text: string): readonly string[] =>
-  text
-    .split(',')
-    .map((host) => host.trim())
-    .filter((host) => host !== '')
-    .map((host) => {
-      const authority = isIP(host) === 6 ? `[${host}]` : host
-      const url = URL.canParse(`http://${authority}/`) ? new URL(`http://${authority}/`) : null
-      const isHost = url?.pathname === '/' && url.port === '' && !/[@/?#*]|:\d+$/.test(authority)
-      if (url === null || !isHost) throw new Error(`"${host}" is no host; set it to names or addresses, with commas`)
-      return url.hostname
-    })
 
 function parsePort(text: string): number | null {
   if (text === 'off') return null

@@ -3,6 +3,7 @@ import type { AlertChannel } from './alerts/channel.ts'
 import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
+import type { AlertRules } from './domain/alert-rules.ts'
 import type { BatchKey } from './domain/batch-key.ts'
 import type { Clock, Instant } from './domain/clock.ts'
 import type { BooksSettings } from './domain/journal/chart.ts'
@@ -24,8 +25,11 @@ export interface Enqueue {
   settleBatch(request: { accountId: number; batch: BatchKey; plannedAt: Instant }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */
   confirmAttempt(request: { accountId: number; attemptId: bigint; delayMs: number }): Promise<void>
-  /** Tells what changed; asked too often it finds nothing to tell. */
-  alert(request: { accountId: number }): Promise<void>
+  /**
+   * Tells what changed; asked too often it finds nothing to tell.
+   * @param request `after` names the news: an asking while the work runs is not lost in that run
+   */
+  alert(request: { accountId: number; after?: string }): Promise<void>
 }
 
 /** How an account's batches are settled. */
@@ -61,6 +65,8 @@ export interface Services {
   readonly books: BooksSettings
   /** Where this process tells what it finds, the quickest first. */
   readonly alertChannels: readonly AlertChannel[]
+  /** Who is to be told what of this account. */
+  readonly alertRules: AlertRules
 }
 
 /** What one run of a job is handed. */

@@ -53,7 +53,7 @@ describe('settings', () => {
         },
       },
       exporting: null,
-      alerts: { webhook: null, allowHosts: [] },
+      alerts: { webhook: null, slackUrl: null, email: null, file: null, allowHosts: [] },
       heartbeatUrl: null,
       http: { host: '127.0.0.1', port: 8701, password: null },
       logLevel: 'info',
@@ -92,6 +92,11 @@ describe('settings', () => {
       EXPORT_KEEP_DAYS: '400',
       ALERT_WEBHOOK_URL: 'http://alerts.internal/tieout',
       ALERT_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      ALERT_SLACK_URL: 'https://hooks.slack.com/services/T0/B0/x',
+      ALERT_EMAIL_URL: 'smtp://me:p%40ss@mail.example.com:2525',
+      ALERT_EMAIL_FROM: 'tieout@example.com',
+      ALERT_EMAIL_TO: 'ines@example.com, books@example.com',
+      TIEOUT_ALERTS_FILE: join(directory, 'alerts.json'),
       ALERT_ALLOW_HOSTS: 'alerts.internal, 10.0.0.7',
       HEARTBEAT_URL: 'https://beat.example.com/x',
       HTTP_HOST: '0.0.0.0',
@@ -125,12 +130,18 @@ describe('settings', () => {
         },
       },
       exporting: { cron: '30 4 * * *', directory, keepDays: 400 },
-      alerts: { allowHosts: ['alerts.internal', '10.0.0.7'] },
+      alerts: {
+        allowHosts: ['alerts.internal', '10.0.0.7'],
+        file: join(directory, 'alerts.json'),
+        email: { from: 'tieout@example.com', to: ['ines@example.com', 'books@example.com'] },
+      },
       http: { host: '0.0.0.0', port: 9_000 },
       logLevel: 'debug',
     })
     expect(config.alerts.webhook?.url.reveal()).toBe('http://alerts.internal/tieout')
     expect(config.alerts.webhook?.secret.reveal()).toBe(WEBHOOK_SECRET)
+    expect(config.alerts.slackUrl?.reveal()).toBe('https://hooks.slack.com/services/T0/B0/x')
+    expect(config.alerts.email?.url.reveal()).toBe('smtp://me:p%40ss@mail.example.com:2525')
     expect(config.heartbeatUrl?.reveal()).toBe('https://beat.example.com/x')
     expect(config.http.password?.reveal()).toBe('correct horse')
     expect(requireToken(config).reveal()).toBe('token-1')
@@ -191,6 +202,10 @@ describe('problems', () => {
       RECONCILE_CRON: '61 * * * *',
       ALERT_WEBHOOK_URL: 'alerts.example.com',
       ALERT_WEBHOOK_SECRET: 'whsec_dG9vIHNob3J0',
+      ALERT_SLACK_URL: 'slack.example.com',
+      ALERT_EMAIL_URL: 'https://mail.example.com',
+      ALERT_EMAIL_FROM: 'tieout <tieout@example.com>',
+      ALERT_EMAIL_TO: 'a@example.com\r\nBcc: b@example.com',
       HEARTBEAT_URL: 'ftp://beat.example.com',
       HELCIM_WEBHOOK_TOKEN: 'dG9vIHNob3J0',
       HELCIM_SETTLE_API_TOKEN: 'a b',
@@ -216,6 +231,10 @@ describe('problems', () => {
         .map((line) => line.slice(0, line.indexOf(':')))
         .sort(),
     ).toEqual([
+      'ALERT_EMAIL_FROM',
+      'ALERT_EMAIL_TO',
+      'ALERT_EMAIL_URL',
+      'ALERT_SLACK_URL',
       'ALERT_WEBHOOK_SECRET',
       'ALERT_WEBHOOK_URL',
       'DATABASE_URL',
@@ -252,6 +271,9 @@ describe('problems', () => {
   test.each([
     [{ ALERT_WEBHOOK_URL: 'https://alerts.example.com/x' }, 'ALERT_WEBHOOK_SECRET'],
     [{ ALERT_WEBHOOK_URL: 'http://alerts.example.com/x', ALERT_WEBHOOK_SECRET: WEBHOOK_SECRET }, 'ALERT_WEBHOOK_URL'],
+    [{ ALERT_SLACK_URL: 'http://hooks.example.com/x' }, 'ALERT_SLACK_URL'],
+    [{ ALERT_EMAIL_FROM: 'a@example.com', ALERT_EMAIL_TO: 'b@example.com' }, 'ALERT_EMAIL_URL'],
+    [{ ALERT_EMAIL_URL: 'smtp://mail.example.com', ALERT_EMAIL_TO: 'b@example.com' }, 'ALERT_EMAIL_FROM'],
     [{ HEARTBEAT_URL: 'http://beat.example.com/x', ALERT_ALLOW_HOSTS: 'example.com' }, 'HEARTBEAT_URL'],
     [{ HTTP_HOST: '0.0.0.0' }, 'HTTP_PASSWORD'],
   ])('what two variables say together is checked: %o', (env, name) => {

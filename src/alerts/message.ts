@@ -1,4 +1,6 @@
-import type { AlertDigest, AlertItem, ToldKind } from '../db/alerts.ts'
+import type { AlertGroup, AlertItem } from '../db/alerts/items.ts'
+import type { ToldKind } from '../domain/alert-routing.ts'
+import { type Duty, dutyOf } from '../domain/alert-rules.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { Severity } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
@@ -19,10 +21,13 @@ export type AlertBody = {
     readonly count: number
     /** How many of `count` are not among the items. */
     readonly countOmitted: number
-    readonly atStake: readonly { readonly currency: string; readonly amount: string }[]
+    readonly atStake: readonly Amount[]
     readonly items: readonly AlertBodyItem[]
   }
 }
+
+/** Decimal text. */
+export type Amount = { readonly currency: string; readonly amount: string }
 
 export interface AlertBodyItem {
   /** The mismatch; it keeps its id when it is reopened. */
@@ -39,21 +44,31 @@ export interface AlertBodyItem {
   readonly difference: string | null
   readonly state: string
   readonly resolution: string | null
+  /** Who looks after it: as assigned, else as the rules say. */
+  readonly owner: string | null
+  /** A date, by the rules; null of what is resolved. */
+  readonly dueOn: string | null
   /** When it happened, ISO 8601. */
   readonly at: string
   readonly summary: string
   readonly advice: string
 }
 
+/** By which rules a mismatch has an owner and a due date, and whose days are meant. */
+export interface DutyRules {
+  readonly duties: readonly Duty[]
+  readonly zone: string
+}
+
 /** Composes what people are told. Its items carry what a mismatch has and nothing of the records behind it. */
-export function composeAlert(digest: AlertDigest): AlertBody {
-  const { account, kind, code, count, items } = digest
-  const atStake = digest.atStake.map(({ currency, minor }) => ({ currency, amount: formatMinor(minor, currency) }))
+export function composeAlert(group: AlertGroup, rules: DutyRules): AlertBody {
+  const { account, kind, code, count, items } = group
+  const atStake = group.atStake.map(({ currency, minor }) => ({ currency, amount: formatMinor(minor, currency) }))
   const severity = items[0]?.severity ?? 'info'
   const countOmitted = count - items.length
   const noun = count === 1 ? 'mismatch' : 'mismatches'
   const title = `${count} ${noun} ${PAST[kind]}: ${code} (${severity})`
-  const sums = atStake.map(({ currency, amount }) => `${amount} ${currency}`).join(' and ')
+  const sums = sumsText(atStake)
   const sentences = [
     `Account ${account}: ${count} ${noun} of ${code} ${count === 1 ? 'was' : 'were'} ${PAST[kind]}.`,
     ...(sums === '' ? [] : [`${kind === 'resolved' ? 'At stake was' : 'At stake is'} ${sums}.`]),
@@ -63,7 +78,7 @@ export function composeAlert(digest: AlertDigest): AlertBody {
   ]
   return {
     type: `mismatches.${kind}`,
-    timestamp: toIso(digest.at),
+    timestamp: toIso(group.at),
     data: {
       account,
       code,
@@ -73,10 +88,13 @@ export function composeAlert(digest: AlertDigest): AlertBody {
       count,
       countOmitted,
       atStake,
-      items: items.map((item) => toBodyItem(item, code)),
+      items: items.map((item) => toBodyItem(item, { code, now: group.at, ...rules })),
     },
   }
 }
+
+export const sumsText = (amounts: readonly Amount[]): string =>
+  amounts.map(({ currency, amount }) => `${amount} ${currency}`).join(' and ')
 
 const PAST: Readonly<Record<ToldKind, string>> = {
   opened: 'opened',
@@ -99,22 +117,28 @@ function adviceOf(items: readonly AlertItem[]): string[] {
   return advices.size === 1 && advice ? [advice] : []
 }
 
-function toBodyItem(item: AlertItem, code: string): AlertBodyItem {
-  const { currency, expectedMinor, actualMinor } = item
+function toBodyItem(
+  item: AlertItem,
+  { code, now, duties, zone }: DutyRules & { code: string; now: Instant },
+): AlertBodyItem {
+  const { currency, expectedMinor, actualMinor, state, severity, assignedTo, firstSeenAt } = item
+  const { owner, dueOn } = dutyOf(duties, { severity, code, assignedTo, firstSeenAt, now, zone })
   const amount = (minor: bigint | null): string | null =>
     minor === null || currency === null ? null : formatMinor(minor, currency)
   return {
     id: item.mismatchId,
     code,
-    severity: item.severity,
+    severity,
     subject: item.subject,
     period: item.period,
     currency,
     expected: amount(expectedMinor) ?? item.expectedText,
     actual: amount(actualMinor) ?? item.actualText,
     difference: expectedMinor === null || actualMinor === null ? null : amount(actualMinor - expectedMinor),
-    state: item.state,
+    state,
     resolution: item.resolution,
+    owner,
+    dueOn: state === 'resolved' ? null : dueOn,
     at: toIso(item.at),
     summary: item.summary,
     advice: item.advice,

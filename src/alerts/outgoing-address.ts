@@ -21,16 +21,35 @@ export async function checkAddress(
   url: URL,
   { allowHosts, resolve }: { allowHosts: readonly string[]; resolve: Resolve },
 ): Promise<CheckedAddress> {
-  const isHostAllowed = allowHosts.some((host) => host.toLowerCase() === url.hostname)
+  const isHostAllowed = isAllowedByName(url.hostname, allowHosts)
   if (!isHostAllowed && url.protocol !== 'https:') return { isAllowed: false, words: 'the URL is not https' }
+  return checkHost(url.hostname, { allowHosts, resolve })
+}
+
+/**
+ * Checks where the host of a URL leads, whatever is spoken there.
+ * @param host as a URL has it: lower case, IPv6 in brackets
+ * @throws what `resolve` throws
+ */
+export async function checkHost(
+  host: string,
+  { allowHosts, resolve }: { allowHosts: readonly string[]; resolve: Resolve },
+): Promise<CheckedAddress> {
   // A URL writes IPv6 in brackets, and has every spelling of an IPv4 address in its normal form.
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const hostname = host.replace(/^\[(.*)\]$/, '$1')
   const addresses = isIP(hostname) === 0 ? await resolve(hostname) : [hostname]
   if (addresses.length === 0) return { isAllowed: false, words: 'the host has no address' }
   const inward = addresses.find((address) => !isPublic(address))
-  if (isHostAllowed || inward === undefined) return { isAllowed: true, addresses }
+  if (inward === undefined || isAllowedByName(host, allowHosts)) return { isAllowed: true, addresses }
   return { isAllowed: false, words: `an address of the host is not public: ${inward}` }
 }
+
+const isAllowedByName = (host: string, allowHosts: readonly string[]): boolean =>
+  allowHosts.some((one) => one.toLowerCase() === host)
+
+/** True for an address of this machine alone. */
+export const isLoopbackAddress = (address: string): boolean =>
+  isIP(address) === 4 ? address.startsWith('127.') : isIP(address) === 6 && LOOPBACK_6.check(address, 'ipv6')
 
 /**
  * A lookup that answers with these addresses whatever the name is and whatever the DNS says by now: the connection goes
@@ -69,6 +88,8 @@ const blockListOf = (family: 'ipv4' | 'ipv6', ranges: readonly string[]): BlockL
   }
   return list
 }
+
+const LOOPBACK_6 = blockListOf('ipv6', ['::1/128'])
 
 /** IANA's special-purpose ranges, and multicast. Two lists, because a list of both would map one family to the other. */
 const NOT_PUBLIC_4 = blockListOf('ipv4', [

@@ -1,4 +1,4 @@
-import type { ReminderStep } from '../db/alerts.ts'
+import type { ReminderStep } from '../db/alerts/reminders.ts'
 
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -20,6 +20,8 @@ export const LEASE_MS = 3 * SEND_DEADLINE_MS
 /** Clock milliseconds between attempts: doubling from the first to the second of these. */
 const BACKOFF_MS_MIN = 10_000
 const BACKOFF_MS_MAX = 6 * 60 * MINUTE_MS
+/** Real milliseconds: the longest pause that a target may ask for; a longer one is taken for this. */
+export const PAUSE_MS_MAX = 60 * MINUTE_MS
 /** A message whose attempt fails when it is as old as this is given up; with the cap above it had some thirty. */
 export const GIVE_UP_AFTER_MS = 5 * DAY_MS
 

@@ -18,7 +18,7 @@ export interface WebhookSettings {
 
 /**
  * Posts messages as Standard Webhooks: the receiver checks signature and age, and tells repeats by `webhook-id`. Any
- * 2xx means taken, 410 that it wants no more, and everything else that we try again.
+ * 2xx means taken, 410 that it wants no more, ever, and everything else that we try again.
  */
 export function createWebhookChannel(settings: WebhookSettings): AlertChannel {
   const { url, secret, allowHosts, resolve = resolveAddresses, deadlineMs = SEND_DEADLINE_MS } = settings
@@ -43,13 +43,14 @@ export function createWebhookChannel(settings: WebhookSettings): AlertChannel {
         resolve,
         deadlineMs,
       })
-      return answer.status === null ? { kind: 'failed', words: answer.words } : outcomeOf(answer.status)
+      return answer.status === null ? { kind: 'failed', words: answer.words } : outcomeOf(answer)
     },
   }
 }
 
-function outcomeOf(status: number): SendOutcome {
+function outcomeOf({ status, retryAfterMs }: { status: number; retryAfterMs?: number }): SendOutcome {
   if (status >= 200 && status <= 299) return { kind: 'taken' }
   const words = `answered ${status}`
-  return status === 410 ? { kind: 'refused', words } : { kind: 'failed', words }
+  if (status === 410) return { kind: 'dead', words }
+  return { kind: 'failed', words, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) }
 }

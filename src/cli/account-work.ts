@@ -1,14 +1,17 @@
 import { type AccountSettings, accountFingerprint } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
+import type { AlertSettings } from '../alerts-file.ts'
 import type { BooksOf } from '../books-file.ts'
 import { type Config, tokenFingerprint } from '../config.ts'
 import type { Enqueue, Services, Settling } from '../context.ts'
 import { ensureAccount } from '../db/accounts.ts'
-import { beginChannels } from '../db/alerts.ts'
+import { beginChannels } from '../db/alerts/outbox.ts'
+import { reviveTargets } from '../db/alerts/targets.ts'
 import { createCallBudget } from '../db/call-budget.ts'
 import type { Db } from '../db/client.ts'
 import { listRunningPulls } from '../db/pulls.ts'
 import { listUnfinishedAttempts } from '../db/settlement/attempts.ts'
+import type { AlertRules } from '../domain/alert-rules.ts'
 import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import type { CallPermits } from '../domain/permits.ts'
@@ -28,8 +31,8 @@ export interface Shared {
   readonly clock: Clock
   readonly log: Logger
   readonly alertChannels: readonly AlertChannel[]
-  /** Channels on which news are told, also those that another process serves. */
-  readonly channelNames: readonly string[]
+  /** Whom to tell what, also on channels that another process serves. */
+  readonly alertSettings: AlertSettings
   readonly enqueue: Enqueue
   /** Chart of accounts and cut-off of an account, by its name. */
   readonly booksOf: BooksOf
@@ -84,7 +87,10 @@ export async function openAccount(
   })
   const { accountId, historyFrom } = account
   // Before anything is judged: what happens from here on is told.
-  await beginChannels(db, { accountId, channels: shared.channelNames, now: clock.now() })
+  const alertRules = shared.alertSettings.rulesOf(settings.name)
+  await beginChannels(db, { accountId, channels: alertRules.channels, now: clock.now() })
+  // These settings may be others than those that a target refused.
+  await reviveTargets(db, accountId)
   const budget = createCallBudget({ db, accountId, holder: `tieout-${process.pid}`, limits: settings.limits, clock })
   const permits = observePermits(budget, shared.onCallEnd)
   const helcim = createHelcimClient({ baseUrl: settings.baseUrl, token: settings.token, permits, log })
@@ -99,6 +105,7 @@ export async function openAccount(
       ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
       ...settleEntries(accountId, settings, clock.now()),
       ...exportEntries(accountId, shared, zone),
+      ...digestEntries(accountId, zone, alertRules),
     ],
     enqueue: enqueue.due,
     log,
@@ -118,6 +125,7 @@ export async function openAccount(
       books: shared.booksOf(settings.name),
       exporting: shared.exporting,
       alertChannels: shared.alertChannels,
+      alertRules,
     },
     schedule: () => schedule.start(),
     async askForMissing(cause) {
@@ -182,3 +190,9 @@ function settleEntries(
 /** Switched on, it begins with the next time: files of before can be had from "tieout export". */
 const exportEntries = (accountId: number, { exporting, clock }: Shared, zone: string): readonly ScheduleEntry[] =>
   exporting === null ? [] : [{ accountId, kind: 'export', cron: exporting.cron, zone, startsAt: clock.now() }]
+
+function digestEntries(accountId: number, zone: string, { digest }: AlertRules): readonly ScheduleEntry[] {
+  if (digest === null) return []
+  const [hour, minute] = digest.at.split(':').map(Number)
+  return [{ accountId, kind: 'digest', cron: `${minute} ${hour} * * *`, zone }]
+}

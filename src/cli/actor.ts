@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os'
 import { WORKER_ACTOR } from '../domain/mismatch.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { printable } from '../domain/printable.ts'
 import { maskCardNumbers } from '../helcim/card-numbers.ts'
-import { printable } from './show-mismatches.ts'
 
 /** Who does it: as said, or the user of this machine. */
 export function actorOf(by: string | undefined): string {

@@ -1,5 +1,5 @@
 import { type BusinessDate, toBusinessDate } from '../domain/calendar.ts'
-import { type Instant, toInstant } from '../domain/clock.ts'
+import { type Instant, parseInstant } from '../domain/clock.ts'
 import { UsageError } from '../domain/operating-error.ts'
 
 /** The date that an option gives, or undefined without it. @throws UsageError that names the option */
@@ -12,17 +12,14 @@ export function dateOf(option: string, text: string | undefined): BusinessDate |
   }
 }
 
-/** With its offset: an instant that every zone reads alike. */
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
-
 /** How a command asks for the state of an earlier time. */
 export const AS_OF_FLAG = ['--as-of <instant>', 'as it was known then, like 2026-10-31T17:00:00Z'] as const
 
 /** The instant that an option gives, or undefined without it. @throws UsageError that names the option */
 export function instantOption(option: string, text: string | undefined): Instant | undefined {
   if (text === undefined) return undefined
-  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(at)) return toInstant(at)
+  const at = parseInstant(text)
+  if (at !== null) return at
   throw new UsageError(
     `${option}: "${text}" is not an instant like 2026-10-31T17:00:00Z, or with an offset like -06:00`,
   )

@@ -7,6 +7,7 @@ import { loadOverview, type Overview } from '../db/overview.ts'
 import { addDays, businessDateOf } from '../domain/calendar.ts'
 import { createSystemClock } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { printable } from '../domain/printable.ts'
 import { createLog } from '../log.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { DEMO_HISTORY_DAYS } from '../sandbox/demo.ts'
@@ -14,9 +15,10 @@ import { demoScenario, startSandbox } from '../sandbox/sandbox.ts'
 import { type AlertReceiver, openAlertReceiver } from './demo/alert-receiver.ts'
 import { showDemoExports, writeDemoExports } from './demo/demo-exports.ts'
 import { showAlerts } from './demo/show-alerts.ts'
+import { dutiesOf } from './duties.ts'
 import { count, paint, say, tick, wrap } from './paint.ts'
 import { waitUntilQuiet } from './settle-down.ts'
-import { mismatchLines, printable, shortId, sumsOf } from './show-mismatches.ts'
+import { mismatchLines, shortId, sumsOf } from './show-mismatches.ts'
 import { showTerminals } from './show-terminals.ts'
 import { openSoleRuntime, type SoleRuntime } from './sole-runtime.ts'
 
@@ -131,7 +133,7 @@ async function pull(runtime: SoleRuntime, signal: AbortSignal): Promise<boolean>
 }
 
 async function report({ runtime, receiver, folder, zone, signal }: Demo, before: Overview): Promise<void> {
-  const { db, account, clock, settings } = runtime.services
+  const { db, account, clock, settings, alertRules } = runtime.services
   const { accountId, historyFrom } = account
   // The proof: looking at everything finds nothing that looking at what changed did not find.
   await runReconcile(db, { accountId, historyFrom, scope: 'full', settings, clock })
@@ -141,7 +143,8 @@ async function report({ runtime, receiver, folder, zone, signal }: Demo, before:
   say(await showTerminals(db, accountId))
   section('Mismatches, the worst first')
   const forAction = mismatches.filter(({ severity }) => severity !== 'info')
-  const { head, lines } = mismatchLines(forAction, clock.now())
+  const duties = await dutiesOf(db, { duties: alertRules.duties, accountId })
+  const { head, lines } = mismatchLines(forAction, clock.now(), duties)
   say(head)
   for (const [index, { summary }] of forAction.entries()) {
     say(lines[index])

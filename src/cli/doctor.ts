@@ -5,6 +5,7 @@ import { compareSchema } from '../db/migrate.ts'
 import { OperatingError, UsageError } from '../domain/operating-error.ts'
 import { openStore } from '../jobs/queue/store.ts'
 import { createLog } from '../log.ts'
+import { checkAlerts } from './doctor-alerts.ts'
 import { checkTokens } from './doctor-tokens.ts'
 import { paint, say } from './paint.ts'
 import { clockOf, openMigrated } from './runtime.ts'
@@ -15,6 +16,7 @@ export interface DoctorOptions {
   readonly json?: boolean
 }
 
+/** One thing that was tried. */
 export interface Check {
   readonly name: string
   readonly isFine: boolean
@@ -61,6 +63,7 @@ async function checkAll(config: Config, isOffline: boolean, checks: Check[]): Pr
       isFine: refusal === null,
       says: refusal ?? (queueUrl === undefined ? 'on PostgreSQL' : 'on Redis, noeviction'),
     })
+    await checkAlerts(config, { db: database.db, isOffline, checks })
     if (!isOffline) await checkHelcim(config, database.db, checks)
   } finally {
     await database.close()

@@ -1,3 +1,4 @@
+import { readAlertSettings } from '../alerts-file.ts'
 import type { Config } from '../config.ts'
 import { withSnapshotAsOf } from '../db/as-of.ts'
 import type { Tx } from '../db/client.ts'
@@ -10,19 +11,22 @@ import {
   isAtLeast,
   MISMATCH_CODES,
   MISMATCH_STATES,
+  parseSubject,
   RESOLUTIONS_BY_PERSON,
   SEVERITIES,
   type Severity,
 } from '../domain/mismatch.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { printable } from '../domain/printable.ts'
 import { maskCardNumbers } from '../helcim/card-numbers.ts'
 import { actorOf, nameOf } from './actor.ts'
 import { instantOption } from './date-option.ts'
+import { dutiesOf } from './duties.ts'
 import { type AccountOption, withAccount } from './judge.ts'
 import { say } from './paint.ts'
 import { clockOf } from './runtime.ts'
 import { dossierToJson, showDossier } from './show-mismatch.ts'
-import { mismatchToJson, printable, shortId, tabulateMismatches } from './show-mismatches.ts'
+import { mismatchToJson, shortId, tabulateMismatches } from './show-mismatches.ts'
 
 export interface MismatchesOptions extends AccountOption {
   readonly state?: string
@@ -46,14 +50,16 @@ export function runMismatches(config: Config, options: MismatchesOptions): Promi
   const order = oneOf('--sort', sort, MISMATCH_ORDERS)
   const filter = filterOf(options)
   const at = instantOption('--as-of', options.asOf)
+  const alerts = readAlertSettings(config)
   return withAccount(config, options, async ({ db, pool }, { accountId, name }) => {
+    const duties = await dutiesOf(db, { duties: alerts.rulesOf(name).duties, accountId })
     const present = clockOf(config).now()
     const now = at ?? present
     const list = (tx: Tx) => listMismatches(tx, { accountId, filter, order, now })
     const mismatches =
       at === undefined ? await list(db) : await withSnapshotAsOf(pool, { accountId, at, now: present }, list)
-    if (json) sayJson(mismatches.map((one) => mismatchToJson(one, name, now)))
-    else if (mismatches.length > 0) say(tabulateMismatches(mismatches, now))
+    if (json) sayJson(mismatches.map((one) => mismatchToJson(one, name, now, duties)))
+    else if (mismatches.length > 0) say(tabulateMismatches(mismatches, now, duties))
     else say(isNarrowed(options) ? '  No mismatches like that.' : '  No open mismatches.')
     const isBad = mismatches.some(
       (one) => threshold !== null && one.state !== 'resolved' && isAtLeast(one.severity as Severity, threshold),
@@ -70,7 +76,9 @@ export function runShowMismatch(
   id: string,
   options: AccountOption & { json?: boolean },
 ): Promise<number> {
+  const alerts = readAlertSettings(config)
   return withAccount(config, options, async ({ db }, { accountId, name }) => {
+    const duties = await dutiesOf(db, { duties: alerts.rulesOf(name).duties, accountId })
     const now = clockOf(config).now()
     const [mismatchId = ''] = await findMismatchIds(db, { accountId, prefixes: [id] })
     const mismatch = await findMismatch(db, { accountId, mismatchId })
@@ -82,8 +90,8 @@ export function runShowMismatch(
       query,
       evidence: await listEvidence(db, { query, limit: EVIDENCE_ROWS_MAX }),
     }
-    if (options.json) sayJson(dossierToJson(dossier, name, now))
-    else say(showDossier(dossier, now))
+    if (options.json) sayJson(dossierToJson(dossier, name, now, duties))
+    else say(showDossier(dossier, now, duties))
     return 0
   })
 }
@@ -173,12 +181,10 @@ function filterOf(options: MismatchesOptions): MismatchFilter {
   }
 }
 
-/** `card_batch`, `card_batch:4209764`, or the id alone. */
 function subjectOf(text: string | undefined): Pick<MismatchFilter, 'subjectKind' | 'subjectId'> {
   if (text === undefined) return {}
-  const [kind = '', ...rest] = text.split(':')
-  if (!/^[a-z_]+$/.test(kind)) return { subjectKind: null, subjectId: text }
-  return { subjectKind: kind, subjectId: rest.length === 0 ? null : rest.join(':') }
+  const { kind, id } = parseSubject(text)
+  return { subjectKind: kind, subjectId: id }
 }
 
 function daysOf(text: string): number {

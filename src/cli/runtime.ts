@@ -1,8 +1,11 @@
 import type { AccountSettings } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
+import { createEmailChannel } from '../alerts/email-channel.ts'
 import { createHeartbeat } from '../alerts/heartbeat.ts'
 import { createLogChannel } from '../alerts/log-channel.ts'
+import { createSlackChannel } from '../alerts/slack-channel.ts'
 import { createWebhookChannel } from '../alerts/webhook-channel.ts'
+import { type AlertSettings, readAlertSettings } from '../alerts-file.ts'
 import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import type { Enqueue, JobContext, Services } from '../context.ts'
@@ -87,9 +90,10 @@ export async function openRuntime(
 ): Promise<Runtime> {
   const { log, onCallEnd = () => {}, clock = clockOf(config) } = options
   const booksOf = readBooks(config)
+  const alertSettings = readAlertSettings(config)
   const database = await openMigrated(config, log)
   const works = new Map<number, AccountWork>()
-  const alertChannels = createAlertChannels(config, log)
+  const alertChannels = createAlertChannels(config, alertSettings, log)
   const servicesOf = (accountId: number): Services | null => works.get(accountId)?.services ?? null
   const store =
     config.redisUrl === null
@@ -106,7 +110,7 @@ export async function openRuntime(
     clock,
     log,
     alertChannels,
-    channelNames: ['log', ...(config.alerts.webhook ? ['webhook'] : [])],
+    alertSettings,
     enqueue,
     booksOf,
     exporting: config.exporting,
@@ -163,12 +167,19 @@ const SWEEP_MS = 60_000
 /** After one that failed, and after the start, whose own enqueues may have failed. */
 const SOON_MS = 2_000
 
-/** The log always and a webhook where one is set; the quickest first. */
-function createAlertChannels({ alerts }: Config, log: Logger): AlertChannel[] {
+/** The log always, and what the settings name; the quickest first. */
+function createAlertChannels({ alerts }: Config, { named }: AlertSettings, log: Logger): AlertChannel[] {
+  const { webhook, slackUrl, email, allowHosts } = alerts
   return [
     // What a silent log were told would be lost: it waits for a process that is heard.
     ...(log.level === 'silent' ? [] : [createLogChannel(log)]),
-    ...(alerts.webhook ? [createWebhookChannel({ ...alerts.webhook, allowHosts: alerts.allowHosts })] : []),
+    ...(webhook ? [createWebhookChannel({ ...webhook, allowHosts })] : []),
+    ...(slackUrl ? [createSlackChannel({ name: 'slack', url: slackUrl, allowHosts })] : []),
+    ...(email ? [createEmailChannel({ ...email, name: 'email', allowHosts })] : []),
+    ...named.flatMap((one) => {
+      if (one.kind === 'slack') return [createSlackChannel({ ...one, allowHosts })]
+      return email ? [createEmailChannel({ ...email, ...one, allowHosts })] : []
+    }),
   ]
 }
 

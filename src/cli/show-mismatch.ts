@@ -1,10 +1,13 @@
 import type { EvidenceRows } from '../db/mismatches/evidence.ts'
 import type { MismatchEvent } from '../db/mismatches/history.ts'
 import type { Mismatch } from '../db/mismatches.ts'
+import type { DutyOf } from '../domain/alert-rules.ts'
 import type { Instant } from '../domain/clock.ts'
 import { formatMinor } from '../domain/money.ts'
+import { printable } from '../domain/printable.ts'
+import type { Duties } from './duties.ts'
 import { paint, table, wrap } from './paint.ts'
-import { ageDaysOf, headOf, mismatchToJson, printable, shortId } from './show-mismatches.ts'
+import { ageDaysOf, headOf, mismatchToJson, shortId } from './show-mismatches.ts'
 
 /** One mismatch with what is known about it. */
 export interface MismatchDossier {
@@ -15,11 +18,16 @@ export interface MismatchDossier {
 }
 
 /** A mismatch as scripts see it, with its history, the first rows behind it and the statement that finds all of them. */
-export function dossierToJson({ mismatch, events, query, evidence }: MismatchDossier, account: string, now: Instant) {
+export function dossierToJson(
+  { mismatch, events, query, evidence }: MismatchDossier,
+  account: string,
+  now: Instant,
+  duties: Duties,
+) {
   const amount = (minor: bigint | null, currency: string | null) =>
     minor === null ? null : formatMinor(minor, currency ?? '')
   return {
-    ...mismatchToJson(mismatch, account, now),
+    ...mismatchToJson(mismatch, account, now, duties),
     history: events.map((event) => ({
       kind: event.kind,
       at: event.at.toISOString(),
@@ -39,7 +47,11 @@ export function dossierToJson({ mismatch, events, query, evidence }: MismatchDos
 }
 
 /** Everything a person needs to decide about one mismatch, on one screen. */
-export function showDossier({ mismatch, events, query, evidence }: MismatchDossier, now: Instant): string {
+export function showDossier(
+  { mismatch, events, query, evidence }: MismatchDossier,
+  now: Instant,
+  duties: Duties,
+): string {
   return [
     `  ${headOf(mismatch)}`,
     paint('dim', `  ${mismatch.mismatchId}${mismatch.period === '' ? '' : ` · ${printable(mismatch.period)}`}`),
@@ -49,7 +61,7 @@ export function showDossier({ mismatch, events, query, evidence }: MismatchDossi
     wrap(printable(mismatch.summary), '  '),
     wrap(printable(mismatch.advice), '  '),
     '',
-    wrap(stateText(mismatch, now), '  '),
+    wrap(stateText(mismatch, now, duties(mismatch, now)), '  '),
     '',
     ...rowsBehind(evidence),
     '',
@@ -82,8 +94,8 @@ function bothSides(mismatch: Mismatch): string[] {
   )
 }
 
-function stateText(mismatch: Mismatch, now: Instant): string {
-  const { state, resolution, assignedTo, countReopened, firstSeenAt, lastSeenAt, resolvedAt } = mismatch
+function stateText(mismatch: Mismatch, now: Instant, { owner, dueOn }: DutyOf): string {
+  const { state, resolution, countReopened, firstSeenAt, lastSeenAt, resolvedAt } = mismatch
   const days = ageDaysOf(mismatch, now)
   const age = days === 0 ? 'less than a day' : days === 1 ? '1 day' : `${days} days`
   const parts = [
@@ -91,7 +103,8 @@ function stateText(mismatch: Mismatch, now: Instant): string {
     `first seen ${timeText(firstSeenAt)}, ${state === 'resolved' ? `${age} until resolved` : `${age} ago`}`,
     `last seen ${timeText(lastSeenAt)}`,
     ...(countReopened === 0 ? [] : [countReopened === 1 ? 'reopened once' : `reopened ${countReopened} times`]),
-    assignedTo === null ? 'nobody looks after it' : `${printable(assignedTo)} looks after it`,
+    owner === null ? 'nobody looks after it' : `${printable(owner)} looks after it`,
+    ...(dueOn === null ? [] : [`due ${dueOn}`]),
   ]
   return parts.join(' · ')
 }

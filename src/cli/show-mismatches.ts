@@ -3,12 +3,15 @@ import { AGE_BUCKETS, type AgeBucket, ageBucket, ageDaysBetween } from '../domai
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { SEVERITIES, type Severity } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
+import { printable } from '../domain/printable.ts'
+import type { Duties } from './duties.ts'
 import { elide, fitColumns, paint, table, wrap } from './paint.ts'
 
 /** A mismatch as scripts see it (CHECKS.md); amounts are decimal strings, keys in camelCase. */
-export function mismatchToJson(mismatch: Mismatch, account: string, now: Instant) {
+export function mismatchToJson(mismatch: Mismatch, account: string, now: Instant, duties: Duties) {
   const amount = (minor: bigint | null) => (minor === null ? null : formatMinor(minor, mismatch.currency ?? ''))
   const ageDays = ageDaysOf(mismatch, now)
+  const { owner, dueOn } = duties(mismatch, now)
   return {
     id: mismatch.mismatchId,
     code: mismatch.code,
@@ -28,6 +31,8 @@ export function mismatchToJson(mismatch: Mismatch, account: string, now: Instant
     state: mismatch.state,
     resolution: mismatch.resolution,
     assignedTo: mismatch.assignedTo,
+    owner,
+    dueOn,
     acknowledgedAt: mismatch.acknowledgedAt?.toISOString() ?? null,
     summary: mismatch.summary,
     advice: mismatch.advice,
@@ -43,9 +48,6 @@ export const ageText = (days: number): string => (days === 0 ? '<1 d' : `${days}
 /** Enough of an id to name it, as git shows commits. */
 export const shortId = ({ mismatchId }: Mismatch): string => mismatchId.slice(0, 8)
 
-/** Text from outside must not move the cursor, colour the screen or turn the line around. */
-export const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
-
 const differenceOf = ({ expectedMinor, actualMinor }: Mismatch): bigint | null =>
   expectedMinor === null || actualMinor === null ? null : actualMinor - expectedMinor
 
@@ -60,12 +62,12 @@ const STYLES = {
 export const severityText = (severity: string, text = severity): string => paint(STYLES[severity as Severity], text)
 
 const SUBJECT_WIDTH_MIN = 13
-const CODE_WIDTH_MIN = 20
+const CODE_WIDTH_MIN = 16
 const OWNER_WIDTH_MAX = 16
 
 /** One line for each mismatch, no wider than the terminal, and what they come to. */
-export function tabulateMismatches(mismatches: readonly Mismatch[], now: Instant): string {
-  const { head, lines } = mismatchLines(mismatches, now)
+export function tabulateMismatches(mismatches: readonly Mismatch[], now: Instant, duties: Duties): string {
+  const { head, lines } = mismatchLines(mismatches, now, duties)
   return [
     head,
     ...lines,
@@ -76,10 +78,22 @@ export function tabulateMismatches(mismatches: readonly Mismatch[], now: Instant
 }
 
 /** The table alone: its head, and the line of each mismatch. */
-export function mismatchLines(mismatches: readonly Mismatch[], now: Instant): { head: string; lines: string[] } {
+export function mismatchLines(
+  mismatches: readonly Mismatch[],
+  now: Instant,
+  duties: Duties,
+): { head: string; lines: string[] } {
   const hasStates = mismatches.some(({ state }) => state !== 'open')
   const hasMoney = mismatches.some((one) => differenceOf(one) !== null)
-  const hasOwners = mismatches.some(({ assignedTo }) => assignedTo !== null)
+  const dutyOf = new Map(mismatches.map((one) => [one, duties(one, now)]))
+  const today = new Date(now).toISOString().slice(0, 10)
+  const dueText = (one: Mismatch) => {
+    const dueOn = dutyOf.get(one)?.dueOn ?? ''
+    return dueOn !== '' && dueOn < today ? 'late' : dueOn.slice(5)
+  }
+  const hasOwners = [...dutyOf.values()].some(({ owner }) => owner !== null)
+  // Where nobody is named and nothing is late, the room is for the rest.
+  const hasDue = hasOwners || mismatches.some((one) => dueText(one) === 'late')
   const columns = [
     { head: 'id', of: shortId },
     { head: 'severity', of: (one: Mismatch) => one.severity },
@@ -87,9 +101,10 @@ export function mismatchLines(mismatches: readonly Mismatch[], now: Instant): { 
     { head: 'subject', of: subjectText },
     ...(hasMoney ? [{ head: 'difference', of: differenceText }] : []),
     { head: 'age', of: (one: Mismatch) => ageText(ageDaysOf(one, now)) },
+    ...(hasDue ? [{ head: 'due', of: dueText }] : []),
     ...(hasStates ? [{ head: 'state', of: (one: Mismatch) => one.resolution ?? one.state }] : []),
     ...(hasOwners
-      ? [{ head: 'owner', of: (one: Mismatch) => elide(printable(one.assignedTo ?? ''), OWNER_WIDTH_MAX) }]
+      ? [{ head: 'owner', of: (one: Mismatch) => elide(printable(dutyOf.get(one)?.owner ?? ''), OWNER_WIDTH_MAX) }]
       : []),
   ]
   const rows = mismatches.map((one) => columns.map((column) => column.of(one)))

@@ -1,8 +1,8 @@
 import type { PeriodEvent, PeriodRevision } from '../db/books/periods.ts'
 import type { Month } from '../domain/month.ts'
 import { type PeriodState, periodStatesOf } from '../domain/periods.ts'
+import { printable } from '../domain/printable.ts'
 import { table } from './paint.ts'
-import { printable } from './show-mismatches.ts'
 
 /** A month with all that happened to it. */
 export interface ListedPeriod extends PeriodState {

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Tx } from '../db/client.ts'
 import { formatMinor } from '../domain/money.ts'
+import { printable } from '../domain/printable.ts'
 import { fitColumns, table } from './paint.ts'
-import { printable } from './show-mismatches.ts'
 
 const NAME_WIDTH_MIN = 12
 

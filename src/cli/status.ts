@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../db/accounts.ts'
+import { listTargets } from '../db/alerts/targets.ts'
 import { listResourceExtents, listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
 import { countDetails } from '../db/needs.ts'
 import { loadOverview } from '../db/overview.ts'
@@ -10,15 +11,24 @@ import { RESOURCES } from '../jobs/sync/resources.ts'
 import { type AccountOption, withAccount, withAccounts } from './judge.ts'
 import { say, table } from './paint.ts'
 import { clockOf, type OpenDatabase } from './runtime.ts'
+import { targetText, targetToJson } from './show-alert-targets.ts'
 import { showTerminals } from './show-terminals.ts'
 
 /** How far each resource is proved, how fresh it is, what is missing, and what it cost; of one account, or of all. */
 export function runStatus(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
   if (options.json) {
     return withAccount(config, options, async (database, account) => {
-      const { overview, missing, resources, details } = await look(config, database, account)
+      const { overview, missing, resources, details, alerts } = await look(config, database, account)
       const { name, historyFrom } = account
-      const shown = { account: name, historyFrom, ...overview, missing, details, resources: resources.map(toJson) }
+      const shown = {
+        account: name,
+        historyFrom,
+        ...overview,
+        missing,
+        details,
+        alerts: alerts.map(targetToJson),
+        resources: resources.map(toJson),
+      }
       say(JSON.stringify(shown, null, 2))
       return 0
     })
@@ -56,11 +66,12 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
     resources,
     missing: await missingOf('card_transaction'),
     details: await countDetails(db, accountId),
+    alerts: await listTargets(db, { accountId, now }),
   }
 }
 
 async function show(config: Config, database: OpenDatabase, account: Account): Promise<void> {
-  const { now, yesterday, overview, resources, missing, details } = await look(config, database, account)
+  const { now, yesterday, overview, resources, missing, details, alerts } = await look(config, database, account)
   const { name, historyFrom, accountId } = account
   // Of the environment: an accounts file may say otherwise, and needs its tokens to be read.
   const { limits } = config.helcim
@@ -96,6 +107,8 @@ async function show(config: Config, database: OpenDatabase, account: Account): P
     say()
     say(`  payments of ${details.countRead} of ${details.countSubscriptions} subscriptions were read, each by itself`)
   }
+  say()
+  for (const line of alerts.map((target) => targetText(target, now))) say(line)
   say()
   say(await showTerminals(database.db, accountId))
 }

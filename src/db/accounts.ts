@@ -74,6 +74,13 @@ export async function listAccounts(tx: Tx): Promise<Account[]> {
   return rows.map(toAccount)
 }
 
+/** The merchant's zone, as a daemon last said. */
+export async function loadZone(tx: Tx, accountId: number): Promise<string> {
+  const [row] = await tx.select({ zone: accounts.zone }).from(accounts).where(eq(accounts.accountId, accountId))
+  if (!row) throw new Error(`there is no account ${accountId}`)
+  return row.zone
+}
+
 /** First day that the mirror is meant to hold, as it is now: a backfill moves it back. */
 export async function loadHistoryFrom(tx: Tx, accountId: number): Promise<BusinessDate> {
   const [row] = await tx
@@ -82,13 +89,6 @@ export async function loadHistoryFrom(tx: Tx, accountId: number): Promise<Busine
     .where(eq(accounts.accountId, accountId))
   if (!row) throw new Error(`there is no account ${accountId}`)
   return row.historyFrom as BusinessDate
-}
-
-/** In which the account's local dates are meant. */
-export async function loadZone(tx: Tx, accountId: number): Promise<string> {
-  const [row] = await tx.select({ zone: accounts.zone }).from(accounts).where(eq(accounts.accountId, accountId))
-  if (!row) throw new Error(`there is no account ${accountId}`)
-  return row.zone
 }
 
 /** From here on the mirror is meant to hold the days from `from` on; it never comes to hold fewer. */

@@ -4,6 +4,7 @@ import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { isCardData } from '../domain/pull.ts'
+import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { instantOf } from './batch-facts.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
@@ -31,12 +32,7 @@ export interface Figures {
     readonly countOverdue: number
     readonly oldestAt: Instant | null
   }[]
-  readonly alerts: readonly {
-    readonly channel: string
-    readonly countUndelivered: number
-    readonly oldestAt: Instant | null
-    readonly countGivenUp: number
-  }[]
+  readonly alerts: readonly AlertTarget[]
 }
 
 export interface ResourceProof {
@@ -45,8 +41,6 @@ export interface ResourceProof {
   readonly provedAt: Instant | null
   readonly firstAskedAt: Instant
 }
-
-const DAY_MS = 86_400_000
 
 /** Reads all figures; meant for one read-only transaction, so that they belong together. */
 export async function loadFigures(
@@ -70,7 +64,7 @@ export async function loadFigures(
     mismatches: await countMismatches(tx, accountId),
     atStake: await sumAtStake(tx, accountId),
     dueWork: await countOverdue(tx, accountId, now),
-    alerts: await countAlerts(tx, accountId, now),
+    alerts: await listTargets(tx, { accountId, now }),
   }
 }
 
@@ -152,20 +146,4 @@ async function countOverdue(tx: Tx, accountId: number, now: Instant): Promise<Fi
     select kind, count(*) filter (where ${isOverdue}) as count, min(planned_at) filter (where ${isOverdue}) as oldest
     from recon.due_work where account_id = ${accountId} group by 1 order by 1`)
   return rows.map(({ kind, count, oldest }) => ({ kind, countOverdue: Number(count), oldestAt: instantOf(oldest) }))
-}
-
-/** `countGivenUp`: of the past day. */
-async function countAlerts(tx: Tx, accountId: number, now: Instant): Promise<Figures['alerts']> {
-  const isUndelivered = sql`delivered_at is null and given_up_at is null`
-  const { rows } = await tx.execute<{ channel: string; count: string; oldest: string | null; given_up: string }>(sql`
-    select channel, count(*) filter (where ${isUndelivered}) as count,
-      min(created_at) filter (where ${isUndelivered}) as oldest,
-      count(*) filter (where given_up_at > ${timestamp(now)} - ${interval(DAY_MS)}) as given_up
-    from recon.alert_messages where account_id = ${accountId} group by 1 order by 1`)
-  return rows.map((row) => ({
-    channel: row.channel,
-    countUndelivered: Number(row.count),
-    oldestAt: instantOf(row.oldest),
-    countGivenUp: Number(row.given_up),
-  }))
 }

@@ -39,6 +39,24 @@ export async function listOpenMismatches(tx: Tx, accountId: number): Promise<Mis
     .orderBy(...ORDERS.severity)
 }
 
+/** The first of them, without those that ask nobody to do anything. */
+export async function listWorstMismatches(
+  tx: Tx,
+  { accountId, limit }: { accountId: number; limit: number },
+): Promise<Mismatch[]> {
+  const isOpen = and(
+    eq(mismatches.accountId, accountId),
+    ne(mismatches.state, 'resolved'),
+    ne(mismatches.severity, 'info'),
+  )
+  return tx
+    .select()
+    .from(mismatches)
+    .where(isOpen)
+    .orderBy(...ORDERS.severity)
+    .limit(limit)
+}
+
 /**
  * Mismatches that a filter lets through. By money they come one currency after the other, because amounts of two
  * cannot be compared; those without an amount come last.

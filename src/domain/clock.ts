@@ -61,3 +61,12 @@ function createScaledClock(now: () => Instant, rate: number): Clock {
     },
   }
 }
+
+/** With its offset: an instant that every zone reads alike. */
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
+
+/** Reads an instant as people write it: `2026-10-31T17:00:00Z`. @returns null for what is none */
+export function parseInstant(text: string): Instant | null {
+  const at = INSTANT.test(text) ? Date.parse(text) : Number.NaN
+  return Number.isNaN(at) ? null : toInstant(at)
+}

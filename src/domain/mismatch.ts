@@ -86,3 +86,10 @@ export function textFinding(
 /** True when `severity` is at least as bad as `threshold`. */
 export const isAtLeast = (severity: Severity, threshold: Severity): boolean =>
   SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold)
+
+/** Subjects as people name them: `card_batch`, `card_batch:4209764`, or the id alone. */
+export function parseSubject(text: string): { kind: string | null; id: string | null } {
+  const [kind = '', ...rest] = text.split(':')
+  if (!/^[a-z_]+$/.test(kind)) return { kind: null, id: text }
+  return { kind, id: rest.length === 0 ? null : rest.join(':') }
+}

@@ -75,6 +75,8 @@ export function createAccountMetrics(registry: Registry) {
   ])
   const givenUp = gauge('alerts_given_up_past_day', 'Alert messages given up in the past 24 h.', ['channel'])
 
+  const dead = gauge('alert_target_dead', '1 when the target of the channel refused for good, else 0.', ['channel'])
+
   function showAccount({ figures, limits, freshness, now, account }: AccountFacts): void {
     const { usage } = figures
     const ageSeconds = (at: Instant | null) => (at === null ? 0 : Math.max(0, now - at) / 1_000)
@@ -108,10 +110,11 @@ export function createAccountMetrics(registry: Registry) {
       overdue(account, countOverdue, { kind })
       overdueAge(account, ageSeconds(oldestAt), { kind })
     }
-    for (const { channel, countUndelivered, oldestAt, countGivenUp } of figures.alerts) {
+    for (const { channel, countUndelivered, oldestAt, countGivenUp, deadAt } of figures.alerts) {
       undelivered(account, countUndelivered, { channel })
       undeliveredAge(account, ageSeconds(oldestAt), { channel })
       givenUp(account, countGivenUp, { channel })
+      dead(account, deadAt === null ? 0 : 1, { channel })
     }
   }
 

@@ -10,8 +10,8 @@ export const alert = defineJob<JobContext>()({
   name: 'alert',
   decodePayload: (value) => payload.parse(value),
   lanes: ({ accountId }) => [{ key: `${accountId}-alert`, cap: 1 }],
-  async run({ accountId }, { db, alertChannels: channels, clock, log, signal }) {
-    const counts = await deliverAlerts(db, { accountId, channels, clock, log, signal })
+  async run({ accountId }, { db, alertChannels: channels, alertRules: rules, settling, clock, log, signal }) {
+    const counts = await deliverAlerts(db, { accountId, channels, rules, zone: settling.zone, clock, log, signal })
     const isNews = Object.values(counts).some((count) => count > 0)
     if (isNews) log.info(counts, 'alerts.delivered')
     else log.debug(counts, 'alerts.delivered')

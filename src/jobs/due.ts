@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { writeDigests } from '../alerts/write-digests.ts'
 import type { JobContext } from '../context.ts'
 import { loadHistoryFrom, loadZone } from '../db/accounts.ts'
 import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
@@ -18,10 +19,10 @@ import { askForNeeds } from './sync/ask-for-needs.ts'
 import { causeOf } from './sync/cause.ts'
 
 /** Kinds of due work. Those that ask for pulls are done when their pulls are. */
-export const DUE_KINDS = ['poll', 'recent', 'week', 'lists', 'full', 'retention', 'closed', 'export'] as const
+export const DUE_KINDS = ['poll', 'recent', 'week', 'lists', 'full', 'retention', 'closed', 'export', 'digest'] as const
 export type DueKind = (typeof DUE_KINDS)[number]
 
-/** The fixed rhythms, in the account's zone; `poll`, `full` and `export` are settings. */
+/** The fixed rhythms, in the account's zone; `poll`, `full`, `export` and `digest` are settings. */
 export const FIXED_CRONS = {
   /** The last three days once more: late rows and rows in no batch come to light. */
   recent: '7 * * * *',
@@ -115,6 +116,14 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
     case 'export':
       await writeFiles(key, context)
       return []
+    case 'digest': {
+      const { alertRules: rules, settling } = context
+      const input = { accountId, account: account.name, plannedAt: key.plannedAt, rules, zone: settling.zone, now }
+      log.info(await writeDigests(db, input), 'digest.written')
+      // Also where it was written before: whoever wrote it may have died just then.
+      await context.enqueue.alert({ accountId, after: cause.replaceAll(/[^A-Za-z0-9]+/g, '-') })
+      return []
+    }
     case 'retention':
       log.info(await forgetOld(db, accountId, now), 'retention.finished')
       return []

@@ -111,7 +111,15 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
         { accountId, attemptId },
         { ...SETTLING, delayMs, jobId: `confirm-${accountId}-${attemptId}` },
       ),
-    alert: ({ accountId }) =>
-      queue.enqueue(alert, { accountId }, { callClass: 'fresh', jobId: `alert-${accountId}`, isForgotten: true }),
+    alert: ({ accountId, after }) =>
+      queue.enqueue(
+        alert,
+        { accountId },
+        {
+          callClass: 'fresh',
+          jobId: `alert-${accountId}${after === undefined ? '' : `-after-${after}`}`,
+          isForgotten: true,
+        },
+      ),
   }
 }

@@ -27,6 +27,6 @@ export const reconcile = defineJob<JobContext>()({
     // What it judged is posted, with what was read before. Not by a name of always: one that runs may have looked before.
     await enqueue.postBooks({ accountId, scope: 'marked', cause: String(clock.now()) })
     // Also without news: this job may be the rerun of one that was killed when it had written them.
-    await enqueue.alert({ accountId })
+    await enqueue.alert(isNews ? { accountId, after: String(clock.now()) } : { accountId })
   },
 })

@@ -5,7 +5,7 @@ import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { createHeartbeat } from '../../src/alerts/heartbeat.ts'
 import type { Resolve } from '../../src/alerts/outgoing-address.ts'
 import { createWebhookChannel } from '../../src/alerts/webhook-channel.ts'
-import { beginChannels } from '../../src/db/alerts.ts'
+import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { createSecret } from '../../src/domain/secret.ts'
 import {
@@ -20,6 +20,7 @@ import {
   SIGNING_SECRET,
   START,
   type TestDatabase,
+  tellAll,
   toldIn,
 } from './support.ts'
 
@@ -64,7 +65,14 @@ async function openBook(): Promise<Book> {
 
 const { log, lines } = createReadableLog()
 const deliver = (book: Book, channel: AlertChannel) =>
-  deliverAlerts(database.db, { accountId: book.accountId, channels: [channel], clock: book.clock, log })
+  deliverAlerts(database.db, {
+    accountId: book.accountId,
+    channels: [channel],
+    rules: tellAll(['webhook']),
+    zone: 'America/Edmonton',
+    clock: book.clock,
+    log,
+  })
 
 const receivedBy = ({ requests }: Listener) =>
   requests.map(({ headers, body }) => ({ messageId: String(headers['webhook-id']), body }))
@@ -117,7 +125,7 @@ describe('a webhook', () => {
     [301, 'failed'],
     [400, 'failed'],
     [404, 'failed'],
-    [410, 'refused'],
+    [410, 'dead'],
     [429, 'failed'],
     [500, 'failed'],
   ])('answered %i it is %s', async (status, kind) => {

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
-import { beginChannels } from '../../src/db/alerts.ts'
+import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import {
   type Book,
   createDatabase,
@@ -17,6 +17,7 @@ import {
   type RecordingChannel,
   silentLog,
   type TestDatabase,
+  tellAll,
   toldIn,
 } from './support.ts'
 
@@ -29,8 +30,21 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const deliver = (book: Book, channels: readonly RecordingChannel[], log = silentLog) =>
-  deliverAlerts(database.db, { accountId: book.accountId, channels, clock: book.clock, log, random: () => 0.5 })
+const deliver = (
+  book: Book,
+  channels: readonly RecordingChannel[],
+  log = silentLog,
+  rules = tellAll(channels.map(({ name }) => name)),
+) =>
+  deliverAlerts(database.db, {
+    accountId: book.accountId,
+    channels,
+    rules,
+    zone: 'America/Edmonton',
+    clock: book.clock,
+    log,
+    random: () => 0.5,
+  })
 
 const begin = (book: Book, channels: readonly string[]) =>
   beginChannels(database.db, { accountId: book.accountId, channels, now: book.clock.now() })

@@ -9,6 +9,7 @@ import type { AlertChannel, OutgoingMessage, SendOutcome } from '../../src/alert
 import type { AlertBody } from '../../src/alerts/message.ts'
 import { ensureAccount } from '../../src/db/accounts.ts'
 import type { Database } from '../../src/db/client.ts'
+import { type AlertRules, defaultAlertRules } from '../../src/domain/alert-rules.ts'
 import { toBusinessDate } from '../../src/domain/calendar.ts'
 import { type Clock, toInstant } from '../../src/domain/clock.ts'
 import type { Logger } from '../../src/log.ts'
@@ -20,6 +21,12 @@ export const HOUR_MS = 60 * MINUTE_MS
 export const DAY_MS = 24 * HOUR_MS
 /** 24 bytes, for tests only. */
 export const SIGNING_SECRET = `whsec_${Buffer.alloc(24, 7).toString('base64')}`
+
+/** Everything to everyone: no severity is left out, so that what was told can be held against all that happened. */
+export const tellAll = (channels: readonly string[]): AlertRules => ({
+  ...defaultAlertRules(channels),
+  routes: [{ severity: null, codes: null, accounts: null, to: channels }],
+})
 
 export interface TestDatabase extends Database {
   readonly url: string
@@ -155,7 +162,8 @@ async function openBook({ db }: Database): Promise<Book> {
         given_up_at: string | null
         last_error: string | null
       }>(sql`select message_id, channel, cause, body, created_at, attempts, delivered_at, given_up_at, last_error
-        from recon.alert_messages where account_id = ${accountId} and cause <> 'channel begun'
+        from recon.alert_messages where account_id = ${accountId}
+          and cause not in ('channel begun', 'left out', 'held by a silence')
         order by created_at, message_id`)
       return rows.map((row) => ({
         messageId: row.message_id,
@@ -209,7 +217,7 @@ export function createManualClock(startsAt: number): ManualClock {
 export interface RecordingChannel extends AlertChannel {
   readonly received: OutgoingMessage[]
   /** What the other side does with the next messages; `unheard` takes them and its answer is lost. */
-  mood: 'takes' | 'unheard' | 'fails' | 'refuses'
+  mood: 'takes' | 'unheard' | 'fails' | 'refuses' | 'dies'
 }
 
 /** A channel that remembers what reached the other side. */
@@ -225,7 +233,9 @@ export function createRecordingChannel(name: AlertChannel['name']): RecordingCha
         case 'takes':
           return { kind: 'taken' }
         case 'refuses':
-          return { kind: 'refused', words: 'answered 410' }
+          return { kind: 'refused', words: 'answered 400 invalid_payload' }
+        case 'dies':
+          return { kind: 'dead', words: 'answered 404 no_service' }
         default:
           return { kind: 'failed', words: 'no answer before the deadline' }
       }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { openMailServer, readMail } from '../alerts/smtp-server.ts'
 import { type CliProcess, runCli, startCli, until } from '../kills/cli-process.ts'
 import { LIMITS } from '../kills/shop.ts'
 import { startRedisServer } from '../queue/redis-server.ts'
@@ -20,6 +21,8 @@ import {
   TOKEN_COLUMN,
 } from './surfaces.ts'
 
+const MAIL_PASSWORD = createSecretWord()
+
 /** Commands a person runs, and every kind of mismatch shown besides. */
 const COMMANDS = [
   ...[
@@ -30,6 +33,7 @@ const COMMANDS = [
     'reconcile --json',
     'doctor',
     'doctor --json',
+    'silence --all --json',
   ],
   ...['sync --from FIRST --to LAST', 'sync --from FIRST --to LAST --json'],
 ]
@@ -68,7 +72,11 @@ test('secrets of a daemon, its queue on either store: no token and no card numbe
   const database = await createTestDatabase()
   const receiver = await startReceiver()
   onTestFinished(() => receiver.close())
-  const world = await arrange(shop, database, receiver.port)
+  const slack = await startReceiver()
+  onTestFinished(() => slack.close())
+  const mail = await openMailServer({ isLoginAsked: true, password: MAIL_PASSWORD })
+  onTestFinished(() => mail.close())
+  const world = await arrange(shop, database, { receiver: receiver.port, slack: slack.port, mail: mail.port })
   const { env, queueEnv, canaries } = world
   const surfaces: Surface[] = []
   const note = (name: string, text: string) => void surfaces.push({ name, text })
@@ -105,6 +113,8 @@ test('secrets of a daemon, its queue on either store: no token and no card numbe
     ...(await refusedSurfaces(env, canaries)),
   )
   surfaces.push(...(await databaseSurfaces(database.url)), ...(await world.queueSurfaces()), ...receiver.surfaces())
+  surfaces.push(...slack.surfaces().map((one) => ({ ...one, name: 'slack' })))
+  surfaces.push(...mail.mails.map((one) => ({ name: 'mail', text: `${one.source}\n${readMail(one).text}` })))
   // Whatever else tieout writes for people is one more line here; a folder of exports: ...folderSurfaces(folder).
   surfaces.push(...folderSurfaces(world.cwd))
 
@@ -127,11 +137,20 @@ async function expectTelling(surfaces: readonly Surface[], shop: PlantedShop, da
       name,
     ).toBe(true)
   }
-  const places = ['log', 'alert', 'heartbeat', 'page /metrics', 'page /readyz', 'output of tieout doctor']
+  const places = [
+    'log',
+    'alert',
+    'slack',
+    'mail',
+    'heartbeat',
+    'page /metrics',
+    'page /readyz',
+    'output of tieout doctor',
+  ]
   for (const place of places) {
     expect(surfaces.filter(({ name, text }) => name === place && text.length > 20).length, place).toBeGreaterThan(0)
   }
-  expect(namesWith('value_unknown').has('alert')).toBe(true)
+  for (const place of ['alert', 'slack', 'mail']) expect(namesWith('value_unknown').has(place), place).toBe(true)
   expect(namesWith('"msg":"helcim.called"').has('log')).toBe(true)
   expect(namesWith('violates check constraint').has('log')).toBe(true)
   const rows = await database.rows(
@@ -146,7 +165,11 @@ async function expectTelling(surfaces: readonly Surface[], shop: PlantedShop, da
 }
 
 /** Secrets for everything that takes one, in variables and in files. */
-async function arrange(shop: PlantedShop, database: TestDatabase, receiverPort: number) {
+async function arrange(
+  shop: PlantedShop,
+  database: TestDatabase,
+  ports: { receiver: number; slack: number; mail: number },
+) {
   const cwd = mkdtempSync(join(tmpdir(), 'tieout-canary-'))
   onTestFinished(() => rmSync(cwd, { recursive: true }))
   const secrets = mkdtempSync(join(tmpdir(), 'tieout-canary-secrets-'))
@@ -158,6 +181,8 @@ async function arrange(shop: PlantedShop, database: TestDatabase, receiverPort: 
     webhookSecret: randomBytes(32).toString('base64'),
     verifierToken: randomBytes(32).toString('base64'),
     webhookPath: randomBytes(16).toString('hex'),
+    slackPath: randomBytes(16).toString('hex'),
+    mailPassword: MAIL_PASSWORD,
     heartbeatPath: randomBytes(16).toString('hex'),
   }
   const apiToken = shop.sandbox.token
@@ -189,10 +214,14 @@ async function arrange(shop: PlantedShop, database: TestDatabase, receiverPort: 
     DATABASE_URL: databaseUrl.href,
     TIEOUT_HISTORY_DAYS: String(shop.historyDays),
     SYNC_CRON: '0 0 1 1 *',
-    ALERT_WEBHOOK_URL: `http://127.0.0.1:${receiverPort}/${words.webhookPath}?key=${words.webhookPath}`,
+    ALERT_WEBHOOK_URL: `http://127.0.0.1:${ports.receiver}/${words.webhookPath}?key=${words.webhookPath}`,
     ALERT_WEBHOOK_SECRET: `whsec_${words.webhookSecret}`,
+    ALERT_SLACK_URL: `http://127.0.0.1:${ports.slack}/services/${words.slackPath}`,
+    ALERT_EMAIL_URL: `smtp://canary:${encodeURIComponent(words.mailPassword)}@127.0.0.1:${ports.mail}`,
+    ALERT_EMAIL_FROM: 'tieout@example.com',
+    ALERT_EMAIL_TO: 'ines@example.com',
     ALERT_ALLOW_HOSTS: '127.0.0.1',
-    HEARTBEAT_URL: `http://127.0.0.1:${receiverPort}/${words.heartbeatPath}`,
+    HEARTBEAT_URL: `http://127.0.0.1:${ports.receiver}/${words.heartbeatPath}`,
     HTTP_PORT: '0',
     HTTP_PASSWORD: words.httpPassword,
     LOG_LEVEL: 'trace',
@@ -273,9 +302,9 @@ async function countOpen(database: TestDatabase): Promise<number> {
 
 async function isAllTold(database: TestDatabase): Promise<boolean> {
   const [row] = await database.rows(`
-    select count(*) filter (where delivered_at is null) as waiting, count(*) filter (where channel = 'webhook') as told
-    from recon.alert_messages where cause <> 'channel begun'`)
-  return Number(row?.waiting) === 0 && Number(row?.told) > 0
+    select count(*) filter (where delivered_at is null) as waiting, count(distinct channel) as told
+    from recon.alert_messages where cause not in ('channel begun', 'left out')`)
+  return Number(row?.waiting) === 0 && Number(row?.told) === 4
 }
 
 async function commandSurfaces(
@@ -318,6 +347,8 @@ async function refusedSurfaces(env: Record<string, string>, canaries: readonly C
       REDIS_URL: `http://:${inUrl}@host`,
       ALERT_WEBHOOK_URL: `ftp://host/${inUrl}`,
       ALERT_WEBHOOK_SECRET: password,
+      ALERT_SLACK_URL: `https://user:${inUrl}@hooks.example.com/`,
+      ALERT_EMAIL_URL: `smtp://user:${inUrl}@host/path`,
       HEARTBEAT_URL: inUrl,
     },
   ]

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, inject, test } from 'vitest'
-import { TOLD_KINDS } from '../../src/db/alerts.ts'
+import { TOLD_KINDS } from '../../src/domain/alert-routing.ts'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { createRandom, type Random } from '../../src/sandbox/random.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'

@@ -40,7 +40,7 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
       }
       const open = async (isHeld: boolean) => {
         const life = till.life(createPointQueue())
-        const { db, account, helcim, settling, clock, settings, alertChannels, books, exporting } = isHeld
+        const { db, account, helcim, settling, clock, settings, alertChannels, alertRules, books, exporting } = isHeld
           ? frozenAt(life, CARD, moment, hold)
           : life.context
         let countReads = 0
@@ -59,6 +59,7 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
           clock,
           settings,
           alertChannels,
+          alertRules,
           books,
           exporting,
         }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
-import type { AlertBody } from '../../alerts/message.ts'
+import type { MessageBody } from '../../alerts/letter.ts'
 
 /** Somebody else's server that is told of mismatches. */
 export interface AlertReceiver {
@@ -12,7 +12,7 @@ export interface AlertReceiver {
   /** Where it listens. */
   readonly origin: string
   /** Messages whose signature and age held, in the order in which they came; one that came again is here once. */
-  taken(): readonly AlertBody[]
+  taken(): readonly MessageBody[]
   /** How many did not hold, and were not taken. */
   countForged(): number
   close(): Promise<void>
@@ -24,12 +24,12 @@ const BODY_BYTES_MAX = 1_000_000
 export async function openAlertReceiver(): Promise<AlertReceiver> {
   const secret = `whsec_${randomBytes(32).toString('base64')}`
   const verifier = new Webhook(secret)
-  const taken = new Map<string, AlertBody>()
+  const taken = new Map<string, MessageBody>()
   let countForged = 0
   const server = createServer(async (request, response) => {
     try {
       const body = verifier.verify(await readBody(request), request.headers as Record<string, string>)
-      taken.set(String(request.headers['webhook-id']), body as AlertBody)
+      taken.set(String(request.headers['webhook-id']), body as MessageBody)
       response.writeHead(204).end()
     } catch {
       countForged += 1

@@ -1,16 +1,20 @@
+import type { MessageBody } from '../../alerts/letter.ts'
 import type { AlertBody } from '../../alerts/message.ts'
-import { TOLD_KINDS } from '../../db/alerts.ts'
+import { loadTold } from '../../db/alerts/told.ts'
 import type { Tx } from '../../db/client.ts'
-import { loadTold } from '../../db/told-alerts.ts'
+import { TOLD_KINDS } from '../../domain/alert-routing.ts'
 import { SEVERITIES } from '../../domain/mismatch.ts'
+import { printable } from '../../domain/printable.ts'
 import { paint, table, tick, wrap } from '../paint.ts'
-import { printable } from '../show-mismatches.ts'
 import type { AlertReceiver } from './alert-receiver.ts'
 
 /** What arrived at the receiver in this run, what had been told before, and what waits. */
 export async function showAlerts(tx: Tx, accountId: number, receiver: AlertReceiver): Promise<string> {
   const { countMessages, countTold, countUntold } = await loadTold(tx, { accountId, channel: 'webhook' })
-  const taken = [...receiver.taken()].sort((a, b) => rank(a) - rank(b))
+  const taken = receiver
+    .taken()
+    .filter(isAlert)
+    .sort((a, b) => rank(a) - rank(b))
   const countEarlier = countMessages - taken.length
   const lines = [arrived(taken.length, receiver)]
   if (countEarlier > 0)
@@ -29,6 +33,9 @@ export async function showAlerts(tx: Tx, accountId: number, receiver: AlertRecei
   if (worst) lines.push('', paint('dim', wrap(`“${printable(worst.data.text)}”`, '  ')))
   return lines.join('\n')
 }
+
+/** The digest of a morning is one more message, and no news of its own. */
+const isAlert = (body: MessageBody): body is AlertBody => body.type !== 'digest.daily'
 
 /** The worst first, and of those the ones about money. */
 const rank = ({ data: { severity, atStake } }: AlertBody): number =>

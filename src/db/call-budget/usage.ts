@@ -59,3 +59,10 @@ export async function untilExpired(tx: Tx, accountId: number, expiring: number, 
     order by counted_from offset ${expiring - 1} limit 1`)
   return Math.max(1, Number(rows[0]?.delay_ms ?? 1))
 }
+
+/** Why no call is made any more; null while calls are made. */
+export async function loadStopReason(tx: Tx, accountId: number): Promise<string | null> {
+  const { rows } = await tx.execute<{ stop_reason: string | null }>(sql`
+    select stop_reason from recon.budgets where account_id = ${accountId}`)
+  return rows[0]?.stop_reason ?? null
+}

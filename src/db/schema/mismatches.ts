@@ -81,7 +81,7 @@ export const alertMessages = recon.table(
     accountId: accountId(),
     /** Stable over all attempts, so that a receiver can tell repeats. */
     messageId: uuid('message_id').notNull().defaultRandom(),
-    /** `log` or `webhook`. */
+    /** The name of the channel, see `docs/operations.md`. */
     channel: text('channel').notNull(),
     /** What its items share: one message per cause and interval. */
     cause: text('cause').notNull(),

@@ -170,7 +170,8 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     settleBatch: ({ accountId, batch, plannedAt }) =>
       hand(jobOf(settleBatch, `settle ${batchSlug(batch)}`, { accountId, ...idsOf(batch), plannedAt })),
     confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
-    alert: (request) => hand(jobOf(alert, 'alert', request)),
+    // Nothing runs beside another here, so an asking after some news is like any other.
+    alert: ({ accountId }) => hand(jobOf(alert, 'alert', { accountId })),
   }
 
   const { account, sandbox, token } = world
@@ -221,6 +222,7 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     books: DEFAULT_BOOKS_SETTINGS,
     exporting: null,
     alertChannels,
+    alertRules: world.alertRules,
     enqueue,
     log: pino({ level: 'silent' }),
     signal: new AbortController().signal,

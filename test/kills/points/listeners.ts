@@ -1,5 +1,5 @@
 import { INTERVAL_MS } from '../../../src/alerts/settings.ts'
-import { TOLD_KINDS } from '../../../src/db/alerts.ts'
+import { TOLD_KINDS } from '../../../src/domain/alert-routing.ts'
 import type { Instant } from '../../../src/domain/clock.ts'
 import { createRecordingChannel, distinctBodies, type RecordingChannel, toldIn } from '../../alerts/support.ts'
 
@@ -49,14 +49,16 @@ export function createListeners(): Listeners {
     told(events) {
       return Object.fromEntries(
         channels.map(({ name, received }) => {
-          const bodies = [...distinctBodies(received).values()]
+          const all = [...distinctBodies(received).values()]
+          const digests = all.filter(isDigest)
+          const bodies = all.filter((body) => !isDigest(body))
           const told = toldIn(bodies)
           if (told.join() !== events.join())
             throw new Error(`the ${name} was told ${told.join()}; it happened that ${events.join()}`)
           const names = bodies.flatMap(({ type, data }) =>
             data.items.map(({ code, subject }) => `${type} ${code} ${subject.kind} ${subject.id}`),
           )
-          return [name, names.sort()]
+          return [name, [...names, ...digests.map(({ data }) => data.title)].sort()]
         }),
       )
     },
@@ -68,6 +70,9 @@ export function createListeners(): Listeners {
     },
   }
 }
+
+/** Not typed as what it is: a recording holds alerts to be compared with what happened. */
+const isDigest = ({ type }: { type: string }): boolean => type === 'digest.daily'
 
 /** What is not told yet: what could be at once, what a process has claimed, and what waits for its time. */
 export interface Untold {

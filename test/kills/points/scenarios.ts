@@ -144,6 +144,21 @@ export const SCENARIOS: readonly Scenario[] = [
     isTold: true,
   },
   {
+    title: 'the digest of a morning, with settlements of the day',
+    async prepare(world) {
+      await readEverything(world)
+      world.sandbox.state.apply('record_changed')
+      await workOff(world, [await dueNow(world, 'week')])
+      await world.query(`
+        insert into recon.settlement_attempts (account_id, card_batch_id, terminal_id, business_date, state, intended_at,
+          finished_at, currency, net_minor, closed_by)
+        select account_id, 1, 54181, '2026-10-14', 'confirmed', now_at, now_at, 'CAD', 1250, 'tieout'
+        from recon.accounts, (select '${new Date(world.clock.now()).toISOString()}'::timestamptz as now_at) n`)
+      return [await dueNow(world, 'digest')]
+    },
+    does: /insert into recon\.alert_digests/,
+  },
+  {
     title: 'the forgetting of old logs',
     async prepare(world) {
       await readEverything(world)

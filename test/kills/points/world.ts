@@ -2,15 +2,17 @@ import type pg from 'pg'
 import { readConfig, tokenFingerprint } from '../../../src/config.ts'
 import type { Services } from '../../../src/context.ts'
 import { ensureAccount } from '../../../src/db/accounts.ts'
-import { beginChannels } from '../../../src/db/alerts.ts'
+import { beginChannels } from '../../../src/db/alerts/outbox.ts'
 import { openDatabase } from '../../../src/db/client.ts'
 import { migrateDatabase } from '../../../src/db/migrate.ts'
+import type { AlertRules } from '../../../src/domain/alert-rules.ts'
 import { helcimDate } from '../../../src/domain/helcim-time.ts'
 import { createSecret, type Secret } from '../../../src/domain/secret.ts'
 import type { SettlementPolicy } from '../../../src/domain/settlement-policy.ts'
 import type { ScenarioOptions, Switches } from '../../../src/sandbox/options.ts'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
 import { createZone } from '../../../src/sandbox/zone.ts'
+import { tellAll } from '../../alerts/support.ts'
 import type { Named } from '../../days/support.ts'
 import { createManualClock, type ManualClock, NO_LIMITS } from '../../sandbox/support.ts'
 import { createTestDatabase } from '../../support/database.ts'
@@ -36,6 +38,7 @@ export interface World {
   readonly account: Services['account']
   readonly listeners: Listeners
   readonly settlePolicy: SettlementPolicy
+  readonly alertRules: AlertRules
   isLastAttempt(): boolean
   untold(): Promise<Untold>
   query(statement: string): Promise<Record<string, unknown>[]>
@@ -115,6 +118,7 @@ export async function createWorld({
     helcimClock,
     account: { ...account, tokenFingerprint: fingerprint },
     listeners,
+    alertRules: tellAll(channels),
     settlePolicy: { ...readConfig({}).settle.policy, mode: 'on', ...settlePolicy },
     isLastAttempt: () => isLastAttempt,
     async untold() {

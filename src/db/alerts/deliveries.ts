@@ -1,0 +1,89 @@
+import { sql } from 'drizzle-orm'
+import { type Instant, toInstant } from '../../domain/clock.ts'
+import type { Tx } from '../client.ts'
+import { timestamp } from '../mirror/store-records.ts'
+import { epochMs, type Outbox } from './outbox.ts'
+
+/** A message that is ours to send until its claim lapses. */
+export interface ClaimedMessage {
+  readonly messageId: string
+  readonly cause: string
+  /** JSON to the letter as it was stored: the same at each attempt. */
+  readonly body: string
+  readonly createdAt: Instant
+  /** 1 for the first. It is also what tells this claim from a later one. */
+  readonly attempt: number
+}
+
+/**
+ * Takes the message of a channel that has been due longest, for `leaseMs` of the clock; of those written together what
+ * was opened comes before what was resolved.
+ * @param input `pauseMsMax`: a pause that would last longer is one of before the clock was set back
+ * @returns null when none is due that nobody else is sending, or the target is dead or wants a pause
+ */
+export async function claimMessage(
+  tx: Tx,
+  { accountId, now, channel, leaseMs, pauseMsMax }: Outbox & { channel: string; leaseMs: number; pauseMsMax: number },
+): Promise<ClaimedMessage | null> {
+  const { rows } = await tx.execute<Record<string, string>>(sql`
+    with due as materialized (
+      select account_id, message_id from recon.alert_messages
+      where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
+        and next_attempt_at <= ${timestamp(now)} and (claimed_until is null or claimed_until <= ${timestamp(now)})
+        and not exists (select from recon.alert_targets t
+          where t.account_id = ${accountId} and t.channel = ${channel}
+            and (t.dead_at is not null
+              or t.paused_until > ${timestamp(now)} and t.paused_until <= ${timestamp(toInstant(now + pauseMsMax))}))
+      order by next_attempt_at, created_at, cause, message_id
+      limit 1
+      for update skip locked
+    )
+    update recon.alert_messages m
+    set claimed_until = ${timestamp(toInstant(now + leaseMs))}, attempts = m.attempts + 1
+    from due where m.account_id = due.account_id and m.message_id = due.message_id
+    returning m.message_id, m.cause, m.body::text as body, m.attempts::text as attempts,
+      ${epochMs(sql`m.created_at`)} as created_at`)
+  const [row] = rows
+  if (!row) return null
+  return {
+    messageId: String(row.message_id),
+    cause: String(row.cause),
+    body: String(row.body),
+    createdAt: toInstant(Number(row.created_at)),
+    attempt: Number(row.attempts),
+  }
+}
+
+/** Notes that a message was taken. True whoever says so: a receiver that took it has it. */
+export async function noteDelivered(
+  tx: Tx,
+  { accountId, now, messageId }: Outbox & { messageId: string },
+): Promise<void> {
+  await tx.execute(sql`
+    update recon.alert_messages
+    set delivered_at = ${timestamp(now)}, claimed_until = null, given_up_at = null, last_error = null
+    where account_id = ${accountId} and message_id = ${messageId}::uuid and delivered_at is null`)
+}
+
+/** Notes that an attempt failed, unless a later one was begun since. Null for `nextAttemptAt` gives the message up. */
+export async function noteFailed(
+  tx: Tx,
+  input: Outbox & { message: ClaimedMessage; error: string; nextAttemptAt: Instant | null },
+): Promise<void> {
+  const { accountId, now, message, error, nextAttemptAt } = input
+  await tx.execute(sql`
+    update recon.alert_messages
+    set claimed_until = null, last_error = ${error},
+      next_attempt_at = ${nextAttemptAt === null ? sql`next_attempt_at` : timestamp(nextAttemptAt)},
+      given_up_at = ${nextAttemptAt === null ? timestamp(now) : sql`null`}
+    where account_id = ${accountId} and message_id = ${message.messageId}::uuid and attempts = ${message.attempt}
+      and delivered_at is null`)
+}
+
+/** Puts a message back as it was before the attempt, for as long as its target is dead. */
+export async function noteUnsent(tx: Tx, { accountId, message }: Outbox & { message: ClaimedMessage }): Promise<void> {
+  await tx.execute(sql`
+    update recon.alert_messages set claimed_until = null
+    where account_id = ${accountId} and message_id = ${message.messageId}::uuid and attempts = ${message.attempt}
+      and delivered_at is null`)
+}
