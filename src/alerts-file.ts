@@ -37,19 +37,22 @@ export interface AlertSettings {
 export function readAlertSettings(config: Config): AlertSettings {
   const { file } = config.alerts
   if (file === null) return settingsOf({ channels: {} }, channelsOf(config))
-  const see = 'docs/operations.md, "Who is told what"'
-  const parsed = fileWith(dirname(file)).safeParse(readJsonFile(file, see, (words) => failure(file, [words])))
+  const parsed = fileWith(dirname(file)).safeParse(readJson(file))
   const problems = parsed.success
     ? problemsOf(parsed.data, config)
     : parsed.error.issues.map((issue) => `${placeOf(issue.path)}: ${wordsOfIssue(issue)}`)
   if (!parsed.success || problems.length > 0) {
-    throw failure(file, problems)
+    throw new UsageError(problems.map((problem) => `TIEOUT_ALERTS_FILE: ${file}: ${problem}`).join('\n'))
   }
   return settingsOf(parsed.data, [...channelsOf(config), ...Object.keys(parsed.data.channels)])
 }
 
-const failure = (file: string, problems: readonly string[]) =>
-  new UsageError(problems.map((problem) => `TIEOUT_ALERTS_FILE: ${file}: ${problem}`).join('\n'))
+const readJson = (path: string): unknown =>
+  readJsonFile(
+    path,
+    'docs/operations.md, "Who is told what"',
+    (words) => new UsageError(`TIEOUT_ALERTS_FILE: ${path} ${words}`),
+  )
 
 /** Names of the channels that the environment sets up. */
 const channelsOf = ({ alerts }: Config): string[] => [

@@ -1,11 +1,13 @@
 import type { Movements, OpenMismatch } from '../db/alerts/digest.ts'
 import type { Mismatch } from '../db/mismatches.ts'
-import type { EndedAttempt, PassedBatch } from '../db/settlement/since.ts'
+import type { NewAttempt, PassedBatch } from '../db/settlement/since.ts'
 import { dutyOf } from '../domain/alert-rules.ts'
+import type { BatchKind } from '../domain/batch-key.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { SEVERITIES, type Severity } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
+import type { AttemptState, Closer } from '../domain/settlement.ts'
 import { type Amount, type DutyRules, sumsText } from './message.ts'
 
 /** What one account's day comes to; amounts as decimal text. A type, so that it fits a JSON column. */
@@ -46,8 +48,10 @@ export type DigestBody = {
       readonly countSettled: number
       readonly countRefused: number
       readonly countHeld: number
+      /** By a dry run. */
+      readonly countWouldSettle: number
       readonly settled: readonly SettlementItem[]
-      /** Refused, not taken or abandoned: the batch may be open. */
+      /** Refused, not taken, abandoned, or called and not known what came of it: the batch may be open. */
       readonly refused: readonly SettlementItem[]
       readonly held: readonly SettlementItem[]
       /** What a dry run would have settled. */
@@ -71,8 +75,10 @@ export interface DigestItem {
 }
 
 export interface SettlementItem {
-  readonly cardBatchId: string
-  readonly terminalId: string
+  /** As subjects of mismatches name it: `card_batch` or `ach_batch`, and Helcim's id. */
+  readonly batch: { readonly kind: BatchKind; readonly id: string }
+  /** Null for ACH. */
+  readonly terminalId: string | null
   readonly currency: string | null
   readonly net: string | null
   /** How it ended, or why it is held. */
@@ -88,7 +94,7 @@ export interface DigestFacts {
   readonly open: readonly OpenMismatch[]
   readonly countSilenced: number
   readonly worst: readonly Mismatch[]
-  readonly ended: readonly EndedAttempt[]
+  readonly attempts: readonly NewAttempt[]
   readonly passed: readonly PassedBatch[]
   readonly problems: readonly string[]
 }
@@ -97,7 +103,7 @@ export interface DigestFacts {
 const LISTED_MAX = 15
 
 export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody {
-  const { account, day, since, now, movements, ended, passed, problems } = facts
+  const { account, day, since, now, movements, attempts, passed, problems } = facts
   const open = facts.open.map((one) => {
     const { dueOn } = dutyOf(rules.duties, { ...one, now, zone: rules.zone })
     return { ...one, isOverdue: dueOn !== null && dueOn < day }
@@ -108,8 +114,8 @@ export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody 
     const countOverdue = some.filter(({ isOverdue }) => isOverdue).length
     return [{ severity, count: some.length, countOverdue, atStake: sumsOf(some) }]
   })
-  const settled = ended.filter(({ state }) => state === 'confirmed').map(settledItem)
-  const refused = ended.filter(({ state }) => state !== 'confirmed').map(refusedItem)
+  const settled = attempts.filter(({ state }) => state === 'confirmed').map(settledItem)
+  const refused = attempts.filter(({ state }) => state !== 'confirmed').map(refusedItem)
   const held = passed.filter(({ verdict }) => verdict === 'hold').map(heldItem)
   const wouldSettle = passed.filter(({ verdict }) => verdict === 'settle').map((one) => item(one, 'dry run'))
   const counts = {
@@ -125,6 +131,7 @@ export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody 
     countSettled: settled.length,
     countRefused: refused.length,
     countHeld: held.length,
+    countWouldSettle: wouldSettle.length,
     settled: settled.slice(0, LISTED_MAX),
     refused: refused.slice(0, LISTED_MAX),
     held: held.slice(0, LISTED_MAX),
@@ -212,34 +219,36 @@ function worstItem(one: Mismatch, now: Instant, { duties, zone }: DutyRules): Di
   return { id, code, severity, subject, currency, difference, owner, dueOn, summary }
 }
 
-interface BatchMoney {
-  readonly cardBatchId: bigint
-  readonly terminalId: bigint
-  readonly currency: string | null
-  readonly netMinor: bigint | null
-}
-
-const item = ({ cardBatchId, terminalId, currency, netMinor }: BatchMoney, words: string): SettlementItem => ({
-  cardBatchId: String(cardBatchId),
-  terminalId: String(terminalId),
+const item = (
+  { batch, terminalId, currency, netMinor }: Pick<NewAttempt, 'batch' | 'terminalId' | 'currency' | 'netMinor'>,
+  words: string,
+): SettlementItem => ({
+  batch: { kind: batch.kind, id: String(batch.id) },
+  terminalId: terminalId === null ? null : String(terminalId),
   currency,
   net: netMinor === null || currency === null ? null : formatMinor(netMinor, currency),
   words,
 })
 
-const settledItem = (one: EndedAttempt): SettlementItem => item(one, `closed by ${CLOSERS[one.closedBy ?? ''] ?? '?'}`)
+const settledItem = (one: NewAttempt): SettlementItem =>
+  item(one, `closed by ${one.closedBy === null ? '?' : CLOSERS[one.closedBy]}`)
 
-const CLOSERS: Readonly<Record<string, string>> = {
+const CLOSERS: Readonly<Record<Closer, string>> = {
   tieout: 'tieout',
   helcim: 'Helcim itself',
   either: 'tieout or Helcim itself',
 }
 
-const refusedItem = (one: EndedAttempt): SettlementItem =>
+const refusedItem = (one: NewAttempt): SettlementItem =>
   item(
     one,
-    [one.state.replace('_', ' '), one.status, one.words].filter((part) => part !== null && part !== '').join(' '),
+    [ENDS[one.state] ?? one.state, one.status, one.words].filter((part) => part !== null && part !== '').join(' '),
   )
+
+const ENDS: Readonly<Partial<Record<AttemptState, string>>> = {
+  not_taken: 'not taken',
+  unknown: 'called, and not known yet what came of it',
+}
 
 const heldItem = (one: PassedBatch): SettlementItem =>
   item(

@@ -1,3 +1,4 @@
+import { batchName } from '../domain/batch-key.ts'
 import { printable } from '../domain/printable.ts'
 import type { DigestBody, DigestItem, SettlementItem } from './digest-message.ts'
 import { type AlertBody, type AlertBodyItem, sumsText } from './message.ts'
@@ -59,7 +60,8 @@ const itemLines = (item: AlertBodyItem | DigestItem): string[] => [
 
 function digestLetter({ data }: DigestBody): Letter {
   const { account, title, text, open, worst, settlements, problems } = data
-  const { settled, refused, held, wouldSettle, countSettled, countRefused, countHeld } = settlements
+  const { settled, refused, held, wouldSettle } = settlements
+  const { countSettled, countRefused, countHeld, countWouldSettle } = settlements
   return {
     title: `${account}: ${title}`,
     text,
@@ -73,17 +75,30 @@ function digestLetter({ data }: DigestBody): Letter {
         ),
       },
       { title: 'The worst', lines: worst.flatMap(itemLines) },
-      { title: `Settled: ${countSettled}`, lines: settled.map(settlementLine) },
-      { title: `Not settled: ${countRefused}`, lines: refused.map(settlementLine) },
-      { title: `Held: ${countHeld}`, lines: held.map(settlementLine) },
-      { title: 'A dry run would have settled', lines: wouldSettle.map(settlementLine) },
+      { title: `Settled: ${countSettled}`, lines: settlementLines(settled, countSettled) },
+      { title: `Not settled: ${countRefused}`, lines: settlementLines(refused, countRefused) },
+      { title: `Held: ${countHeld}`, lines: settlementLines(held, countHeld) },
+      {
+        title: `A dry run would have settled: ${countWouldSettle}`,
+        lines: settlementLines(wouldSettle, countWouldSettle),
+      },
       { title: 'Not read completely', lines: problems },
     ],
   }
 }
 
-const settlementLine = ({ cardBatchId, terminalId, net, currency, words }: SettlementItem): string =>
-  [net === null ? null : `${net} ${currency ?? ''}`, `batch ${cardBatchId} (terminal ${terminalId})`, words]
+/** Of a list that a digest cuts short the rest is counted. */
+const settlementLines = (items: readonly SettlementItem[], count: number): string[] => [
+  ...items.map(settlementLine),
+  ...(count > items.length ? [`… and ${count - items.length} more`] : []),
+]
+
+const settlementLine = ({ batch: { kind, id }, terminalId, net, currency, words }: SettlementItem): string =>
+  [
+    net === null ? null : `${net} ${currency ?? ''}`,
+    `${batchName({ kind, id: BigInt(id) })}${terminalId === null ? '' : ` (terminal ${terminalId})`}`,
+    words,
+  ]
     .filter((part) => part !== null && part !== '')
     .join(' · ')
 

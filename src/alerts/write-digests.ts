@@ -5,7 +5,7 @@ import { listSilences } from '../db/alerts/silences.ts'
 import { loadStopReason } from '../db/call-budget/usage.ts'
 import type { Db, Tx } from '../db/client.ts'
 import { listMismatches, listWorstMismatches } from '../db/mismatches.ts'
-import { listEndedAttempts, listPassedBatches } from '../db/settlement/since.ts'
+import { listAttemptsSince, listPassedBatches } from '../db/settlement/since.ts'
 import { type AlertRules, isSilencedBy } from '../domain/alert-rules.ts'
 import { businessDateOf } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
@@ -57,7 +57,8 @@ export async function writeDigests(
       problems: await listProblems(tx, accountId, now),
     }
     // What the next digest would list once more, because it looks back.
-    const recent = await listEndedAttempts(tx, { accountId, after: toInstant(now - LATE_MS_MAX), without: [] })
+    const recent = await listAttemptsSince(tx, { accountId, after: toInstant(now - LATE_MS_MAX), without: [] })
+    const attemptIds = recent.filter(({ state }) => state !== 'unknown').map(({ attemptId }) => attemptId)
     let countDigests = 0
     for (const channel of rules.digest?.to ?? []) {
       const last = await loadLastDigest(tx, { accountId, channel, now })
@@ -67,10 +68,10 @@ export async function writeDigests(
         after: last === null ? { at: since } : { eventId: last.lastEventId },
       })
       const after = last === null ? since : toInstant(since - LATE_MS_MAX)
-      const ended = await listEndedAttempts(tx, { accountId, after, without: last?.attemptIds ?? [] })
+      const attempts = await listAttemptsSince(tx, { accountId, after, without: last?.attemptIds ?? [] })
       const passed = await listPassedBatches(tx, { accountId, after: since })
-      const body = composeDigest({ ...shared, since, movements, ended, passed }, { duties, zone })
-      const mark = { lastEventId: movements.lastEventId, attemptIds: recent.map(({ attemptId }) => attemptId) }
+      const body = composeDigest({ ...shared, since, movements, attempts, passed }, { duties, zone })
+      const mark = { lastEventId: movements.lastEventId, attemptIds }
       const message = { messageId: randomUUID(), cause: `digest ${day}`, body, mark }
       if (await writeDigest(tx, { accountId, channel, now, day, ...message })) countDigests += 1
     }

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deliverAlerts } from '../../src/alerts/deliver.ts'
-import type { DigestBody } from '../../src/alerts/digest-message.ts'
+import type { DigestBody, SettlementItem } from '../../src/alerts/digest-message.ts'
 import type { AlertBody } from '../../src/alerts/message.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { writeDigests } from '../../src/alerts/write-digests.ts'
@@ -363,6 +363,13 @@ describe('the digest of a morning', () => {
         values (${accountId}, ${batch}, 7, '2026-10-01', ${state}, ${new Date(at).toISOString()},
           ${new Date(at).toISOString()}, 'CAD', ${batch * 100}, ${state === 'confirmed' ? 'tieout' : null},
           ${words === null ? null : 422}, ${words})`)
+    const settleAch = async (batch: number, state: string, at: number) =>
+      database.db.execute(sql`
+        insert into recon.settlement_attempts (account_id, ach_batch_id, business_date, state, intended_at, finished_at,
+          currency, net_minor, closed_by, idempotency_key)
+        values (${accountId}, ${batch}, '2026-10-01', ${state}, ${new Date(at).toISOString()},
+          ${state === 'unknown' ? null : new Date(at).toISOString()}, 'CAD', ${batch * 100},
+          ${state === 'confirmed' ? 'helcim' : null}, ${`key of ${batch}`})`)
     await database.db.execute(sql`
       insert into helcim.card_batches (account_id, card_batch_id, terminal_id, batch_number, is_closed, is_strictly_open,
         created_at_text, updated_at_text, closed_at_text, raw, content_hash, observed_at, first_seen_at)
@@ -375,6 +382,8 @@ describe('the digest of a morning', () => {
         ${new Date(START).toISOString()}, ${new Date(START).toISOString()}, 'CAD', 2500000)`)
     await settle(1, 'confirmed', START - 10_000)
     await settle(2, 'refused', START, 'Batch is <empty>')
+    await settleAch(1, 'confirmed', START)
+    await settleAch(6, 'unknown', START)
     await write(book, START, rules)
     // One that commits after the digest was written, though it bears an earlier instant.
     await settle(4, 'confirmed', START - 5_000)
@@ -385,12 +394,26 @@ describe('the digest of a morning', () => {
     await write(book, clock.now(), rules)
     await drain(book, [channel])
     const digests = digestsOf(channel).sort((a, b) => a.timestamp.localeCompare(b.timestamp))
-    const settled = digests.map(({ data }) => data.settlements.settled.map(({ cardBatchId }) => cardBatchId))
-    expect(settled).toEqual([['1'], ['5', '4'], []])
+    const namesOf = (items: readonly SettlementItem[]) => items.map(({ batch: { kind, id } }) => `${kind} ${id}`)
+    expect(digests.map(({ data }) => namesOf(data.settlements.settled))).toEqual([
+      ['card_batch 1', 'ach_batch 1'],
+      ['card_batch 5', 'card_batch 4'],
+      [],
+    ])
+    // What is not known stands in every digest until it is.
+    expect(digests.map(({ data }) => namesOf(data.settlements.refused))).toEqual([
+      ['ach_batch 6', 'card_batch 2'],
+      ['ach_batch 6'],
+      ['ach_batch 6'],
+    ])
     expect(digests[0]?.data.settlements).toMatchObject({
-      refused: [{ cardBatchId: '2', net: '2.00', words: 'refused 422 Batch is <empty>' }],
-      held: [{ cardBatchId: '3', words: 'The net is above 20000.00.' }],
+      settled: [{ words: 'closed by tieout' }, { terminalId: null, net: '1.00', words: 'closed by Helcim itself' }],
+      refused: [
+        { words: 'called, and not known yet what came of it' },
+        { terminalId: '7', net: '2.00', words: 'refused 422 Batch is <empty>' },
+      ],
+      held: [{ batch: { kind: 'card_batch', id: '3' }, words: 'The net is above 20000.00.' }],
     })
-    expect(digests[0]?.data.title).toBe('Digest of 2026-10-01: nothing open; 1 settled; 1 not settled; 1 held')
+    expect(digests[0]?.data.title).toBe('Digest of 2026-10-01: nothing open; 2 settled; 2 not settled; 1 held')
   })
 })

@@ -1,9 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { listSettlementsOfDay } from '../../src/db/settlement/of-day.ts'
+import { listAttemptsSince, listPassedBatches } from '../../src/db/settlement/since.ts'
 import { type AchRow, isTiedAch, netOfAchRows, sumAchRows } from '../../src/domain/ach-tie-out.ts'
-import { businessDateOf } from '../../src/domain/calendar.ts'
-import { HELCIM_ZONE } from '../../src/domain/helcim-time.ts'
+import { toInstant } from '../../src/domain/clock.ts'
 import { settleOne } from '../../src/jobs/settle/attempt.ts'
 import { createPointQueue, type PointQueue } from '../kills/points/point-queue.ts'
 import { brokenLaws } from './laws.ts'
@@ -188,7 +187,7 @@ describe('ACH is settled only by who was told to', () => {
       expect(till.isClosed(batch)).toBe(true)
     }))
 
-  test('a permission taken away: one refusal, told at once, and no further call; what became of the day is listed', () =>
+  test('a permission taken away: one refusal, told at once, and no further call; both are in what a digest lists', () =>
     withAch({}, async (till) => {
       const { world } = till
       const settled = till.sell()
@@ -203,15 +202,20 @@ describe('ACH is settled only by who was told to', () => {
       await till.quieten()
       expect(await decideByHand(till, batch)).toBe('hold not_permitted')
       expect(till.posts(batch)).toHaveLength(1)
-      const businessDate = businessDateOf(world.clock.now(), HELCIM_ZONE)
       const { context, end } = till.life(createPointQueue())
-      const ofDay = await listSettlementsOfDay(context.db, { accountId: world.account.accountId, businessDate })
+      const asked = { accountId: world.account.accountId, after: toInstant(0) }
+      const attempts = await listAttemptsSince(context.db, { ...asked, without: [] })
+      const passed = await listPassedBatches(context.db, asked)
       await end()
-      expect(ofDay).toMatchObject([
-        { batch: till.batch(settled), outcome: 'settled', closedBy: 'tieout', currency: 'CAD', countTotal: 1 },
-        { batch: till.batch(batch), outcome: 'refused', words: 'No access permission' },
+      const byId = attempts.toSorted((one, other) => Number(one.attemptId - other.attemptId))
+      expect(byId).toMatchObject([
+        { batch: till.batch(settled), state: 'confirmed', closedBy: 'tieout', currency: 'CAD', terminalId: null },
+        { batch: till.batch(batch), state: 'refused', words: 'No access permission' },
       ])
-      expect(ofDay[0]?.netMinor).toBeGreaterThan(0n)
+      expect(byId[0]?.netMinor).toBeGreaterThan(0n)
+      expect(passed).toMatchObject([
+        { batch: till.batch(batch), verdict: 'hold', reasons: [{ code: 'not_permitted' }] },
+      ])
     }))
 })
 
