@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openMailServer, readMail } from '../alerts/smtp-server.ts'
-import { type CliProcess, runCli, startCli, until } from '../kills/cli-process.ts'
+import { type CliProcess, runCli, startCli, until, untilStarted } from '../kills/cli-process.ts'
 import { LIMITS } from '../kills/shop.ts'
 import { startRedisServer } from '../queue/redis-server.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
@@ -277,13 +277,12 @@ async function runDaemon(
 ): Promise<{ address: string; stop(): Promise<void> }> {
   const daemon = startCli(['start'], { env })
   onTestFinished(() => end(daemon))
-  const started = () => /"http":"(http:[^"]+)"/.exec(daemon.stdout())?.[1]
-  await until('it started', () => started() !== undefined, 30_000)
+  const address = await untilStarted(daemon, 30_000)
   await until('it reads', async () => (await countOpen(database)) > 0, 10_000)
   await until('all is read', async () => (await countOpen(database)) === 0, 120_000)
   await until('all is told', () => isAllTold(database), 120_000)
   return {
-    address: started() ?? '',
+    address,
     async stop() {
       daemon.kill('SIGTERM')
       const { stdout, stderr } = await daemon.ended

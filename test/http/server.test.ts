@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { createSecret } from '../../src/domain/secret.ts'
 import type { HttpServer } from '../../src/http/server.ts'
-import { runCli, startCli, until } from '../kills/cli-process.ts'
+import { runCli, startCli, until, untilStarted } from '../kills/cli-process.ts'
 import { openShop } from '../kills/shop.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 import { startBareServer } from './support.ts'
@@ -166,12 +166,7 @@ describe('tieout start', () => {
     const env = { ...shop.env, DATABASE_URL: database.url, HTTP_PORT: '0' }
     const daemon = startCli(['start'], { env })
     try {
-      await until('it started', () => daemon.stdout().includes('daemon.started'), 20_000)
-      const line = daemon
-        .stdout()
-        .split('\n')
-        .find((one) => one.includes('daemon.started'))
-      const { http } = JSON.parse(line ?? '{}')
+      const http = await untilStarted(daemon, 20_000)
       expect(http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
       expect((await fetch(`${http}/healthz`)).status).toBe(200)
       await until('it is ready', async () => (await fetch(`${http}/readyz`)).status === 200, 10_000)

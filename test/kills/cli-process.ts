@@ -62,6 +62,25 @@ export function startCli(
 /** Runs a command to its end. */
 export const runCli = (...parameters: Parameters<typeof startCli>): Promise<CliEnd> => startCli(...parameters).ended
 
+/**
+ * Waits until a daemon says that it works.
+ * @returns where its pages are
+ * @throws Error at once where it ended instead, with what it said
+ */
+export async function untilStarted({ child, ended, stdout }: CliProcess, timeoutMs: number): Promise<string> {
+  const line = () =>
+    stdout()
+      .split('\n')
+      .slice(0, -1)
+      .find((one) => one.includes('"daemon.started"'))
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null
+  await until('it started', () => line() !== undefined || hasEnded(), timeoutMs)
+  const said = line()
+  if (said !== undefined) return JSON.parse(said).http
+  const end = await ended
+  throw new Error(`it ended with ${end.code ?? end.signal} instead of starting:\n${end.stdout}${end.stderr}`)
+}
+
 /** Waits for what has no event of its own. @returns milliseconds */
 export async function until(
   what: string,
