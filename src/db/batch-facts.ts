@@ -39,6 +39,8 @@ export interface BatchFacts {
     readonly rowsReadFrom: Instant | null
     readonly rowsReadUntil: Instant | null
     readonly tailReadFrom: Instant | null
+    /** Up to this id the rows are all here. */
+    readonly completeUpTo: HelcimId | null
     readonly finalFingerprint: string | null
   } | null
 }
@@ -82,7 +84,7 @@ export async function loadBatchFacts(
         where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
           and l.created_at > b.closed_at) else 0 end as count_late,
       c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
-      c.rows_read_until, c.tail_read_from, c.final_fingerprint
+      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint
     from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
     full join summed s on s.card_batch_id = b.card_batch_id
     full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
@@ -292,6 +294,7 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
     rowsReadFrom: instantOf(row.rows_read_from),
     rowsReadUntil: instantOf(row.rows_read_until),
     tailReadFrom: instantOf(row.tail_read_from),
+    completeUpTo: row.complete_up_to ? BigInt(row.complete_up_to) : null,
     finalFingerprint: row.final_fingerprint ?? null,
   }
 }

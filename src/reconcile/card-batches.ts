@@ -18,8 +18,8 @@ export const CARD_BATCH_CODES = [
   'card_batch_currency_mixed',
 ] as const satisfies readonly MismatchCode[]
 
-/** What one more reading would decide about a batch that cannot be judged yet; `rows`: those that are new will do. */
-export type BatchNeed = 'batch' | 'rows' | 'all_rows' | 'statistics'
+/** What one more reading would decide about a batch that cannot be judged yet; `new_rows`: its tail will do. */
+export type BatchNeed = 'batch' | 'new_rows' | 'all_rows' | 'statistics'
 
 export interface BatchJudgement {
   readonly cardBatchId: bigint
@@ -28,6 +28,8 @@ export interface BatchJudgement {
   readonly isFinal: boolean
   readonly finalFingerprint: string | null
   readonly need: BatchNeed | null
+  /** When the last reading of all its rows ended: statistics read since would bracket it. */
+  readonly rowsReadUntil: Instant | null
   readonly findings: readonly Finding[]
 }
 
@@ -57,7 +59,8 @@ export function judgeCardBatch(
     ...findChangedAfterClose(facts, subject, name),
   ]
   const former = facts.check?.finalFingerprint ?? null
-  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, findings }
+  const rowsReadUntil = facts.check?.rowsReadUntil ?? null
+  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, rowsReadUntil, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
   if (context.isTiedBefore) return { ...waiting, state: 'tied', need: null }
@@ -73,6 +76,7 @@ export function judgeCardBatch(
     isFinal: isSettled,
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
     need: null,
+    rowsReadUntil,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
 }
@@ -80,7 +84,7 @@ export function judgeCardBatch(
 /** Transactions name a batch that no list returned: asked for by its id, it is there, or it is missing for certain. */
 function judgeUnlisted(facts: BatchFacts): BatchJudgement {
   const { cardBatchId, check } = facts
-  const common = { cardBatchId, isFinal: false, finalFingerprint: null }
+  const common = { cardBatchId, isFinal: false, finalFingerprint: null, rowsReadUntil: check?.rowsReadUntil ?? null }
   if (check?.state !== 'missing') return { ...common, state: 'waiting', need: 'batch', findings: [] }
   const { total } = totalOf(facts)
   if (total === 0) return { ...common, state: 'missing', need: null, findings: [] }
@@ -113,11 +117,14 @@ function needOf(facts: BatchFacts, settings: CheckSettings): BatchNeed {
   const { statisticsSince: since, rowsReadFrom: whole, tailReadFrom: tail } = facts.check ?? {}
   const isTailLast = Boolean(tail && (!whole || tail > whole))
   const last = isTailLast ? tail : whole
-  if (!last || !since || last < since) return 'rows'
-  if (!isTailLast || !tail) return isBracketed(facts) ? 'rows' : 'statistics'
+  // Told from what was judged, not from what is there when the reading is asked for: it may just have ended, and would be
+  // asked for a second time.
+  const rows = facts.check?.completeUpTo ? 'new_rows' : 'all_rows'
+  if (!last || !since || last < since) return rows
+  if (!isTailLast || !tail) return isBracketed(facts) ? rows : 'statistics'
   // The newest rows do not explain it. In a batch in motion they may be late, and reading it whole each time would be dear.
   const isWholeRecent = Boolean(whole && tail - whole < settings.wholeBatchEveryMs)
-  return isWholeRecent && mayLag(facts, tail, settings) ? 'rows' : 'all_rows'
+  return isWholeRecent && mayLag(facts, tail, settings) ? rows : 'all_rows'
 }
 
 function hasSettled({ batch, check }: BatchFacts, settings: CheckSettings): boolean {

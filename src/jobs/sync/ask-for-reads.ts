@@ -14,7 +14,7 @@ import { resourceOf } from './resources.ts'
 /**
  * Spends calls where they decide something: rows of batches whose figures do not agree with ours, statistics of those
  * whose rows were just read, batches and numbers that no list returned. Each is asked for once per reading of the batch
- * list, so that a batch that never stands still costs a few calls a cycle and no more.
+ * list (statistics once more for each reading of the rows that they have to bracket), so that a batch that never stands still costs a few calls a cycle and no more.
  * @returns the running pulls whose first page is to be read
  */
 export async function askForReads(
@@ -42,7 +42,9 @@ export async function askForReads(
   for (const read of asked) {
     if (isReadingDays && read.window.kind !== 'card_batch_tail') continue
     const { pageLimit } = resourceOf(read.resource)
-    const { pull } = await createPull(tx, { accountId, cause: `list-${list.pullId}`, pageLimit, now, ...read })
+    const { rowsReadUntil, ...asking } = read
+    const cause = rowsReadUntil === undefined ? `list-${list.pullId}` : `list-${list.pullId} rows-${rowsReadUntil}`
+    const { pull } = await createPull(tx, { accountId, cause, pageLimit, now, ...asking })
     if (pull.state === 'running') pulls.push(pull)
   }
   return pulls
@@ -53,20 +55,23 @@ interface Read {
   readonly window: PullWindow
   readonly callClass: CallClass
   readonly listOrder?: KnownOrder
+  /** Of statistics: the reading of rows after which they are wanted. */
+  readonly rowsReadUntil?: Instant
 }
 
 async function readsOfBatches(tx: Tx, accountId: number, undecided: readonly BatchJudgement[]): Promise<Read[]> {
-  const cardBatchIds = undecided.filter(({ need }) => need === 'rows').map(({ cardBatchId }) => cardBatchId)
+  const cardBatchIds = undecided.filter(({ need }) => need === 'new_rows').map(({ cardBatchId }) => cardBatchId)
   const order = await loadOrder(tx, { accountId, ...BATCH_ROWS })
   const starts = order === null ? new Map() : await loadTailStarts(tx, { accountId, cardBatchIds })
   const { resource } = BATCH_ROWS
   const { pageLimit } = resourceOf(resource)
-  return undecided.flatMap(({ cardBatchId, need }): Read[] => {
+  return undecided.flatMap(({ cardBatchId, need, rowsReadUntil }): Read[] => {
     if (need === null) return []
     if (need === 'batch' || need === 'statistics') {
-      return [{ resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' }]
+      const one = { resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' } as const
+      return [need === 'statistics' && rowsReadUntil !== null ? { ...one, rowsReadUntil } : one]
     }
-    const start = need === 'rows' ? starts.get(cardBatchId) : undefined
+    const start = need === 'new_rows' ? starts.get(cardBatchId) : undefined
     const tail = order && start ? tailOf(cardBatchId, order, start, pageLimit) : null
     return [{ resource, callClass: 'fresh', ...(tail ?? { window: { kind: 'card_batch', cardBatchId } }) }]
   })
