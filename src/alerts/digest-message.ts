@@ -57,8 +57,10 @@ export type DigestBody = {
       /** What a dry run would have settled. */
       readonly wouldSettle: readonly SettlementItem[]
     }
-    /** What is not read completely or not fresh, in sentences; empty when the mirror is whole. */
+    /** What is not read completely, in sentences; empty when the mirror is whole. */
     readonly problems: readonly string[]
+    /** Channels on which nothing is told any more, and why, in sentences. */
+    readonly deadChannels: readonly string[]
   }
 }
 
@@ -97,13 +99,14 @@ export interface DigestFacts {
   readonly attempts: readonly NewAttempt[]
   readonly passed: readonly PassedBatch[]
   readonly problems: readonly string[]
+  readonly deadChannels: readonly string[]
 }
 
 /** Settlements of one kind that are listed. */
 const LISTED_MAX = 15
 
 export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody {
-  const { account, day, since, now, movements, attempts, passed, problems } = facts
+  const { account, day, since, now, movements, attempts, passed, problems, deadChannels } = facts
   const open = facts.open.map((one) => {
     const { dueOn } = dutyOf(rules.duties, { ...one, now, zone: rules.zone })
     return { ...one, isOverdue: dueOn !== null && dueOn < day }
@@ -137,7 +140,7 @@ export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody 
     held: held.slice(0, LISTED_MAX),
     wouldSettle: wouldSettle.slice(0, LISTED_MAX),
   }
-  const data = { account, day, ...counts, atStake, settlements, problems }
+  const data = { account, day, ...counts, atStake, settlements, problems, deadChannels }
   return {
     type: 'digest.daily',
     timestamp: new Date(now).toISOString(),
@@ -165,9 +168,10 @@ type Totals = Pick<
   | 'atStake'
   | 'settlements'
   | 'problems'
+  | 'deadChannels'
 >
 
-function titleOf({ day, countOpen, atStake, settlements }: Totals): string {
+function titleOf({ day, countOpen, atStake, settlements, problems, deadChannels }: Totals): string {
   const { countSettled, countRefused, countHeld } = settlements
   const money = atStake.length === 0 ? '' : `, ${sumsText(atStake)} at stake`
   const parts = [
@@ -175,6 +179,8 @@ function titleOf({ day, countOpen, atStake, settlements }: Totals): string {
     ...(countSettled === 0 ? [] : [`${countSettled} settled`]),
     ...(countRefused === 0 ? [] : [`${countRefused} not settled`]),
     ...(countHeld === 0 ? [] : [`${countHeld} held`]),
+    ...(problems.length === 0 ? [] : ['not read completely']),
+    ...(deadChannels.length === 0 ? [] : ['not everybody is told']),
   ]
   return `Digest of ${day}: ${parts.join('; ')}`
 }
@@ -184,14 +190,25 @@ function textOf(totals: Totals): string {
     totals
   const silenced = countSilenced === 0 ? '' : `, ${countSilenced} silenced`
   const reopened = countReopened === 0 ? '' : ` and ${countReopened} reopened`
+  const whole = problems.length === 0
   return [
     `Account ${account}: ${countOpened} opened${reopened}, ${countResolved} resolved since the last digest.`,
-    countOpen === 0
-      ? 'Everything that was compared agrees.'
-      : `${countOpen} are open, ${countOverdue} of them overdue${silenced}.`,
-    problems.length === 0 ? 'What is mirrored was read completely.' : 'What is mirrored is not complete: see below.',
-    countOpen === 0 ? 'There is nothing to do.' : '"tieout mismatches --sort money" lists them.',
+    ...(countOpen > 0 ? [`${countOpen} are open, ${countOverdue} of them overdue${silenced}.`] : []),
+    ...(countOpen === 0 && whole ? ['Everything that was compared agrees.'] : []),
+    whole ? 'What is mirrored was read completely.' : 'What is mirrored is not complete: see below.',
+    ...todoOf(totals),
   ].join(' ')
+}
+
+function todoOf({ countOpen, settlements, problems, deadChannels }: Totals): string[] {
+  const isUnsettled = settlements.countRefused + settlements.countHeld > 0
+  const todo = [
+    ...(countOpen > 0 ? ['"tieout mismatches --sort money" lists what is open.'] : []),
+    ...(isUnsettled ? ['"tieout settle --plan" says why batches are not settled.'] : []),
+    ...(problems.length > 0 ? ['"tieout status" says what is not read.'] : []),
+    ...(deadChannels.length > 0 ? ['"tieout doctor" says who is not told.'] : []),
+  ]
+  return todo.length === 0 ? ['There is nothing to do.'] : todo
 }
 
 /** Per currency; amounts of two are never added up. */

@@ -59,7 +59,7 @@ const itemLines = (item: AlertBodyItem | DigestItem): string[] => [
 ]
 
 function digestLetter({ data }: DigestBody): Letter {
-  const { account, title, text, open, worst, settlements, problems } = data
+  const { account, title, text, open, worst, settlements, problems, deadChannels } = data
   const { settled, refused, held, wouldSettle } = settlements
   const { countSettled, countRefused, countHeld, countWouldSettle } = settlements
   return {
@@ -83,6 +83,7 @@ function digestLetter({ data }: DigestBody): Letter {
         lines: settlementLines(wouldSettle, countWouldSettle),
       },
       { title: 'Not read completely', lines: problems },
+      { title: 'Not told', lines: deadChannels },
     ],
   }
 }

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto'
+import { loadHistoryFrom } from '../db/accounts.ts'
 import { countMovements, listOpenForDigest, loadLastDigest, writeDigest } from '../db/alerts/digest.ts'
 import { lockOutbox } from '../db/alerts/outbox.ts'
 import { listSilences } from '../db/alerts/silences.ts'
+import { listTargets } from '../db/alerts/targets.ts'
 import { loadStopReason } from '../db/call-budget/usage.ts'
 import type { Db, Tx } from '../db/client.ts'
+import { listUnprovedDays } from '../db/coverage.ts'
 import { listMismatches, listWorstMismatches } from '../db/mismatches.ts'
 import { listAttemptsSince, listPassedBatches } from '../db/settlement/since.ts'
 import { type AlertRules, isSilencedBy } from '../domain/alert-rules.ts'
-import { businessDateOf } from '../domain/calendar.ts'
+import { addDays, businessDateOf } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
 import type { Subject } from '../domain/mismatch.ts'
 import { composeDigest } from './digest-message.ts'
 
@@ -54,7 +58,8 @@ export async function writeDigests(
       worst: worst
         .filter(({ code, subjectKind: kind, subjectId: id }) => isTold({ code, subject: { kind, id } }))
         .slice(0, WORST_MAX),
-      problems: await listProblems(tx, accountId, now),
+      problems: await listProblems(tx, { accountId, now }),
+      deadChannels: await listDeadChannels(tx, { accountId, now, channels: rules.channels, zone }),
     }
     // What the next digest would list once more, because it looks back.
     const recent = await listAttemptsSince(tx, { accountId, after: toInstant(now - LATE_MS_MAX), without: [] })
@@ -79,8 +84,8 @@ export async function writeDigests(
   })
 }
 
-/** What of the mirror is not read completely, not fresh, or cannot be read at all. */
-async function listProblems(tx: Tx, accountId: number, now: Instant): Promise<string[]> {
+/** What of the mirror is not read completely, or cannot be read at all. */
+async function listProblems(tx: Tx, { accountId, now }: { accountId: number; now: Instant }): Promise<string[]> {
   const stopReason = await loadStopReason(tx, accountId)
   const gaps = await listMismatches(tx, {
     accountId,
@@ -90,8 +95,37 @@ async function listProblems(tx: Tx, accountId: number, now: Instant): Promise<st
   })
   const problems = [
     ...(stopReason === null ? [] : [`No call is made any more: ${stopReason}`]),
+    ...(await listUnreadDays(tx, { accountId, now })),
     ...gaps.map(({ summary }) => summary),
   ]
   const countMore = problems.length - PROBLEMS_MAX
   return countMore <= 0 ? problems : [...problems.slice(0, PROBLEMS_MAX), `${countMore} more: "tieout status".`]
+}
+
+/** Days that are over and were not read since: the first reading is under way, or does not get on. */
+async function listUnreadDays(tx: Tx, { accountId, now }: { accountId: number; now: Instant }): Promise<string[]> {
+  const from = await loadHistoryFrom(tx, accountId)
+  const to = addDays(helcimDate(now), -1)
+  const ranges = await listUnprovedDays(tx, { accountId, resource: 'card_transaction', from, to })
+  const [first] = ranges
+  if (!first) return []
+  const days = first.from === first.to ? first.from : `${first.from} to ${first.to}`
+  const more = ranges.length === 1 ? '' : ` and ${ranges.length - 1} more ranges`
+  return [`Card transactions of ${days}${more} were not read since these days were over.`]
+}
+
+/** Channels on which nobody is told any more: whoever reads this hears it on another one. */
+async function listDeadChannels(
+  tx: Tx,
+  { accountId, now, channels, zone }: { accountId: number; now: Instant; channels: readonly string[]; zone: string },
+): Promise<string[]> {
+  const targets = await listTargets(tx, { accountId, now })
+  return targets.flatMap(({ channel, deadAt, words, countUndelivered }) => {
+    if (deadAt === null || !channels.includes(channel)) return []
+    const since = businessDateOf(deadAt, zone)
+    return [
+      `Nothing is sent to ${channel} since ${since} (${words ?? 'refused'}), and ${countUndelivered} of its messages wait: ` +
+        'correct its setting and restart tieout.',
+    ]
+  })
 }

@@ -6,10 +6,15 @@ import type { DigestBody, SettlementItem } from '../../src/alerts/digest-message
 import type { AlertBody } from '../../src/alerts/message.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { writeDigests } from '../../src/alerts/write-digests.ts'
+import { loadHistoryFrom } from '../../src/db/accounts.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { addSilence, endSilence } from '../../src/db/alerts/silences.ts'
+import { noteDead, reviveTargets } from '../../src/db/alerts/targets.ts'
+import { coverDays } from '../../src/db/coverage.ts'
 import { type AlertRules, defaultAlertRules, dutyOf } from '../../src/domain/alert-rules.ts'
+import { addDays } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
 import type { MismatchCode, Severity } from '../../src/domain/mismatch.ts'
 import { isLong } from '../support/long.ts'
 import {
@@ -414,6 +419,54 @@ describe('the digest of a morning', () => {
       ],
       held: [{ batch: { kind: 'card_batch', id: '3' }, words: 'The net is above 20000.00.' }],
     })
-    expect(digests[0]?.data.title).toBe('Digest of 2026-10-01: nothing open; 2 settled; 2 not settled; 1 held')
+    expect(digests[0]?.data.title).toBe(
+      'Digest of 2026-10-01: nothing open; 2 settled; 2 not settled; 1 held; not read completely',
+    )
+  })
+
+  test('never says that all is well while days are unread or a channel is dead, and says what to do', async () => {
+    const book = await openBook()
+    const [channel] = openChannels() as [RecordingChannel]
+    const { accountId, clock } = book
+    const rules = { ...RULES, digest: { at: '07:30', to: ['log'] } }
+    const from = await loadHistoryFrom(database.db, accountId)
+    const yesterday = addDays(helcimDate(clock.now()), -1)
+    await write(book, clock.now(), rules)
+    clock.advance(DAY_MS)
+    const days = { accountId, resource: 'card_transaction', pullId: 1n }
+    // The last day was still going on when it was read.
+    await coverDays(database.db, { ...days, from, to: addDays(yesterday, 1), readAt: toInstant(clock.now() - DAY_MS) })
+    const [dead = ''] = NAMES.filter((name) => name !== 'log')
+    await noteDead(database.db, { accountId, channel: dead, now: clock.now(), words: 'answered 404 no_service' })
+    await beginChannels(database.db, { accountId, now: clock.now(), channels: NAMES })
+    await write(book, clock.now(), rules)
+    clock.advance(DAY_MS)
+    await coverDays(database.db, { ...days, from, to: addDays(yesterday, 2), readAt: clock.now() })
+    await reviveTargets(database.db, accountId)
+    await write(book, clock.now(), rules)
+    await drain(book, [channel])
+    const digests = digestsOf(channel).sort((a, b) => a.timestamp.localeCompare(b.timestamp))
+    expect(digests.map(({ data }) => [data.title, data.problems, data.deadChannels])).toEqual([
+      [
+        'Digest of 2026-10-01: nothing open; not read completely',
+        [`Card transactions of ${from} to ${yesterday} were not read since these days were over.`],
+        [],
+      ],
+      [
+        'Digest of 2026-10-02: nothing open; not read completely; not everybody is told',
+        [`Card transactions of ${addDays(yesterday, 1)} were not read since these days were over.`],
+        [
+          expect.stringMatching(
+            new RegExp(`^Nothing is sent to ${dead} since 2026-10-02 \\(answered 404 no_service\\)`),
+          ),
+        ],
+      ],
+      ['Digest of 2026-10-03: nothing open', [], []],
+    ])
+    const isCalm = digests.map(({ data }) => /Everything .* agrees|nothing to do/.test(data.text))
+    expect(isCalm).toEqual([false, false, true])
+    expect(digests[1]?.data.text).toContain(
+      '"tieout status" says what is not read. "tieout doctor" says who is not told.',
+    )
   })
 })
