@@ -68,7 +68,10 @@ export async function servePages(
     const now = clock.now()
     const { accountId, historyFrom } = services.account
     const history = { from: historyFrom, to: addDays(helcimDate(now), -1) }
-    const figures = await readTransaction(database, (tx) => loadFigures(tx, { accountId, windows, history, now }))
+    const all = await readTransaction(database, (tx) => loadFigures(tx, { accountId, windows, history, now }))
+    // What waits for a channel that was taken from the settings is nobody's trouble.
+    const alerts = all.alerts.filter(({ channel }) => services.alertRules.channels.includes(channel))
+    const figures = { ...all, alerts }
     const rule = ruleOf(services, settings)
     const freshness = figures.resources.map((proof) => freshnessOf(proof, now, rule))
     return { account: settings.name, figures, limits: settings.limits, freshness, now }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -166,5 +166,17 @@ describe('a file', () => {
     expect(problemsOf('{')[0]).toMatch(/is no JSON; see docs\/operations\.md, "Who is told what"$/)
     const missing = { TIEOUT_ALERTS_FILE: join(folder, 'nowhere.json') }
     expect(() => readAlertSettings(readConfig(missing))).toThrow(/nowhere\.json cannot be read \(ENOENT\)/)
+  })
+
+  test('of docs/operations.md is taken as it stands there', () => {
+    const operations = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+    const [, example = ''] = /### Who is told what[\s\S]*?```json\n([\s\S]*?)```/.exec(operations) ?? []
+    mkdirSync(join(folder, 'secrets'))
+    writeFileSync(join(folder, 'secrets', 'slack-oncall-url'), 'https://hooks.slack.com/services/T0/B0/x')
+    const { named, rulesOf } = read(example)
+    expect(named.map(({ name }) => name)).toEqual(['oncall', 'finance'])
+    const { routes, duties, silences, digest } = rulesOf('north')
+    expect([routes.length, silences.length, digest]).toEqual([2, 1, { at: '06:30', to: ['finance', 'log'] }])
+    expect(duties.slice(0, 2)).toMatchObject([{ owner: 'Zoe' }, { owner: 'Ines', dueDays: null }])
   })
 })
