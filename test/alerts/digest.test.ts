@@ -14,7 +14,7 @@ import {
   type Book,
   createDatabase,
   DAY_MS,
-  distinctBodies,
+  digestBodies,
   HOUR_MS,
   type RecordingChannel,
   START,
@@ -27,10 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => database.drop())
 
-const digestsOf = ({ received }: RecordingChannel): DigestBody[] =>
-  [...distinctBodies(received).values()].flatMap((body) =>
-    (body.type as string) === 'digest.daily' ? [body as unknown as DigestBody] : [],
-  )
+const digestsOf = ({ received }: RecordingChannel): DigestBody[] => [...digestBodies(received).values()]
 
 describe('the digest of a morning', () => {
   const write = (book: Book, plannedAt: number, rules = RULES) =>

@@ -9,10 +9,10 @@ import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { createSecret } from '../../src/domain/secret.ts'
 import {
+  alertBodies,
   type Book,
   createDatabase,
   createReadableLog,
-  distinctBodies,
   type Listener,
   listen,
   MINUTE_MS,
@@ -172,7 +172,7 @@ describe('fault 26: the alert target', () => {
       book.clock.advance(MINUTE_MS)
       minutesUntilTold += 1
     }
-    const bodies = distinctBodies(receivedBy(receiver))
+    const bodies = alertBodies(receivedBy(receiver))
     expect(toldIn(bodies.values())).toEqual(namesOf(book.transitions))
     expect(receiver.requests.length).toBe(bodies.size)
     console.info(
@@ -198,7 +198,7 @@ describe('fault 26: the alert target', () => {
     expect(heldMs).toBeLessThan(DEADLINE_MS + 2_000)
     book.clock.advance(MINUTE_MS)
     expect((await deliver(book, hook(`http://127.0.0.1:${receiver.port}/`))).countSent).toBe(5)
-    expect(toldIn(distinctBodies(receivedBy(receiver)).values())).toEqual(namesOf(book.transitions))
+    expect(toldIn(alertBodies(receivedBy(receiver)).values())).toEqual(namesOf(book.transitions))
     console.info(`slow: 5 due, 1 attempt, a worker held ${Math.round(heldMs)} ms with a deadline of ${DEADLINE_MS} ms`)
   })
 

@@ -5,12 +5,12 @@ import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import {
+  alertBodies,
   type Book,
   createDatabase,
   createReadableLog,
   createRecordingChannel,
   DAY_MS,
-  distinctBodies,
   HOUR_MS,
   MINUTE_MS,
   namesOf,
@@ -116,7 +116,7 @@ describe('whatever happens in whatever order', () => {
         const wanted = namesOf(book.transitions)
         const messages = await book.messages()
         for (const { name, received } of [log, webhook]) {
-          const bodies = distinctBodies(received)
+          const bodies = alertBodies(received)
           const told = [...bodies.values()]
           const reminded = told.filter(({ type }) => type === 'mismatches.reminded')
           expect(toldIn(told.filter((body) => !reminded.includes(body)))).toEqual(wanted)
@@ -134,7 +134,7 @@ describe('whatever happens in whatever order', () => {
           countRepeats += received.length - bodies.size
         }
         // The log takes each message at the first attempt, so no id comes there twice.
-        expect(log.received.length).toBe(distinctBodies(log.received).size)
+        expect(log.received.length).toBe(alertBodies(log.received).size)
         expect([...(await book.countItems()).values()].every((count) => count === 1)).toBe(true)
         expectIntervals(messages)
         countTransitions += book.transitions.length
@@ -171,7 +171,7 @@ describe('gathering', () => {
     expect(await deliver(book, [channel])).toMatchObject({ countMessages: 1 })
     book.clock.advance(MINUTE_MS)
     expect(await deliver(book, [channel])).toMatchObject({ countMessages: 1 })
-    const counts = [...distinctBodies(channel.received).values()].map(({ data }) => data.count)
+    const counts = [...alertBodies(channel.received).values()].map(({ data }) => data.count)
     expect(counts).toEqual([1, 1, 14])
   })
 
@@ -193,7 +193,7 @@ describe('gathering', () => {
       await book.open({ expectedMinor: 0n, actualMinor: BigInt(-n), currency: isUsd ? 'USD' : 'CAD' })
     }
     await deliver(book, [channel])
-    const [body] = distinctBodies(channel.received).values()
+    const [body] = alertBodies(channel.received).values()
     expect(body?.data.count).toBe(57)
     expect(body?.data.countOmitted).toBe(37)
     expect(body?.data.items.map(({ difference }) => difference)).toEqual(
@@ -219,8 +219,8 @@ describe('a channel that is switched on', () => {
     book.clock.advance(HOUR_MS)
     await book.turn(old)
     await deliver(book, [log, webhook])
-    expect(toldIn(distinctBodies(webhook.received).values())).toEqual(namesOf(book.transitions.slice(1)))
-    expect(toldIn(distinctBodies(log.received).values())).toEqual(namesOf(book.transitions))
+    expect(toldIn(alertBodies(webhook.received).values())).toEqual(namesOf(book.transitions.slice(1)))
+    expect(toldIn(alertBodies(log.received).values())).toEqual(namesOf(book.transitions))
   })
 
   test('is told of a run that was under way, though its events are older and numbered before', async () => {
@@ -234,7 +234,7 @@ describe('a channel that is switched on', () => {
       await begin(book, ['webhook'])
     })
     await deliver(book, [channel])
-    expect([...distinctBodies(channel.received).values()].map(({ type }) => type)).toEqual(['mismatches.resolved'])
+    expect([...alertBodies(channel.received).values()].map(({ type }) => type)).toEqual(['mismatches.resolved'])
   })
 
   test('off for a while and on again, it is told what it missed', async () => {
@@ -245,8 +245,8 @@ describe('a channel that is switched on', () => {
     book.clock.advance(DAY_MS)
     await begin(book, ['log', 'webhook'])
     await deliver(book, [log, webhook])
-    expect(distinctBodies(webhook.received).size).toBeGreaterThan(0)
-    expect(toldIn(distinctBodies(webhook.received).values())).toEqual(expect.arrayContaining(namesOf(book.transitions)))
+    expect(alertBodies(webhook.received).size).toBeGreaterThan(0)
+    expect(toldIn(alertBodies(webhook.received).values())).toEqual(expect.arrayContaining(namesOf(book.transitions)))
   })
 })
 

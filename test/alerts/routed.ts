@@ -4,9 +4,9 @@ import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { type AlertRules, defaultAlertRules } from '../../src/domain/alert-rules.ts'
 import {
+  alertBodies,
   type Book,
   createRecordingChannel,
-  distinctBodies,
   type RecordingChannel,
   silentLog,
   type TestDatabase,
@@ -56,5 +56,4 @@ export const deliver = (
 ) => deliverAlerts(db, { accountId, channels, rules, zone: ZONE, clock, log: silentLog, random: () => 0.5 })
 
 /** What a channel was told of mismatches. */
-export const alertsOf = ({ received }: RecordingChannel): AlertBody[] =>
-  [...distinctBodies(received).values()].filter(({ type }) => type.startsWith('mismatches.'))
+export const alertsOf = ({ received }: RecordingChannel): AlertBody[] => [...alertBodies(received).values()]

@@ -6,6 +6,8 @@ import { Writable } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import pino from 'pino'
 import type { AlertChannel, OutgoingMessage, SendOutcome } from '../../src/alerts/channel.ts'
+import type { DigestBody } from '../../src/alerts/digest-message.ts'
+import type { MessageBody } from '../../src/alerts/letter.ts'
 import type { AlertBody } from '../../src/alerts/message.ts'
 import { ensureAccount } from '../../src/db/accounts.ts'
 import type { Database } from '../../src/db/client.ts'
@@ -244,7 +246,7 @@ export function createRecordingChannel(name: AlertChannel['name']): RecordingCha
 }
 
 /** What reached the other side, repeats left out. @throws when a repeat differs from the first */
-export function distinctBodies(received: readonly OutgoingMessage[]): Map<string, AlertBody> {
+export function distinctBodies(received: readonly OutgoingMessage[]): Map<string, MessageBody> {
   const texts = new Map<string, string>()
   for (const { messageId, body } of received) {
     const known = texts.get(messageId)
@@ -253,6 +255,16 @@ export function distinctBodies(received: readonly OutgoingMessage[]): Map<string
   }
   return new Map([...texts].map(([messageId, body]) => [messageId, JSON.parse(body)]))
 }
+
+/** Of them, those that tell of mismatches. */
+export const alertBodies = (received: readonly OutgoingMessage[]): Map<string, AlertBody> =>
+  new Map([...distinctBodies(received)].flatMap(([id, body]) => (isDigest(body) ? [] : [[id, body]])))
+
+/** Of them, the digests. */
+export const digestBodies = (received: readonly OutgoingMessage[]): Map<string, DigestBody> =>
+  new Map([...distinctBodies(received)].flatMap(([id, body]) => (isDigest(body) ? [[id, body]] : [])))
+
+const isDigest = (body: MessageBody): body is DigestBody => body.type === 'digest.daily'
 
 /** The transitions that were told, sorted text; every body must list all it counts. */
 export const toldIn = (bodies: Iterable<AlertBody>): string[] =>

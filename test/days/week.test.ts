@@ -4,7 +4,7 @@ import type { AlertBody } from '../../src/alerts/message.ts'
 import { listDailyBalance } from '../../src/db/mismatches/history.ts'
 import { TOLD_KINDS } from '../../src/domain/alert-routing.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
-import { createReadableLog, distinctBodies, toldIn } from '../alerts/support.ts'
+import { alertBodies, createReadableLog, digestBodies, distinctBodies, toldIn } from '../alerts/support.ts'
 import { EVENTS_TOLD, untoldQuery } from '../kills/points/listeners.ts'
 import type { ManualClock } from '../sandbox/support.ts'
 import { isLong } from '../support/long.ts'
@@ -71,8 +71,12 @@ describe.concurrent('a week in which defects come, go and return', () => {
         const events = (await look.query(EVENTS_TOLD)).map(({ event }) => String(event)).sort()
         const heard = { webhook: receiver.taken, log: lines.flatMap(toMessage) }
         for (const [channel, taken] of Object.entries(heard)) {
-          const bodies = distinctBodies(taken)
-          expect([...bodies.keys()].sort(), `${channel}, seed ${seed}`).toEqual(await messageIds(look, channel))
+          const bodies = alertBodies(taken)
+          const ids = await messageIds(look, channel)
+          expect([...bodies.keys()].sort(), `${channel}, seed ${seed}`).toEqual(ids.alerts)
+          const digests = digestBodies(taken)
+          expect([...digests.keys()].sort(), `${channel}, seed ${seed}`).toEqual(ids.digests)
+          expect(digests.size).toBeGreaterThanOrEqual(DAYS)
           expect(toldIn(bodies.values())).toEqual(events)
           // The control: one message that nobody took would be missed.
           expect(toldIn([...bodies.values()].slice(1))).not.toEqual(events)
@@ -116,15 +120,19 @@ async function isAllTold({ query }: Look, clock: ManualClock): Promise<boolean> 
   return Number(row?.ready) + Number(row?.claimed) + Number(row?.later) === 0
 }
 
-async function messageIds({ query }: Look, channel: string): Promise<string[]> {
-  const rows = await query(`select message_id from recon.alert_messages
+async function messageIds({ query }: Look, channel: string): Promise<{ alerts: string[]; digests: string[] }> {
+  const rows = await query(`select message_id, cause like 'digest %' as is_digest from recon.alert_messages
     where channel = '${channel}' and cause <> 'channel begun'`)
-  return rows.map(({ message_id }) => String(message_id)).sort()
+  const idsOf = (isDigest: boolean) =>
+    rows.flatMap((row) => (row.is_digest === isDigest ? [String(row.message_id)] : [])).sort()
+  return { alerts: idsOf(false), digests: idsOf(true) }
 }
+
+const TOLD_TYPES: ReadonlySet<string> = new Set(['digest.daily', ...TOLD_KINDS.map((kind) => `mismatches.${kind}`)])
 
 /** A line of the log that tells something, as the message that it came from. */
 function toMessage({ msg, messageId, ...rest }: Record<string, unknown>): OutgoingMessage[] {
-  if (typeof messageId !== 'string' || !TOLD_KINDS.some((kind) => msg === `mismatches.${kind}`)) return []
+  if (typeof messageId !== 'string' || !TOLD_TYPES.has(String(msg))) return []
   const { level: _, time: __, pid: ___, hostname: ____, ...data } = rest
   return [{ messageId, body: JSON.stringify({ type: msg, data }) }]
 }

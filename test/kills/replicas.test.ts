@@ -5,7 +5,7 @@ import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { createRandom, type Random } from '../../src/sandbox/random.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
-import { distinctBodies, toldIn } from '../alerts/support.ts'
+import { alertBodies, distinctBodies, toldIn } from '../alerts/support.ts'
 import { openReceiver } from '../days/receiver.ts'
 import { AGREED, compare, nameTruth } from '../days/support.ts'
 import { NO_LIMITS } from '../sandbox/support.ts'
@@ -103,7 +103,7 @@ describe.skipIf(redisUrl === null || !isLong)(`${REPLICAS} daemons on one Postgr
       expect(compare(nameTruth(sandbox.truth().defects), named)).toEqual(AGREED)
 
       const events = (await rows(EVENTS_TOLD)).map(({ event }) => String(event)).sort()
-      expect(toldIn(distinctBodies(receiver.taken).values())).toEqual(events)
+      expect(toldIn(alertBodies(receiver.taken).values())).toEqual(events)
       expect(new Set(events).size).toBe(events.length)
       expect((await rows(BROKEN_LIVES)).map(({ told }) => told)).toEqual([])
       expect(receiver.forged).toEqual([])

@@ -1,7 +1,14 @@
 import { INTERVAL_MS } from '../../../src/alerts/settings.ts'
 import { TOLD_KINDS } from '../../../src/domain/alert-routing.ts'
 import type { Instant } from '../../../src/domain/clock.ts'
-import { createRecordingChannel, distinctBodies, type RecordingChannel, toldIn } from '../../alerts/support.ts'
+import {
+  alertBodies,
+  createRecordingChannel,
+  digestBodies,
+  distinctBodies,
+  type RecordingChannel,
+  toldIn,
+} from '../../alerts/support.ts'
 
 export type Mood = RecordingChannel['mood']
 /** What the other side does with a message, by its type and whether it has it already. */
@@ -49,9 +56,8 @@ export function createListeners(): Listeners {
     told(events) {
       return Object.fromEntries(
         channels.map(({ name, received }) => {
-          const all = [...distinctBodies(received).values()]
-          const digests = all.filter(isDigest)
-          const bodies = all.filter((body) => !isDigest(body))
+          const bodies = [...alertBodies(received).values()]
+          const digests = [...digestBodies(received).values()]
           const told = toldIn(bodies)
           if (told.join() !== events.join())
             throw new Error(`the ${name} was told ${told.join()}; it happened that ${events.join()}`)
@@ -70,9 +76,6 @@ export function createListeners(): Listeners {
     },
   }
 }
-
-/** Not typed as what it is: a recording holds alerts to be compared with what happened. */
-const isDigest = ({ type }: { type: string }): boolean => type === 'digest.daily'
 
 /** What is not told yet: what could be at once, what a process has claimed, and what waits for its time. */
 export interface Untold {
