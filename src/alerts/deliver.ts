@@ -10,6 +10,7 @@ import { collectAlerts } from './collect.ts'
 import {
   alertBackoffMs,
   GIVE_UP_AFTER_MS,
+  GIVE_UP_ATTEMPTS_MIN,
   LEASE_MS,
   PAUSE_MS_MAX,
   REMINDER_STEPS,
@@ -105,7 +106,8 @@ async function noteTrouble(
   }
   const pauseMs = outcome.kind === 'failed' ? Math.min(PAUSE_MS_MAX, outcome.retryAfterMs ?? 0) * clock.rate : 0
   if (pauseMs > 0) await notePause(db, { accountId, channel: channel.name, now, until: toInstant(now + pauseMs) })
-  const isGivenUp = outcome.kind === 'refused' || now - message.createdAt >= GIVE_UP_AFTER_MS
+  const isOld = now - message.createdAt >= GIVE_UP_AFTER_MS && attempt >= GIVE_UP_ATTEMPTS_MIN
+  const isGivenUp = outcome.kind === 'refused' || isOld
   const nextAttemptAt = isGivenUp ? null : toInstant(now + Math.max(pauseMs, alertBackoffMs(attempt, random)))
   await noteFailed(db, { accountId, now, message, error: outcome.words, nextAttemptAt })
   if (nextAttemptAt === null) {

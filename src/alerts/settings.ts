@@ -24,6 +24,8 @@ const BACKOFF_MS_MAX = 6 * 60 * MINUTE_MS
 export const PAUSE_MS_MAX = 60 * MINUTE_MS
 /** A message whose attempt fails when it is as old as this is given up; with the cap above it had some thirty. */
 export const GIVE_UP_AFTER_MS = 5 * DAY_MS
+/** But not before so many attempts: one that waited for a dead target or a daemon that was away has more than one to come. */
+export const GIVE_UP_ATTEMPTS_MIN = 10
 
 /** Clock milliseconds before the next attempt, the upper half of them random so that replicas do not beat in step. */
 export function alertBackoffMs(attempts: number, random: () => number): number {

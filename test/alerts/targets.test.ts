@@ -203,12 +203,12 @@ describe('Slack', () => {
     expect((await deliver(book, channel)).countSent).toBe(2)
   })
 
-  test('that refuses for good is dead: nothing more is sent, what waits is kept, a start sends it, and people see it', async () => {
-    let isGone = true
+  test('that refuses for good is dead: nothing more is sent, what waits is kept, a start sends it even after a week, and people see it', async () => {
+    let mood: 'gone' | 'down' | 'there' = 'gone'
     const receiver = opened(
       await listen((response) => {
-        if (isGone) response.writeHead(404).end('no_service')
-        else response.end('ok')
+        if (mood === 'there') response.end('ok')
+        else response.writeHead(mood === 'gone' ? 404 : 503).end('no_service')
       }),
     )
     const channel = slack(receiver)
@@ -226,13 +226,16 @@ describe('Slack', () => {
     const countWaiting = (await targetOf(book))?.countUndelivered ?? 0
     expect(countWaiting).toBeGreaterThan(10)
 
-    isGone = false
+    // Older than what is given up, and not given up by the first failure.
+    mood = 'down'
     await reviveTargets(database.db, book.accountId)
+    expect(await deliver(book, channel)).toMatchObject({ countSent: 0, countFailed: 1, countGivenUp: 0 })
+    mood = 'there'
     for (let run = 0; run < 5; run += 1) {
-      await deliver(book, channel)
       book.clock.advance(MINUTE_MS)
+      await deliver(book, channel)
     }
-    expect(receiver.requests.length).toBe(1 + countWaiting)
+    expect(receiver.requests.length).toBe(2 + countWaiting)
     expect(await targetOf(book)).toMatchObject({ deadAt: null, countUndelivered: 0, countGivenUp: 0 })
   })
 })
