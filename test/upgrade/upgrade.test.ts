@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type CliProcess, runCli, startCli, until } from '../kills/cli-process.ts'
+import { type CliProcess, runCli, startCli, until, untilStarted } from '../kills/cli-process.ts'
 import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
 import { defineTestJob, openTestQueue } from '../queue/support.ts'
@@ -79,7 +79,7 @@ describe('fault 28', () => {
     await enqueueAnew(database)
     await until('the old one met a job of the new one', () => eventsOf(old).includes(unknown), 30_000)
     const fresh = start(['start'], { ...options, root: next.root })
-    await until('the new one works', () => eventsOf(fresh).includes('daemon.started'), 30_000)
+    await untilStarted(fresh, 30_000)
     // The control: they met in the middle of the work.
     expect(await countUnfinished(database)).toBeGreaterThan(0)
     await until('all is read and judged', async () => (await countUnfinished(database)) === 0, 150_000)
@@ -92,7 +92,7 @@ describe('fault 28', () => {
 
     // The old one again, on what the new one has made of the database: a roll-back, or a replica that is late.
     const late = start(['start'], options)
-    await until('the late one works', () => eventsOf(late).includes('daemon.started'), 30_000)
+    await untilStarted(late, 30_000)
     expect(eventsOf(late)).toContain('database.found_newer')
     const doctor = await runCli(['doctor', '--offline'], options)
     expect(doctor).toMatchObject({ code: 0, stdout: expect.stringContaining('by a newer version of tieout') })
