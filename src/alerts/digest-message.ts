@@ -108,8 +108,8 @@ const LISTED_MAX = 15
 export function composeDigest(facts: DigestFacts, rules: DutyRules): DigestBody {
   const { account, day, since, now, movements, attempts, passed, problems, deadChannels } = facts
   const open = facts.open.map((one) => {
-    const { dueOn } = dutyOf(rules.duties, { ...one, now, zone: rules.zone })
-    return { ...one, isOverdue: dueOn !== null && dueOn < day }
+    const { isOverdue } = dutyOf(rules.duties, { ...one, now, zone: rules.zone })
+    return { ...one, isOverdue }
   })
   const bySeverity = SEVERITIES.flatMap((severity) => {
     const some = open.filter((one) => one.severity === severity)

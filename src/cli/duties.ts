@@ -19,6 +19,6 @@ export async function dutiesOf(
     const firstSeenAt = toInstant(mismatch.firstSeenAt.getTime())
     const severity = mismatch.severity as Severity
     const duty = dutyOf(duties, { severity, code, assignedTo, firstSeenAt, now, zone })
-    return state === 'resolved' ? { owner: assignedTo, dueOn: null } : duty
+    return state === 'resolved' ? { owner: assignedTo, dueOn: null, isOverdue: false } : duty
   }
 }

@@ -86,10 +86,9 @@ export function mismatchLines(
   const hasStates = mismatches.some(({ state }) => state !== 'open')
   const hasMoney = mismatches.some((one) => differenceOf(one) !== null)
   const dutyOf = new Map(mismatches.map((one) => [one, duties(one, now)]))
-  const today = new Date(now).toISOString().slice(0, 10)
   const dueText = (one: Mismatch) => {
-    const dueOn = dutyOf.get(one)?.dueOn ?? ''
-    return dueOn !== '' && dueOn < today ? 'late' : dueOn.slice(5)
+    const duty = dutyOf.get(one)
+    return duty?.isOverdue ? 'late' : (duty?.dueOn ?? '').slice(5)
   }
   const hasOwners = [...dutyOf.values()].some(({ owner }) => owner !== null)
   // Where nobody is named and nothing is late, the room is for the rest.

@@ -87,6 +87,8 @@ export function rulesOfAccount<S extends { accounts: readonly string[] | null }>
 export interface DutyOf {
   readonly owner: string | null
   readonly dueOn: BusinessDate | null
+  /** True once that day is over for the account. */
+  readonly isOverdue: boolean
 }
 
 /**
@@ -109,7 +111,8 @@ export function dutyOf(
   const owner = one.assignedTo ?? fitting.find((duty) => duty.owner !== null)?.owner ?? null
   const dueDays = fitting.find((duty) => duty.dueDays !== null)?.dueDays ?? null
   const seenOn = businessDateOf(one.firstSeenAt, one.zone)
-  return { owner, dueOn: dueDays === null ? null : addDays(seenOn, dueDays) }
+  const dueOn = dueDays === null ? null : addDays(seenOn, dueDays)
+  return { owner, dueOn, isOverdue: dueOn !== null && dueOn < businessDateOf(one.now, one.zone) }
 }
 
 /** True while it holds back what is told of this subject under this code. */

@@ -236,10 +236,20 @@ describe('owner and due day', () => {
 
   test('come from the first rule that fits and says them; days are the account’s; a person goes before a rule', () => {
     // Seen on the evening of the 1st in Edmonton.
-    expect(dutyOf(duties, one)).toEqual({ owner: 'Zoe', dueOn: '2026-10-04' })
-    expect(dutyOf(duties, { ...one, now: toInstant(now - 2 * DAY_MS) })).toEqual({ owner: 'Ines', dueOn: '2026-10-04' })
-    expect(dutyOf(duties, { ...one, assignedTo: 'Ben' })).toEqual({ owner: 'Ben', dueOn: '2026-10-04' })
-    expect(dutyOf(duties, { ...one, severity: 'medium' })).toEqual({ owner: null, dueOn: '2026-10-08' })
-    expect(dutyOf(duties, { ...one, severity: 'info' })).toEqual({ owner: null, dueOn: null })
+    expect(dutyOf(duties, one)).toMatchObject({ owner: 'Zoe', dueOn: '2026-10-04' })
+    expect(dutyOf(duties, { ...one, now: toInstant(now - 2 * DAY_MS) })).toMatchObject({
+      owner: 'Ines',
+      dueOn: '2026-10-04',
+    })
+    expect(dutyOf(duties, { ...one, assignedTo: 'Ben' })).toMatchObject({ owner: 'Ben', dueOn: '2026-10-04' })
+    expect(dutyOf(duties, { ...one, severity: 'medium' })).toMatchObject({ owner: null, dueOn: '2026-10-08' })
+    expect(dutyOf(duties, { ...one, severity: 'info' })).toMatchObject({ owner: null, dueOn: null })
+  })
+
+  test('is overdue once the due day is over for the account', () => {
+    const at = (text: string) => dutyOf(duties, { ...one, now: toInstant(Date.parse(text)) }).isOverdue
+    expect([at('2026-10-05T05:59:59Z'), at('2026-10-05T06:00:00Z')]).toEqual([false, true])
+    // Nothing is due of what has no day.
+    expect(dutyOf(duties, { ...one, severity: 'info' }).isOverdue).toBe(false)
   })
 })

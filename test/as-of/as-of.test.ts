@@ -35,7 +35,9 @@ async function print({ runtime }: Look, asOf?: Instant): Promise<Print> {
   const at = asOf ?? now
   const list = async (tx: Tx) => {
     const found = await listMismatches(tx, { accountId, filter: {}, order: 'severity', now: at })
-    return found.map((one) => mismatchToJson(one, account.name, at, () => ({ owner: null, dueOn: null })))
+    return found.map((one) =>
+      mismatchToJson(one, account.name, at, () => ({ owner: null, dueOn: null, isOverdue: false })),
+    )
   }
   const mismatches = asOf === undefined ? await list(db) : await withSnapshotAsOf(pool, { accountId, at, now }, list)
   let files: Record<string, string> = {}
