@@ -28,6 +28,8 @@ export interface AlertSettings {
   readonly named: readonly NamedChannel[]
   /** The rules of one account, by its name. */
   rulesOf(account: string): AlertRules
+  /** Accounts that a rule names: one that is misspelt would be a rule for nobody. */
+  readonly accountNames: readonly string[]
 }
 
 /**
@@ -65,7 +67,9 @@ const channelsOf = ({ alerts }: Config): string[] => [
 function settingsOf(file: RulesFile, channels: readonly string[]): AlertSettings {
   const rules = defaultAlertRules(channels)
   const { routes = rules.routes, duties = [], silences = [], digest } = file
+  const selections = [...routes, ...duties, ...silences]
   return {
+    accountNames: [...new Set(selections.flatMap(({ accounts }) => accounts ?? []))].sort(),
     named: Object.entries(file.channels).map(([name, channel]) => ({ ...channel, name })),
     rulesOf: (account) => ({
       channels,

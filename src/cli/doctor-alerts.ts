@@ -26,9 +26,13 @@ export async function checkAlerts(
     return
   }
   const { channels } = settings.rulesOf('')
-  checks.push({ name: 'alerts', isFine: true, says: `told on ${channels.join(', ')}` })
+  const accounts = await listAccounts(db)
+  // No fault: an account may be named before its first start.
+  const unknown = settings.accountNames.filter((name) => !accounts.some((account) => account.name === name))
+  const hint = unknown.length === 0 ? '' : `; TIEOUT_ALERTS_FILE names what is no account yet: ${unknown.join(', ')}`
+  checks.push({ name: 'alerts', isFine: true, says: `told on ${channels.join(', ')}${hint}` })
   const now = clockOf(config).now()
-  for (const { accountId, name } of await listAccounts(db)) {
+  for (const { accountId, name } of accounts) {
     const targets = await listTargets(db, { accountId, now })
     for (const target of targets.filter(({ channel, deadAt }) => deadAt !== null && channels.includes(channel))) {
       checks.push({ name: `alerts, ${target.channel}`, isFine: false, says: `account ${name}: ${deathText(target)}` })

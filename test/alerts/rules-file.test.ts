@@ -53,7 +53,7 @@ describe('without a file', () => {
 
 describe('a file', () => {
   test('names channels, routes, duties, silences and the digest; each account has its own', () => {
-    const { named, rulesOf } = read({
+    const { named, rulesOf, accountNames } = read({
       channels: {
         oncall: { kind: 'slack', urlFile: 'oncall.url' },
         finance: { kind: 'email', to: ['books@example.com', 'ines@example.com'] },
@@ -75,6 +75,7 @@ describe('a file', () => {
       { name: 'oncall', kind: 'slack' },
       { name: 'finance', kind: 'email', to: ['books@example.com', 'ines@example.com'] },
     ])
+    expect(accountNames).toEqual(['north', 'south'])
     const [oncall] = named
     expect(oncall?.kind === 'slack' && oncall.url.reveal()).toBe('https://hooks.slack.com/services/T0/B0/secret-path')
     expect(JSON.stringify(named)).not.toContain('secret-path')

@@ -1,7 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { runDoctor } from '../../src/cli/doctor.ts'
 import { runMismatches, runShowMismatch } from '../../src/cli/mismatches.ts'
 import { addSilenceCommand } from '../../src/cli/silence.ts'
@@ -95,6 +98,18 @@ test('a dead target is seen in status, doctor and metrics, with the reason and t
   const page = await registry.metrics()
   expect(page).toContain('tieout_alert_target_dead{account="north",channel="slack"} 1')
   expect(page).toContain('tieout_alert_target_dead{account="north",channel="log"} 0')
+})
+
+test('doctor names accounts of the rules that it does not know', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tieout-alert-accounts-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'alerts.json')
+  const { rows } = await database.db.execute<{ name: string }>(sql`select name from recon.accounts`)
+  writeFileSync(file, JSON.stringify({ routes: [{ accounts: [rows[0]?.name, 'nroth'], to: ['log'] }] }))
+  const withFile = { ...config, alerts: { ...config.alerts, file } }
+  const checks = JSON.parse(await printed(() => runDoctor(withFile, { offline: true, json: true })))
+  const says = 'told on log, slack; TIEOUT_ALERTS_FILE names what is no account yet: nroth'
+  expect(checks).toContainEqual({ name: 'alerts', isFine: true, says })
 })
 
 test('mismatches show who looks after them and until when', async () => {
