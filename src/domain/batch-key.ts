@@ -14,7 +14,10 @@ export interface BatchKey {
  * The batch that a row of both kinds names: one of the two ids, and the other is null.
  * @throws Error when both are null: no row is about nothing
  */
-export function batchOf(ids: { readonly cardBatchId: HelcimId | null; readonly achBatchId: HelcimId | null }): BatchKey {
+export function batchOf(ids: {
+  readonly cardBatchId: HelcimId | null
+  readonly achBatchId: HelcimId | null
+}): BatchKey {
   const { cardBatchId, achBatchId } = ids
   if (cardBatchId !== null) return { kind: 'card_batch', id: cardBatchId }
   if (achBatchId !== null) return { kind: 'ach_batch', id: achBatchId }

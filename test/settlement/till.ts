@@ -161,9 +161,19 @@ export async function withTill<T>(shop: TillShop, body: (till: Till) => Promise<
 
 const MINUTES_MAX = 12
 
-/** A job that is to come back later is not waited for: the next minute asks for it. */
+/**
+ * A job that is to come back later is not waited for: the next minute asks for it. Each step of a settlement asks for a
+ * judgement of all that is marked; one of them, when nothing else waits, judges what all of them would have.
+ */
 async function workOff(life: Life, queue: PointQueue): Promise<void> {
-  for (let job = queue.take(); job !== null; job = queue.take()) {
+  let judgement: Queued | null = null
+  for (let job = queue.take() ?? judgement; job !== null; job = queue.take() ?? judgement) {
+    if (job === judgement) judgement = null
+    else if (job.key.startsWith('reconcile ')) {
+      judgement = job
+      queue.done()
+      continue
+    }
     try {
       await life.run(job)
     } catch (error) {
