@@ -7,7 +7,7 @@ import type { AttemptState, Closer } from '../../domain/settlement.ts'
 import type { Decision, Reason, SettleMode } from '../../domain/settlement-policy.ts'
 import { instantOf } from '../batch-facts.ts'
 import type { Tx } from '../client.ts'
-import { idOrNull } from './of-batch.ts'
+import { everyAttempt, everyDecision, idOrNull } from './both-kinds.ts'
 
 /**
  * - `settled`: closed, see `closedBy`
@@ -57,15 +57,15 @@ export async function listSettlementsOfDay(
     select d.card_batch_id, d.ach_batch_id, d.terminal_id, d.verdict, d.mode, d.reasons, d.last_at, d.currency, d.net_minor,
       d.count_total, a.state, a.words, a.closed_by, coalesce(a.finished_at, a.called_at, d.last_at) as at
     from (
-      select distinct on (card_batch_id, ach_batch_id) * from recon.settlement_decisions
+      select distinct on (card_batch_id, ach_batch_id) * from ${everyDecision(tx)}
       where account_id = ${accountId} and business_date = ${businessDate}
       order by card_batch_id, ach_batch_id, decision_id desc
     ) d
     left join lateral (
-      select * from recon.settlement_attempts a
-      where a.account_id = ${accountId} and a.business_date = ${businessDate}
-        and (a.card_batch_id = d.card_batch_id or a.ach_batch_id = d.ach_batch_id)
-      order by a.attempt_id desc limit 1
+      select * from ${everyAttempt(tx)}
+      where account_id = ${accountId} and business_date = ${businessDate}
+        and (attempts.card_batch_id = d.card_batch_id or attempts.ach_batch_id = d.ach_batch_id)
+      order by attempt_id desc limit 1
     ) a on true
     order by d.card_batch_id, d.ach_batch_id`)
   return rows
