@@ -3,6 +3,7 @@ import type { AlertChannel } from './alerts/channel.ts'
 import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
 import type { Pull } from './db/pulls.ts'
+import type { AttemptPlace } from './db/settlement/attempts.ts'
 import type { AlertRules } from './domain/alert-rules.ts'
 import type { BatchKey } from './domain/batch-key.ts'
 import type { Clock, Instant } from './domain/clock.ts'
@@ -24,7 +25,7 @@ export interface Enqueue {
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
   settleBatch(request: { accountId: number; batch: BatchKey; plannedAt: Instant }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */
-  confirmAttempt(request: { accountId: number; attemptId: bigint; delayMs: number }): Promise<void>
+  confirmAttempt(request: { attempt: AttemptPlace; delayMs: number }): Promise<void>
   /**
    * Tells what changed; asked too often it finds nothing to tell.
    * @param request `after` names the news: an asking while the work runs is not lost in that run

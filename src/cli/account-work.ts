@@ -141,8 +141,8 @@ export async function openAccount(
     },
     async repair() {
       for (const pull of await listRunningPulls(db, accountId)) await enqueue.pullPage(pull)
-      for (const { attemptId } of await listUnfinishedAttempts(db, accountId)) {
-        await enqueue.confirmAttempt({ accountId, attemptId, delayMs: 0 })
+      for (const attempt of await listUnfinishedAttempts(db, accountId)) {
+        await enqueue.confirmAttempt({ attempt, delayMs: 0 })
       }
       await enqueue.alert({ accountId })
     },

@@ -10,19 +10,15 @@ export interface BatchKey {
   readonly id: HelcimId
 }
 
-/** A batch as columns and payloads name it: one of the two, and the other is null. */
-export interface BatchIds {
+/**
+ * The batch that a row of both kinds names: one of the two ids, and the other is null.
+ * @throws Error when both are null: no row is about nothing
+ */
+export function batchOf(ids: {
   readonly cardBatchId: HelcimId | null
   readonly achBatchId: HelcimId | null
-}
-
-export const idsOf = ({ kind, id }: BatchKey): BatchIds => ({
-  cardBatchId: kind === 'card_batch' ? id : null,
-  achBatchId: kind === 'ach_batch' ? id : null,
-})
-
-/** @throws Error when both are null: no row and no payload is about nothing */
-export function batchOf({ cardBatchId, achBatchId }: BatchIds): BatchKey {
+}): BatchKey {
+  const { cardBatchId, achBatchId } = ids
   if (cardBatchId !== null) return { kind: 'card_batch', id: cardBatchId }
   if (achBatchId !== null) return { kind: 'ach_batch', id: achBatchId }
   throw new Error('neither a card batch nor an ACH batch is named')

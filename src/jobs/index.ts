@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import type { Enqueue, JobContext, Services } from '../context.ts'
-import { batchSlug, idsOf } from '../domain/batch-key.ts'
+import { batchSlug } from '../domain/batch-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import { HelcimError } from '../helcim/errors.ts'
 import { alert } from './alert.ts'
@@ -14,7 +14,7 @@ import type { StoreSettings } from './queue/store.ts'
 import { createStoreLog } from './queue/store-log.ts'
 import { reconcile } from './reconcile.ts'
 import { SETTLE_KIND } from './settle/attempt.ts'
-import { confirmAttempt, settleBatch, settleDue } from './settle/jobs.ts'
+import { confirmAchAttempt, confirmAttempt, settleAchBatch, settleBatch, settleDue } from './settle/jobs.ts'
 
 export const WORKERS = 5
 /** Of the queue that settles. They never wait behind the others, whatever those are at. */
@@ -55,7 +55,7 @@ export async function openJobs(options: {
   const settleQueue = await createQueue<JobContext>({
     ...shared,
     name: 'tieout-settle',
-    jobs: [settleDue, settleBatch, confirmAttempt],
+    jobs: [settleDue, settleBatch, settleAchBatch, confirmAttempt, confirmAchAttempt],
     concurrency: SETTLE_WORKERS,
   }).catch(async (error: unknown) => {
     await queue.close({ deadlineMs: 1_000 })
@@ -99,18 +99,18 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
       const payload = due.decodePayload({ accountId, kind, plannedAt })
       return queue.enqueue(due, payload, { callClass: 'fresh', jobId, isForgotten: true })
     },
-    settleBatch: ({ accountId, batch, plannedAt }) =>
-      settleQueue.enqueue(
-        settleBatch,
-        { accountId, ...idsOf(batch), plannedAt },
-        { ...SETTLING, jobId: `settle-${accountId}-${batchSlug(batch)}` },
-      ),
-    confirmAttempt: ({ accountId, attemptId, delayMs }) =>
-      settleQueue.enqueue(
-        confirmAttempt,
-        { accountId, attemptId },
-        { ...SETTLING, delayMs, jobId: `confirm-${accountId}-${attemptId}` },
-      ),
+    settleBatch({ accountId, batch, plannedAt }) {
+      const options = { ...SETTLING, jobId: `settle-${accountId}-${batchSlug(batch)}` }
+      const { kind, id } = batch
+      return kind === 'card_batch'
+        ? settleQueue.enqueue(settleBatch, { accountId, cardBatchId: id, plannedAt }, options)
+        : settleQueue.enqueue(settleAchBatch, { accountId, achBatchId: id, plannedAt }, options)
+    },
+    confirmAttempt({ attempt: { accountId, attemptId, batch }, delayMs }) {
+      const job = batch.kind === 'card_batch' ? confirmAttempt : confirmAchAttempt
+      const options = { ...SETTLING, delayMs, jobId: `confirm-${accountId}-${attemptId}` }
+      return settleQueue.enqueue(job, { accountId, attemptId }, options)
+    },
     alert: ({ accountId, after }) =>
       queue.enqueue(
         alert,

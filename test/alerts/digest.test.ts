@@ -91,7 +91,7 @@ describe('the digest of a morning', () => {
           ${words === null ? null : 422}, ${words})`)
     const settleAch = async (batch: number, state: string, at: number) =>
       database.db.execute(sql`
-        insert into recon.settlement_attempts (account_id, ach_batch_id, business_date, state, intended_at, finished_at,
+        insert into recon.ach_settlement_attempts (account_id, ach_batch_id, business_date, state, intended_at, finished_at,
           currency, net_minor, closed_by, idempotency_key)
         values (${accountId}, ${batch}, '2026-10-01', ${state}, ${new Date(at).toISOString()},
           ${state === 'unknown' ? null : new Date(at).toISOString()}, 'CAD', ${batch * 100},

@@ -1,10 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { migrateDatabase } from '../../src/db/migrate.ts'
 import { addDays, toBusinessDate } from '../../src/domain/calendar.ts'
 import { monthlyMinor } from '../../src/domain/mrr.ts'
 import { reportOf } from '../../src/exports/reports.ts'
 import { verifyExports } from '../../src/exports/verify.ts'
-import { refreshViews } from '../../src/exports/views.ts'
 import { writeExports } from '../../src/exports/write.ts'
 import { createRandom, type Random } from '../../src/sandbox/random.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
@@ -42,7 +40,6 @@ let database: TestDatabase
 
 beforeAll(async () => {
   database = await createDatabase()
-  await migrateDatabase(database.pool, (client) => refreshViews(client))
 })
 
 afterAll(() => database.drop())

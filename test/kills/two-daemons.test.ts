@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { createTestDatabase } from '../support/database.ts'
+import { createEmptyDatabase } from '../support/database.ts'
 import { type CliProcess, runCli, startCli, until } from './cli-process.ts'
 import { countUnfinished, outcomeOf } from './database.ts'
 import { openShop, readableTotals } from './shop.ts'
@@ -16,7 +16,7 @@ afterAll(async () => {
 })
 
 test('two daemons that start at once on an empty database share the work, and end in order under load', async () => {
-  const database = await createTestDatabase()
+  const database = await createEmptyDatabase()
   const { sandbox, env } = await openShop({
     seed: 21,
     historyDays: 30,
@@ -70,7 +70,7 @@ test('two daemons that start at once on an empty database share the work, and en
 })
 
 test('a database that two processes migrate at once is migrated once', async () => {
-  const database = await createTestDatabase()
+  const database = await createEmptyDatabase()
   const migrate = () => runCli(['migrate'], { env: { DATABASE_URL: database.url } })
   for (const end of await Promise.all([migrate(), migrate()])) expect(end, end.stderr).toMatchObject({ code: 0 })
   const rows = await database.rows(

@@ -5,7 +5,7 @@ import { OperatingError, type Retry } from '../../src/domain/operating-error.ts'
 import type { Lane } from '../../src/jobs/define-job.ts'
 import { migrateQueue } from '../../src/jobs/queue/postgres-store.ts'
 import { backoffMs } from '../../src/jobs/queue/settings.ts'
-import { createTestDatabase } from '../support/database.ts'
+import { createEmptyDatabase } from '../support/database.ts'
 import {
   createGate,
   createTestLog,
@@ -347,7 +347,7 @@ describe.each(STORE_KINDS)('the queue on %s', (kind) => {
 })
 
 test('four processes may migrate the queue at once, and again', async () => {
-  const database = await createTestDatabase()
+  const database = await createEmptyDatabase()
   onTestFinished(() => database.drop())
   await Promise.all([1, 2, 3, 4].map(() => migrateQueue(database.url)))
   await migrateQueue(database.url)

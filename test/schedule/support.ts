@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto'
 import { pino } from 'pino'
 import { type Database, openDatabase } from '../../src/db/client.ts'
 import type { DueKey } from '../../src/db/due-work.ts'
-import { migrateDatabase } from '../../src/db/migrate.ts'
 import { type Clock, type Instant, toInstant } from '../../src/domain/clock.ts'
 import { createTestDatabase } from '../support/database.ts'
 
@@ -23,15 +22,14 @@ export interface DueRow {
 
 /** A migrated database of the test's own. */
 export async function createScheduleDatabase(): Promise<ScheduleDatabase> {
-  const empty = await createTestDatabase()
+  const copy = await createTestDatabase()
   const opened: Database[] = []
   const open = () => {
-    const database = openDatabase(empty.url, { maxConnections: 3, onError: () => {} })
+    const database = openDatabase(copy.url, { maxConnections: 3, onError: () => {} })
     opened.push(database)
     return database
   }
   const own = open()
-  await migrateDatabase(own.pool)
   return {
     open,
     async rows(kind) {
@@ -55,7 +53,7 @@ export async function createScheduleDatabase(): Promise<ScheduleDatabase> {
     },
     async drop() {
       await Promise.all(opened.map((database) => database.close()))
-      await empty.drop()
+      await copy.drop()
     },
   }
 }

@@ -12,7 +12,7 @@ import { forgetOld } from '../../src/db/retention.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { createLog } from '../../src/log.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const textOf = (path: string) => readFileSync(fileURLToPath(new URL(`../../${path}`, import.meta.url)), 'utf8')
 const PASSWORD = 'for-this-test-only'
@@ -174,7 +174,7 @@ test('the owner migrates, and what it makes is open to the others as far as it s
 })
 
 test('before the first migration the script says what to do, and changes nothing', async () => {
-  const empty = await createTestDatabase()
+  const empty = await createEmptyDatabase()
   await expect(empty.rows(textOf('deploy/roles.sql'))).rejects.toThrow('run "tieout migrate" on this database first')
   await empty.drop()
 })

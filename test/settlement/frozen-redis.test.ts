@@ -96,8 +96,8 @@ test.skipIf(inject('redisUrl') === null || !isLong).each<Moment>(MOMENTS)(
         await pause(500)
         // As each minute's sweep does.
         await two.enqueue.due(due)
-        for (const { accountId, attemptId } of await listUnfinishedAttempts(db, due.accountId))
-          await two.enqueue.confirmAttempt({ accountId, attemptId, delayMs: 0 })
+        for (const attempt of await listUnfinishedAttempts(db, due.accountId))
+          await two.enqueue.confirmAttempt({ attempt, delayMs: 0 })
         return till.isClosed(batch) && (await listUnfinishedAttempts(db, due.accountId)).length === 0
       }, SETTLED_MS_MAX)
       expect(till.posts(batch)).toHaveLength(1)

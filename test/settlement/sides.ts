@@ -9,6 +9,9 @@ type World = Pick<WholeWorld, 'sandbox'> & { readonly helcimClock: Pick<WholeWor
 /** What differs between batches of cards and of ACH, as seen from Helcim. */
 export interface Side {
   readonly kind: BatchKind
+  /** Where attempts and decisions about its batches are kept. */
+  readonly attempts: string
+  readonly decisions: string
   readonly scenario: Partial<ScenarioOptions>
   /** Of the call that settles. */
   readonly method: 'POST' | 'PUT'
@@ -31,6 +34,8 @@ const wholeSecond = ({ helcimClock }: World) => toInstant(Math.floor(helcimClock
 
 export const CARD: Side = {
   kind: 'card_batch',
+  attempts: 'recon.settlement_attempts',
+  decisions: 'recon.settlement_decisions',
   scenario: {},
   method: 'POST',
   endpoint: '/card-batches/:cardBatchId/settle',
@@ -50,6 +55,8 @@ export const CARD: Side = {
 
 export const ACH: Side = {
   kind: 'ach_batch',
+  attempts: 'recon.ach_settlement_attempts',
+  decisions: 'recon.ach_settlement_decisions',
   scenario: { billing: { subscriptions: 1, signUpsPerDay: 0, invoicesPerDay: 0 } },
   method: 'PUT',
   endpoint: '/ach/batches/:batchId/settle',

@@ -76,7 +76,7 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
     },
     async quieten() {
       // All of them alike, so that what was before the other stays before it.
-      await query(`update recon.settlement_attempts set created_at = created_at - interval '1 hour',
+      await query(`update ${side.attempts} set created_at = created_at - interval '1 hour',
         call_deadline_at = call_deadline_at - interval '1 hour', quiet_at = quiet_at - interval '1 hour'`)
     },
     sell(amountMinor = 1_250n) {
@@ -119,9 +119,9 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
     query,
     attempts: (batchId) =>
       query(`select state, outcome, status, words, closed_by, actor, called_at is not null as is_called
-      from recon.settlement_attempts where ${side.kind}_id = ${batchId} order by attempt_id`),
+      from ${side.attempts} where ${side.kind}_id = ${batchId} order by attempt_id`),
     decisions: (batchId) =>
-      query(`select verdict, mode, reasons from recon.settlement_decisions
+      query(`select verdict, mode, reasons from ${side.decisions}
       where ${side.kind}_id = ${batchId} order by decision_id`),
     async open(batchId) {
       const rows = await query(`select code from recon.mismatches where state <> 'resolved'
@@ -132,15 +132,15 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
   }
 
   async function isUnfinished(): Promise<boolean> {
-    const [row] = await query(`select exists (select from recon.settlement_attempts where finished_at is null)
+    const [row] = await query(`select exists (select from ${side.attempts} where finished_at is null)
       or exists (select from recon.due_work where kind = '${SETTLE_KIND}' and finished_at is null) as is_unfinished`)
     return row?.is_unfinished === true
   }
 
   async function sweep({ context }: Life): Promise<void> {
     const { accountId } = context.account
-    for (const { attemptId } of await listUnfinishedAttempts(context.db, accountId))
-      await context.enqueue.confirmAttempt({ accountId, attemptId, delayMs: 0 })
+    for (const attempt of await listUnfinishedAttempts(context.db, accountId))
+      await context.enqueue.confirmAttempt({ attempt, delayMs: 0 })
     for (const due of await listUnfinished(context.db, { accountId, kind: SETTLE_KIND, now: clock.now() }))
       await context.enqueue.due(due)
   }
@@ -161,9 +161,19 @@ export async function withTill<T>(shop: TillShop, body: (till: Till) => Promise<
 
 const MINUTES_MAX = 12
 
-/** A job that is to come back later is not waited for: the next minute asks for it. */
+/**
+ * A job that is to come back later is not waited for: the next minute asks for it. Each step of a settlement asks for a
+ * judgement of all that is marked; one of them, when nothing else waits, judges what all of them would have.
+ */
 async function workOff(life: Life, queue: PointQueue): Promise<void> {
-  for (let job = queue.take(); job !== null; job = queue.take()) {
+  let judgement: Queued | null = null
+  for (let job = queue.take() ?? judgement; job !== null; job = queue.take() ?? judgement) {
+    if (job === judgement) judgement = null
+    else if (job.key.startsWith('reconcile ')) {
+      judgement = job
+      queue.done()
+      continue
+    }
     try {
       await life.run(job)
     } catch (error) {

@@ -10,10 +10,16 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** An empty database of this test's own, or a copy of another one that nobody is connected to. */
-export async function createTestDatabase(template?: TestDatabase): Promise<TestDatabase> {
+/** A database of this test's own: a copy of the run's migrated one, or of another one that nobody is connected to. */
+export const createTestDatabase = (template: Pick<TestDatabase, 'name'> = { name: inject('migratedDatabase') }) =>
+  create(template.name)
+
+/** One as `create database` leaves it, for tests that migrate it themselves. */
+export const createEmptyDatabase = () => create('template1')
+
+async function create(template: string): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await administer(`create database ${name}${template ? ` template ${template.name}` : ''}`)
+  await administer(`create database ${name} template ${template}`)
   const address = new URL(inject('postgresUrl'))
   address.pathname = `/${name}`
   const url = address.href

@@ -1,5 +1,4 @@
 import { type Database, openDatabase } from '../../src/db/client.ts'
-import { migrateDatabase } from '../../src/db/migrate.ts'
 import { createTestDatabase } from './database.ts'
 
 /** A migrated database of a test file's own, and a pool on it. */
@@ -10,15 +9,14 @@ export interface MigratedDatabase extends Database {
 }
 
 export async function createMigratedDatabase({ maxConnections = 4 } = {}): Promise<MigratedDatabase> {
-  const empty = await createTestDatabase()
-  const database = openDatabase(empty.url, { maxConnections, onError: () => {} })
-  await migrateDatabase(database.pool)
+  const copy = await createTestDatabase()
+  const database = openDatabase(copy.url, { maxConnections, onError: () => {} })
   return {
     ...database,
-    url: empty.url,
+    url: copy.url,
     async drop() {
       await database.close()
-      await empty.drop()
+      await copy.drop()
     },
   }
 }

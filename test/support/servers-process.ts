@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -6,12 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import pg from 'pg'
+import { openDatabase } from '../../src/db/client.ts'
 import { joinEmbeddedPostgres } from '../../src/db/embedded/embedded-postgres.ts'
+import { migrateDatabase } from '../../src/db/migrate.ts'
+import { refreshViews } from '../../src/exports/views.ts'
+import { migrateQueue } from '../../src/jobs/queue/postgres-store.ts'
 
 /**
  * Holds the servers of a test run, in a process of its own: it ends them when its standard input does, so that nothing
  * is left behind when the run is interrupted or killed, in which case vitest tears nothing down. Prints one line,
- * `{ postgresUrl, redisUrl }`, once they answer; `redisUrl` is null without a `redis-server`.
+ * `{ postgresUrl, migratedDatabase, redisUrl }`, once they answer; `redisUrl` is null without a `redis-server`.
  */
 interface Server {
   url: string
@@ -25,12 +30,17 @@ const inputEnd = once(process.stdin, 'close')
 const servers: Server[] = []
 try {
   const postgresUrl = process.env.DATABASE_URL || (await keep(startPostgres())).url
+  const migrated = await createMigrated(postgresUrl)
+  // Dropped before the server that holds it ends.
+  servers.push(migrated)
   const redis = await startRedis()
   if (redis) servers.push(redis)
-  process.stdout.write(`${JSON.stringify({ postgresUrl, redisUrl: redis?.url ?? null })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ postgresUrl, migratedDatabase: migrated.name, redisUrl: redis?.url ?? null })}\n`,
+  )
   await inputEnd
 } finally {
-  await Promise.all(servers.map(({ stop }) => stop()))
+  for (const { stop } of servers.reverse()) await stop()
 }
 
 async function keep(starting: Promise<Server>): Promise<Server> {
@@ -63,6 +73,32 @@ async function loosen(url: string): Promise<void> {
   } finally {
     await client.end()
   }
+}
+
+/** A database that tests copy, as a daemon's start would leave it. */
+async function createMigrated(postgresUrl: string): Promise<Server & { name: string }> {
+  const name = `test_migrated_${randomBytes(6).toString('hex')}`
+  const url = new URL(postgresUrl)
+  url.pathname = `/${name}`
+  await administer(postgresUrl, `create database ${name}`)
+  const stop = () => administer(postgresUrl, `drop database ${name} with (force)`)
+  const database = openDatabase(url.href, { maxConnections: 1, onError: () => {} })
+  try {
+    await migrateDatabase(database.pool, refreshViews)
+    await migrateQueue(url.href)
+  } catch (error) {
+    await database.close()
+    await stop()
+    throw error
+  }
+  await database.close()
+  return { name, url: url.href, stop }
+}
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query(statement).finally(() => client.end())
 }
 
 async function startRedis(): Promise<Server | null> {

@@ -5,7 +5,7 @@ import { type CliProcess, runCli, startCli, until, untilStarted } from '../kills
 import { countUnfinished, outcomeOf } from '../kills/database.ts'
 import { openShop, readableTotals } from '../kills/shop.ts'
 import { defineTestJob, openTestQueue } from '../queue/support.ts'
-import { createTestDatabase, type TestDatabase } from '../support/database.ts'
+import { createEmptyDatabase, type TestDatabase } from '../support/database.ts'
 import { createNextVersion, type NextVersion } from './next-version.ts'
 
 function nextVersion(): NextVersion {
@@ -15,7 +15,7 @@ function nextVersion(): NextVersion {
 }
 
 async function openDatabase(): Promise<TestDatabase> {
-  const database = await createTestDatabase()
+  const database = await createEmptyDatabase()
   onTestFinished(() => database.drop())
   return database
 }

@@ -1,5 +1,5 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm'
-import { type BatchKey, batchOf, idsOf } from '../../domain/batch-key.ts'
+import { sql } from 'drizzle-orm'
+import { type BatchKey, batchOf } from '../../domain/batch-key.ts'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
@@ -7,8 +7,7 @@ import type { AttemptState, CallOutcome, Closer, Resolution } from '../../domain
 import { interval } from '../call-budget/interval.ts'
 import type { Tx } from '../client.ts'
 import { timestamp } from '../mirror/store-records.ts'
-import { settlementAttempts } from '../schema/settlement.ts'
-import { isOfBatch, namesBatch } from './of-batch.ts'
+import { ATTEMPTS, everyAttempt, isOfBatch } from './both-kinds.ts'
 
 export interface Attempt {
   readonly accountId: number
@@ -40,6 +39,9 @@ export interface AttemptKey {
   readonly attemptId: bigint
 }
 
+/** What tells where an attempt is kept. */
+export type AttemptPlace = Pick<Attempt, 'accountId' | 'attemptId' | 'batch'>
+
 /** Postgres' time, in its own words: compared by it, never by us. */
 export type DatabaseTime = string & { readonly __brand: 'DatabaseTime' }
 
@@ -70,26 +72,36 @@ export async function beginAttempt(
     idempotencyKey: string | null
   },
 ): Promise<Attempt | null> {
-  const { accountId, batch, terminalId, businessDate, plannedAt, actor, now, readFrom } = intent
-  const { cardBatchId, achBatchId } = idsOf(batch)
+  const { accountId, batch, businessDate, plannedAt, actor, now, readFrom } = intent
+  const table = ATTEMPTS[batch.kind]
+  const own = ownColumns(intent)
   const { rows } = await tx.execute<{ attempt_id: string }>(sql`
-    insert into recon.settlement_attempts (account_id, card_batch_id, ach_batch_id, terminal_id, business_date, planned_at,
-      actor, intended_at, created_at, currency, net_minor, count_total, idempotency_key)
-    select ${accountId}, ${cardBatchId}::bigint, ${achBatchId}::bigint, ${terminalId}::bigint, ${businessDate}::date,
-      ${plannedAt === null ? sql`null` : timestamp(plannedAt)}, ${actor}, ${timestamp(now)}, clock_timestamp(),
-      ${intent.currency}, ${intent.netMinor}::bigint, ${intent.countTotal}::integer, ${intent.idempotencyKey}::text
+    insert into ${table} (account_id, ${own.names}, business_date, planned_at, actor, intended_at, created_at, currency,
+      net_minor, count_total)
+    select ${accountId}, ${own.values}, ${businessDate}::date, ${plannedAt === null ? sql`null` : timestamp(plannedAt)},
+      ${actor}, ${timestamp(now)}, clock_timestamp(), ${intent.currency}, ${intent.netMinor}::bigint,
+      ${intent.countTotal}::integer
     where not exists (
-      select from recon.settlement_attempts a
-      where a.account_id = ${accountId} and ${namesBatch('a', batch)}
-        and (a.finished_at is null or a.state = 'confirmed' or a.quiet_at > ${readFrom}::timestamptz))
+      select from ${table} where account_id = ${accountId} and ${isOfBatch(batch)}
+        and (finished_at is null or state = 'confirmed' or quiet_at > ${readFrom}::timestamptz))
     on conflict do nothing
     returning attempt_id`)
   const [row] = rows
   return row ? loadAttempt(tx, { accountId, attemptId: BigInt(row.attempt_id) }) : null
 }
 
+/** What only a kind has. */
+function ownColumns({ batch, terminalId, idempotencyKey }: Pick<Attempt, 'batch' | 'terminalId' | 'idempotencyKey'>) {
+  switch (batch.kind) {
+    case 'card_batch':
+      return { names: sql`card_batch_id, terminal_id`, values: sql`${batch.id}::bigint, ${terminalId}::bigint` }
+    case 'ach_batch':
+      return { names: sql`ach_batch_id, idempotency_key`, values: sql`${batch.id}::bigint, ${idempotencyKey}::text` }
+  }
+}
+
 export async function loadAttempt(tx: Tx, key: AttemptKey): Promise<Attempt | null> {
-  const [row] = await tx.select().from(settlementAttempts).where(whereKey(key))
+  const [row] = await selectAttempts(tx).where(isThis(key))
   return row ? toAttempt(row) : null
 }
 
@@ -101,42 +113,42 @@ export async function loadAttempt(tx: Tx, key: AttemptKey): Promise<Attempt | nu
  */
 export async function claimCall(
   tx: Tx,
-  { accountId, attemptId, fence }: AttemptKey & { readonly fence: number },
+  attempt: AttemptPlace & { readonly fence: number },
   claim: { leftMs: number; drainMs: number; now: Instant },
 ): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
-    update recon.settlement_attempts set state = 'calling', fence = fence + 1, called_at = ${timestamp(claim.now)},
+    update ${ATTEMPTS[attempt.batch.kind]} set state = 'calling', fence = fence + 1, called_at = ${timestamp(claim.now)},
       call_deadline_at = clock_timestamp() + ${interval(claim.leftMs)},
       quiet_at = clock_timestamp() + ${interval(claim.leftMs + claim.drainMs)}
-    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'intended' and fence = ${fence}`)
+    where ${isThis(attempt)} and state = 'intended' and fence = ${attempt.fence}`)
   return rowCount === 1
 }
 
 /** Notes how the call ended, unless a reading or a person was faster. What was not sent needs no quiet. */
 export async function noteAnswer(
   tx: Tx,
-  { accountId, attemptId }: AttemptKey,
+  attempt: AttemptPlace,
   answer: { outcome: CallOutcome; status: number | null; words: string },
 ): Promise<void> {
   const { outcome, status, words } = answer
   await tx.execute(sql`
-    update recon.settlement_attempts set state = 'unknown', outcome = ${outcome}, status = ${status}, words = ${words},
+    update ${ATTEMPTS[attempt.batch.kind]} set state = 'unknown', outcome = ${outcome}, status = ${status}, words = ${words},
       quiet_at = case when ${outcome} = 'unsent' then clock_timestamp() else quiet_at end
-    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'calling'`)
+    where ${isThis(attempt)} and state = 'calling'`)
 }
 
 /** Ends an attempt by what a reading showed. @returns false when it had ended already */
 export async function finishAttempt(
   tx: Tx,
-  { accountId, attemptId }: AttemptKey,
+  attempt: AttemptPlace,
   resolution: Exclude<Resolution, { state: 'unknown' }>,
   now: Instant,
 ): Promise<boolean> {
   const confirmed = resolution.state === 'confirmed' ? resolution : null
   const { rowCount } = await tx.execute(sql`
-    update recon.settlement_attempts set state = ${resolution.state}, fence = fence + 1, finished_at = ${timestamp(now)},
+    update ${ATTEMPTS[attempt.batch.kind]} set state = ${resolution.state}, fence = fence + 1, finished_at = ${timestamp(now)},
       closed_at = ${confirmed ? timestamp(confirmed.closedAt) : sql`null`}, closed_by = ${confirmed?.closedBy ?? null}
-    where account_id = ${accountId} and attempt_id = ${attemptId} and finished_at is null`)
+    where ${isThis(attempt)} and finished_at is null`)
   return rowCount === 1
 }
 
@@ -149,13 +161,13 @@ export const INTENT_MS_MAX = 60_000
  */
 export async function withdrawIntent(
   tx: Tx,
-  { accountId, attemptId }: AttemptKey,
+  attempt: AttemptPlace,
   input: { isOurs: boolean; words: string; now: Instant },
 ): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
-    update recon.settlement_attempts set state = 'not_taken', fence = fence + 1, finished_at = ${timestamp(input.now)},
+    update ${ATTEMPTS[attempt.batch.kind]} set state = 'not_taken', fence = fence + 1, finished_at = ${timestamp(input.now)},
       words = ${input.words}
-    where account_id = ${accountId} and attempt_id = ${attemptId} and state = 'intended'
+    where ${isThis(attempt)} and state = 'intended'
       and (${input.isOurs} or created_at < clock_timestamp() - ${interval(INTENT_MS_MAX)})`)
   return rowCount === 1
 }
@@ -163,13 +175,13 @@ export async function withdrawIntent(
 /** A person ends an attempt. What it may have sent still keeps the next one waiting. @returns false when it had ended */
 export async function abandonAttempt(
   tx: Tx,
-  { accountId, attemptId }: AttemptKey,
+  attempt: AttemptPlace,
   input: { actor: string; now: Instant },
 ): Promise<boolean> {
   const { rowCount } = await tx.execute(sql`
-    update recon.settlement_attempts set state = 'abandoned', fence = fence + 1, finished_at = ${timestamp(input.now)},
+    update ${ATTEMPTS[attempt.batch.kind]} set state = 'abandoned', fence = fence + 1, finished_at = ${timestamp(input.now)},
       words = concat_ws('; ', nullif(words, ''), 'abandoned by ' || ${input.actor}::text)
-    where account_id = ${accountId} and attempt_id = ${attemptId} and finished_at is null`)
+    where ${isThis(attempt)} and finished_at is null`)
   return rowCount === 1
 }
 
@@ -177,18 +189,16 @@ export async function abandonAttempt(
 export async function isQuiet(tx: Tx, key: AttemptKey): Promise<boolean> {
   const [row] = await tx
     .select({ isQuiet: sql<boolean>`quiet_at is not null and quiet_at <= clock_timestamp()` })
-    .from(settlementAttempts)
-    .where(whereKey(key))
+    .from(everyAttempt(tx))
+    .where(isThis(key))
   return row?.isQuiet === true
 }
 
 /** Attempts that have not ended, the oldest first. */
 export async function listUnfinishedAttempts(tx: Tx, accountId: number): Promise<Attempt[]> {
-  const rows = await tx
-    .select()
-    .from(settlementAttempts)
-    .where(and(eq(settlementAttempts.accountId, accountId), isNull(settlementAttempts.finishedAt)))
-    .orderBy(settlementAttempts.attemptId)
+  const rows = await selectAttempts(tx)
+    .where(sql`account_id = ${accountId} and finished_at is null`)
+    .orderBy(sql`attempt_id`)
   return rows.map(toAttempt)
 }
 
@@ -197,26 +207,25 @@ export async function listAttempts(
   tx: Tx,
   { accountId, batch, limit }: { accountId: number; batch?: BatchKey; limit: number },
 ): Promise<Attempt[]> {
-  const rows = await tx
-    .select()
-    .from(settlementAttempts)
-    .where(
-      and(
-        eq(settlementAttempts.accountId, accountId),
-        batch === undefined ? undefined : isOfBatch(settlementAttempts, batch),
-      ),
-    )
-    .orderBy(desc(settlementAttempts.attemptId))
+  const rows = await selectAttempts(tx)
+    .where(sql`account_id = ${accountId} and ${batch ? isOfBatch(batch) : true}`)
+    .orderBy(sql`attempt_id desc`)
     .limit(limit)
   return rows.map(toAttempt)
 }
 
-const whereKey = ({ accountId, attemptId }: AttemptKey) =>
-  and(eq(settlementAttempts.accountId, accountId), eq(settlementAttempts.attemptId, attemptId))
+const selectAttempts = (tx: Tx) => tx.select().from(everyAttempt(tx))
+
+/** Of one kind or of both: no two attempts have the same id. */
+const isThis = ({ accountId, attemptId }: AttemptKey) => sql`account_id = ${accountId} and attempt_id = ${attemptId}`
 
 const maybeInstant = (date: Date | null): Instant | null => date && toInstant(date.getTime())
 
-const toAttempt = ({ cardBatchId, achBatchId, ...row }: typeof settlementAttempts.$inferSelect): Attempt => ({
+const toAttempt = ({
+  cardBatchId,
+  achBatchId,
+  ...row
+}: Awaited<ReturnType<typeof selectAttempts>>[number]): Attempt => ({
   ...row,
   batch: batchOf({ cardBatchId, achBatchId }),
   businessDate: row.businessDate as BusinessDate,

@@ -1,12 +1,12 @@
-import { and, desc, eq } from 'drizzle-orm'
-import { type BatchKey, batchOf, idsOf } from '../../domain/batch-key.ts'
+import { sql } from 'drizzle-orm'
+import { type BatchKey, batchOf } from '../../domain/batch-key.ts'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Decision, Reason, SettleMode } from '../../domain/settlement-policy.ts'
 import type { Tx } from '../client.ts'
-import { settlementDecisions } from '../schema/settlement.ts'
-import { isOfBatch } from './of-batch.ts'
+import { achSettlementDecisions, settlementDecisions } from '../schema/settlement.ts'
+import { everyDecision, isOfBatch, TERMINAL_UNREAD } from './both-kinds.ts'
 
 /** One decision about one batch, with its reasons. */
 export interface RecordedDecision extends Decision {
@@ -31,8 +31,8 @@ export async function recordDecision(
   tx: Tx,
   input: Omit<RecordedDecision, 'firstAt' | 'lastAt'> & { accountId: number; now: Instant },
 ): Promise<void> {
-  const { accountId, batch, now, ...decision } = input
-  const [last] = await tx.select().from(settlementDecisions).where(ofBatch(accountId, batch)).orderBy(newest).limit(1)
+  const { accountId, batch, terminalId, now, ...decision } = input
+  const [last] = await selectDecisions(tx, { accountId, batch }).limit(1)
   const isSame =
     last !== undefined &&
     last.verdict === decision.verdict &&
@@ -40,38 +40,39 @@ export async function recordDecision(
     last.businessDate === decision.businessDate &&
     (last.plannedAt?.getTime() ?? null) === decision.plannedAt &&
     codesOf(last.reasons) === codesOf(decision.reasons)
-  const values = { ...decision, reasons: [...decision.reasons], lastAt: new Date(now) }
+  const isLast = sql`account_id = ${accountId} and decision_id = ${last?.decisionId}`
   const plannedAt = decision.plannedAt === null ? null : new Date(decision.plannedAt)
-  if (isSame) {
-    await tx
-      .update(settlementDecisions)
-      .set({ ...values, plannedAt })
-      .where(and(ofBatch(accountId, batch), eq(settlementDecisions.decisionId, last.decisionId)))
-    return
+  const values = { ...decision, reasons: [...decision.reasons], plannedAt, lastAt: new Date(now) }
+  const first = { accountId, firstAt: values.lastAt }
+  switch (batch.kind) {
+    case 'card_batch': {
+      const ofCard = { ...values, terminalId: terminalId ?? TERMINAL_UNREAD }
+      if (isSame) await tx.update(settlementDecisions).set(ofCard).where(isLast)
+      else await tx.insert(settlementDecisions).values({ ...ofCard, ...first, cardBatchId: batch.id })
+      return
+    }
+    case 'ach_batch':
+      if (isSame) await tx.update(achSettlementDecisions).set(values).where(isLast)
+      else await tx.insert(achSettlementDecisions).values({ ...values, ...first, achBatchId: batch.id })
   }
-  await tx
-    .insert(settlementDecisions)
-    .values({ ...values, ...idsOf(batch), accountId, plannedAt, firstAt: new Date(now) })
 }
 
 /** The newest decisions, of one batch or of all. */
 export async function listDecisions(
   tx: Tx,
-  { accountId, batch, limit }: { accountId: number; batch?: BatchKey; limit: number },
+  { limit, ...about }: { accountId: number; batch?: BatchKey; limit: number },
 ): Promise<RecordedDecision[]> {
-  const rows = await tx
-    .select()
-    .from(settlementDecisions)
-    .where(batch === undefined ? eq(settlementDecisions.accountId, accountId) : ofBatch(accountId, batch))
-    .orderBy(newest)
-    .limit(limit)
+  const rows = await selectDecisions(tx, about).limit(limit)
   return rows.map(toDecision)
 }
 
-const ofBatch = (accountId: number, batch: BatchKey) =>
-  and(eq(settlementDecisions.accountId, accountId), isOfBatch(settlementDecisions, batch))
-
-const newest = desc(settlementDecisions.decisionId)
+/** The newest first. */
+const selectDecisions = (tx: Tx, { accountId, batch }: { accountId: number; batch?: BatchKey }) =>
+  tx
+    .select()
+    .from(everyDecision(tx))
+    .where(sql`account_id = ${accountId} and ${batch ? isOfBatch(batch) : true}`)
+    .orderBy(sql`decision_id desc`)
 
 const codesOf = (reasons: readonly Reason[]): string => reasons.map(({ code, weight }) => `${code} ${weight}`).join()
 
@@ -79,7 +80,7 @@ const toDecision = ({
   cardBatchId,
   achBatchId,
   ...row
-}: typeof settlementDecisions.$inferSelect): RecordedDecision => ({
+}: Awaited<ReturnType<typeof selectDecisions>>[number]): RecordedDecision => ({
   ...row,
   batch: batchOf({ cardBatchId, achBatchId }),
   businessDate: row.businessDate as BusinessDate,

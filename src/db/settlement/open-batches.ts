@@ -7,7 +7,7 @@ import { instantOf } from '../batch-facts.ts'
 import type { Tx } from '../client.ts'
 import { timestamp } from '../mirror/store-records.ts'
 import { loadAchRows } from './ach-rows.ts'
-import { idOrNull } from './of-batch.ts'
+import { idOrNull } from './both-kinds.ts'
 
 export interface OpenBatch {
   readonly batch: BatchKey

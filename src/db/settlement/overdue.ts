@@ -6,7 +6,7 @@ import type { Reason } from '../../domain/settlement-policy.ts'
 import { instantOf } from '../batch-facts.ts'
 import type { Tx } from '../client.ts'
 import { timestamp } from '../mirror/store-records.ts'
-import { idOrNull } from './of-batch.ts'
+import { everyDecision, idOrNull } from './both-kinds.ts'
 import { openBatches } from './open-batches.ts'
 
 export interface OverdueBatch {
@@ -24,6 +24,7 @@ export async function listOverdue(
   tx: Tx,
   { accountId, heldBefore }: { accountId: number; heldBefore: Instant },
 ): Promise<OverdueBatch[]> {
+  const decisions = everyDecision(tx)
   const { rows } = await tx.execute<{
     card_batch_id: string | null
     ach_batch_id: string | null
@@ -35,15 +36,15 @@ export async function listOverdue(
     select open.card_batch_id, open.ach_batch_id, open.terminal_id, last.reasons, held.since as held_since
     from open
     cross join lateral (
-      select verdict, mode, reasons from recon.settlement_decisions d
-      where d.account_id = ${accountId} and ${IS_SAME} order by decision_id desc limit 1
+      select verdict, mode, reasons from ${decisions}
+      where account_id = ${accountId} and ${IS_SAME} order by decision_id desc limit 1
     ) last
     cross join lateral (
-      select min(d.first_at) as since from recon.settlement_decisions d
-      where d.account_id = ${accountId} and ${IS_SAME} and d.verdict = 'hold' and d.mode = 'on'
-        and d.decision_id > coalesce((
-          select max(d.decision_id) from recon.settlement_decisions d
-          where d.account_id = ${accountId} and ${IS_SAME} and d.verdict = 'skip'), 0)
+      select min(first_at) as since from ${decisions}
+      where account_id = ${accountId} and ${IS_SAME} and verdict = 'hold' and mode = 'on'
+        and decision_id > coalesce((
+          select max(decision_id) from ${decisions}
+          where account_id = ${accountId} and ${IS_SAME} and verdict = 'skip'), 0)
     ) held
     where last.verdict = 'hold' and last.mode = 'on' and held.since <= ${timestamp(heldBefore)}
     order by 1, 2`)
@@ -56,4 +57,4 @@ export async function listOverdue(
 }
 
 /** Only one of both can hold: the other compares with null. */
-const IS_SAME = sql`(d.card_batch_id = open.card_batch_id or d.ach_batch_id = open.ach_batch_id)`
+const IS_SAME = sql`(decisions.card_batch_id = open.card_batch_id or decisions.ach_batch_id = open.ach_batch_id)`

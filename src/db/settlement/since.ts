@@ -6,7 +6,7 @@ import type { AttemptState, Closer } from '../../domain/settlement.ts'
 import type { Reason } from '../../domain/settlement-policy.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../mirror/store-records.ts'
-import { idOrNull } from './of-batch.ts'
+import { everyAttempt, everyDecision, idOrNull } from './both-kinds.ts'
 import { openBatches } from './open-batches.ts'
 
 interface BatchMoney {
@@ -46,7 +46,7 @@ export async function listAttemptsSince(
 ): Promise<NewAttempt[]> {
   const { rows } = await tx.execute<Row>(sql`
     select attempt_id, card_batch_id, ach_batch_id, terminal_id, state, closed_by, status, words, currency, net_minor
-    from recon.settlement_attempts
+    from ${everyAttempt(tx)}
     where account_id = ${accountId}
       and (state = 'unknown'
         or finished_at > ${timestamp(after)} and not (attempt_id = any(${arrayOf(without)}::bigint[])))
@@ -74,10 +74,10 @@ export async function listPassedBatches(
       last.net_minor
     from (${openBatches(accountId)}) open
     cross join lateral (
-      select d.verdict, d.mode, d.reasons, d.currency, d.net_minor, d.last_at from recon.settlement_decisions d
-      where d.account_id = ${accountId}
-        and (d.card_batch_id = open.card_batch_id or d.ach_batch_id = open.ach_batch_id)
-      order by d.decision_id desc limit 1
+      select verdict, mode, reasons, currency, net_minor, last_at from ${everyDecision(tx)}
+      where decisions.account_id = ${accountId}
+        and (decisions.card_batch_id = open.card_batch_id or decisions.ach_batch_id = open.ach_batch_id)
+      order by decision_id desc limit 1
     ) last
     where last.last_at > ${timestamp(after)}
       and (last.verdict = 'hold' or last.verdict = 'settle' and last.mode = 'dry-run')

@@ -5,7 +5,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import { instantOf } from '../batch-facts.ts'
 import type { Tx } from '../client.ts'
 import { timestamp } from '../mirror/store-records.ts'
-import { idOrNull } from './of-batch.ts'
+import { everyAttempt, idOrNull } from './both-kinds.ts'
 
 /** An attempt of which a person must hear. */
 export interface TroubledAttempt {
@@ -26,7 +26,7 @@ export async function listTroubledAttempts(
   const { rows } = await tx.execute<Record<string, string | null>>(sql`
     select a.attempt_id, a.card_batch_id, a.ach_batch_id, a.terminal_id, a.state, a.called_at, a.status, a.words
     from (
-      select distinct on (card_batch_id, ach_batch_id) * from recon.settlement_attempts
+      select distinct on (card_batch_id, ach_batch_id) * from ${everyAttempt(tx)}
       where account_id = ${accountId} order by card_batch_id, ach_batch_id, attempt_id desc
     ) a
     left join helcim.card_batches b on b.account_id = a.account_id and b.card_batch_id = a.card_batch_id

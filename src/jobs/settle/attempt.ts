@@ -71,7 +71,7 @@ export async function settleOne(
   await callOnce(context, attempt)
   const looked = await readBack(context, attempt)
   if (looked.finishedAt === null) {
-    await enqueue.confirmAttempt({ accountId, attemptId: looked.attemptId, delayMs: lookAgainAfterMs(0) })
+    await enqueue.confirmAttempt({ attempt: looked, delayMs: lookAgainAfterMs(0) })
   }
   return { decision, attempt: looked }
 }
@@ -122,7 +122,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
   if (attempt.finishedAt !== null) return attempt
   if (attempt.state === 'intended') {
     const words = 'no call was made: the process that meant to is gone'
-    await withdrawIntent(db, key, { isOurs: false, words, now: clock.now() })
+    await withdrawIntent(db, attempt, { isOurs: false, words, now: clock.now() })
     return afterLook(context, key)
   }
   // Asked before the batch is read: a reading that began earlier proves nothing.
@@ -134,7 +134,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
     isQuiet: isOver,
     isCloseAutomatic: (at: Instant) => isAutomaticClose(helcimClosesAt, at),
   })
-  if (resolution.state !== 'unknown') await finishAttempt(db, key, resolution, clock.now())
+  if (resolution.state !== 'unknown') await finishAttempt(db, attempt, resolution, clock.now())
   return afterLook(context, key)
 }
 

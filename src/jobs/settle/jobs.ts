@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import type { JobContext } from '../../context.ts'
 import { claimDue, finishDue } from '../../db/due-work.ts'
-import { type Attempt, listAttempts } from '../../db/settlement/attempts.ts'
+import { type Attempt, type AttemptKey, listAttempts } from '../../db/settlement/attempts.ts'
 import { listDecisions } from '../../db/settlement/decisions.ts'
 import { listOpenBatches } from '../../db/settlement/open-batches.ts'
-import { type BatchKey, batchOf, batchSlug } from '../../domain/batch-key.ts'
+import type { BatchKey } from '../../domain/batch-key.ts'
 import { addDays, businessDateOf, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
@@ -58,9 +58,7 @@ export const settleDue = defineJob<JobContext>()({
       const step = await nextStep(context, batch, plannedAt)
       steps.push(step)
       if (step.kind === 'look') await enqueue.settleBatch({ accountId, batch, plannedAt })
-      if (step.kind === 'confirm') {
-        await enqueue.confirmAttempt({ accountId, attemptId: step.attempt.attemptId, delayMs: 0 })
-      }
+      if (step.kind === 'confirm') await enqueue.confirmAttempt({ attempt: step.attempt, delayMs: 0 })
     }
     if (steps.some(({ kind }) => kind !== 'done')) return
     if (!isListed) return void (await fail('the list of batches could not be read'))
@@ -92,53 +90,73 @@ async function nextStep({ db, account, clock }: JobContext, batch: BatchKey, pla
   }
 }
 
-/** One of both ids; an older version in the same queue knows the first. */
-const batchPayload = z.object({
-  accountId: z.number().int(),
-  cardBatchId: id.nullable(),
-  achBatchId: id.nullable().default(null),
-  plannedAt: instant,
-})
+const batchPayload = z.object({ accountId: z.number().int(), plannedAt: instant })
+const cardBatchPayload = batchPayload.extend({ cardBatchId: id })
+const achBatchPayload = batchPayload.extend({ achBatchId: id })
 
-/** Looks at one batch for its cut-off. Run twice or at once it settles once: attempts are unique while unfinished. */
+/**
+ * Looks at one batch for its cut-off. Run twice or at once it settles once: attempts are unique while unfinished.
+ *
+ * Each kind of batch has jobs of its own names: a version from before ACH was settled, at the same queue, leaves those it
+ * does not know to the newer one.
+ */
 export const settleBatch = defineJob<JobContext>()({
   name: 'settle-batch',
-  decodePayload: (value) => batchPayload.parse(value),
-  lanes: ({ accountId, ...ids }) => [{ key: `${accountId}-settle-${batchSlug(batchOf(ids))}`, cap: 1 }],
-  async run({ accountId, plannedAt, ...ids }, context) {
-    const batch = batchOf(ids)
-    const { clock, settling, enqueue } = context
-    const isOver = clock.now() >= endOf(plannedAt, settling.zone)
-    if (isOver || settling.policy.mode === 'off') return
-    const step = await nextStep(context, batch, plannedAt)
-    if (step.kind === 'look') await settleOne(context, { batch, plannedAt, actor: null })
-    await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
-  },
+  decodePayload: (value) => cardBatchPayload.parse(value),
+  lanes: ({ accountId, cardBatchId }) => [{ key: `${accountId}-settle-${cardBatchId}`, cap: 1 }],
+  run: ({ cardBatchId, ...payload }, context) =>
+    lookAtBatch({ ...payload, batch: { kind: 'card_batch', id: cardBatchId } }, context),
 })
+
+export const settleAchBatch = defineJob<JobContext>()({
+  name: 'settle-ach-batch',
+  decodePayload: (value) => achBatchPayload.parse(value),
+  lanes: ({ accountId, achBatchId }) => [{ key: `${accountId}-settle-ach-${achBatchId}`, cap: 1 }],
+  run: ({ achBatchId, ...payload }, context) =>
+    lookAtBatch({ ...payload, batch: { kind: 'ach_batch', id: achBatchId } }, context),
+})
+
+async function lookAtBatch(
+  { accountId, batch, plannedAt }: { accountId: number; batch: BatchKey; plannedAt: Instant },
+  context: JobContext,
+): Promise<void> {
+  const { clock, settling, enqueue } = context
+  const isOver = clock.now() >= endOf(plannedAt, settling.zone)
+  if (isOver || settling.policy.mode === 'off') return
+  const step = await nextStep(context, batch, plannedAt)
+  if (step.kind === 'look') await settleOne(context, { batch, plannedAt, actor: null })
+  await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
+}
 
 const confirmPayload = z.object({ accountId: z.number().int(), attemptId: id })
 
+const confirmJob = <const Name extends string>(name: Name) =>
+  defineJob<JobContext>()({
+    name,
+    decodePayload: (value) => confirmPayload.parse(value),
+    lanes: ({ accountId, attemptId }) => [{ key: `${accountId}-confirm-${attemptId}`, cap: 1 }],
+    run: confirm,
+  })
+
 /** Reads what came of an attempt, until that is certain. */
-export const confirmAttempt = defineJob<JobContext>()({
-  name: 'confirm-attempt',
-  decodePayload: (value) => confirmPayload.parse(value),
-  lanes: ({ accountId, attemptId }) => [{ key: `${accountId}-confirm-${attemptId}`, cap: 1 }],
-  async run({ accountId, attemptId }, context) {
-    const attempt = await readBack(context, { accountId, attemptId }).catch(async (error: unknown) => {
-      // With an account that is stopped nothing can be read; each minute's sweep asks again.
-      const isHopeless = error instanceof OperatingError && error.retry.kind === 'never'
-      if (!isHopeless) throw error
-      context.log.warn({ err: error, attemptId }, 'settlement.unreadable')
-      await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `attempt-${attemptId}` })
-      return null
-    })
-    if (attempt === null || attempt.finishedAt !== null) return
-    const delayMs = lookAgainAfterMs(context.clock.now() - (attempt.calledAt ?? attempt.intendedAt))
-    throw new OperatingError('SETTLEMENT_UNCERTAIN', `what came of attempt ${attemptId} is not certain yet`, {
-      retry: { kind: 'after', delayMs },
-    })
-  },
-})
+export const confirmAttempt = confirmJob('confirm-attempt')
+export const confirmAchAttempt = confirmJob('confirm-ach-attempt')
+
+async function confirm({ accountId, attemptId }: AttemptKey, context: JobContext): Promise<void> {
+  const attempt = await readBack(context, { accountId, attemptId }).catch(async (error: unknown) => {
+    // With an account that is stopped nothing can be read; each minute's sweep asks again.
+    const isHopeless = error instanceof OperatingError && error.retry.kind === 'never'
+    if (!isHopeless) throw error
+    context.log.warn({ err: error, attemptId }, 'settlement.unreadable')
+    await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `attempt-${attemptId}` })
+    return null
+  })
+  if (attempt === null || attempt.finishedAt !== null) return
+  const delayMs = lookAgainAfterMs(context.clock.now() - (attempt.calledAt ?? attempt.intendedAt))
+  throw new OperatingError('SETTLEMENT_UNCERTAIN', `what came of attempt ${attemptId} is not certain yet`, {
+    retry: { kind: 'after', delayMs },
+  })
+}
 
 /** When a cut-off is not looked after any more. */
 function endOf(plannedAt: Instant, zone: string): Instant {

@@ -14,7 +14,7 @@ import { resourceOf } from './resources.ts'
 /**
  * Spends calls where they decide something: rows of batches whose figures do not agree with ours, statistics of those
  * whose rows were just read, batches and numbers that no list returned. Each is asked for once per reading of the batch
- * list (statistics once more for each reading of the rows that they have to bracket), so that a batch that never stands still costs a few calls a cycle and no more.
+ * list (statistics once more where the rows that they are to bracket were read after them), so that a batch that never stands still costs a few calls a cycle and no more.
  * @returns the running pulls whose first page is to be read
  */
 export async function askForReads(
@@ -42,9 +42,12 @@ export async function askForReads(
   for (const read of asked) {
     if (isReadingDays && read.window.kind !== 'card_batch_tail') continue
     const { pageLimit } = resourceOf(read.resource)
-    const { rowsReadUntil, ...asking } = read
-    const cause = rowsReadUntil === undefined ? `list-${list.pullId}` : `list-${list.pullId} rows-${rowsReadUntil}`
-    const { pull } = await createPull(tx, { accountId, cause, pageLimit, now, ...asking })
+    const { wantedSince, ...asking } = read
+    const cause = `list-${list.pullId}`
+    const asks = { accountId, cause, pageLimit, now, ...asking }
+    const first = (await createPull(tx, asks)).pull
+    const isEarly = wantedSince !== undefined && first.state === 'complete' && first.walkStartedAt < wantedSince
+    const pull = isEarly ? (await createPull(tx, { ...asks, cause: `${cause} again` })).pull : first
     if (pull.state === 'running') pulls.push(pull)
   }
   return pulls
@@ -55,8 +58,8 @@ interface Read {
   readonly window: PullWindow
   readonly callClass: CallClass
   readonly listOrder?: KnownOrder
-  /** Of statistics: the reading of rows after which they are wanted. */
-  readonly rowsReadUntil?: Instant
+  /** Of statistics: the end of the reading of rows that they are to bracket. */
+  readonly wantedSince?: Instant
 }
 
 async function readsOfBatches(tx: Tx, accountId: number, undecided: readonly BatchJudgement[]): Promise<Read[]> {
@@ -69,7 +72,7 @@ async function readsOfBatches(tx: Tx, accountId: number, undecided: readonly Bat
     if (need === null) return []
     if (need === 'batch' || need === 'statistics') {
       const one = { resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' } as const
-      return [need === 'statistics' && rowsReadUntil !== null ? { ...one, rowsReadUntil } : one]
+      return [need === 'statistics' && rowsReadUntil !== null ? { ...one, wantedSince: rowsReadUntil } : one]
     }
     const start = need === 'new_rows' ? starts.get(cardBatchId) : undefined
     const tail = order && start ? tailOf(cardBatchId, order, start, pageLimit) : null

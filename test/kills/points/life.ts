@@ -6,7 +6,7 @@ import type { AlertChannel } from '../../../src/alerts/channel.ts'
 import type { Enqueue, JobContext } from '../../../src/context.ts'
 import { createCallBudget } from '../../../src/db/call-budget.ts'
 import { type Database, openDatabase } from '../../../src/db/client.ts'
-import { batchSlug, idsOf } from '../../../src/domain/batch-key.ts'
+import { batchSlug } from '../../../src/domain/batch-key.ts'
 import type { Clock, Instant } from '../../../src/domain/clock.ts'
 import { HELCIM_ZONE } from '../../../src/domain/helcim-time.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../../src/domain/journal/chart.ts'
@@ -17,7 +17,13 @@ import { due } from '../../../src/jobs/due.ts'
 import { postBooksJob } from '../../../src/jobs/post-books.ts'
 import { pullPage } from '../../../src/jobs/pull-page.ts'
 import { reconcile } from '../../../src/jobs/reconcile.ts'
-import { confirmAttempt, settleBatch, settleDue } from '../../../src/jobs/settle/jobs.ts'
+import {
+  confirmAchAttempt,
+  confirmAttempt,
+  settleAchBatch,
+  settleBatch,
+  settleDue,
+} from '../../../src/jobs/settle/jobs.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../../../src/reconcile/settings.ts'
 import { jobOf, type PointQueue, type Queued } from './point-queue.ts'
 import { LIMITS, type World } from './world.ts'
@@ -167,9 +173,17 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
       const name = `due ${key.kind} ${key.plannedAt}${after === undefined ? '' : ` after ${after}`}`
       return hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, name, key))
     },
-    settleBatch: ({ accountId, batch, plannedAt }) =>
-      hand(jobOf(settleBatch, `settle ${batchSlug(batch)}`, { accountId, ...idsOf(batch), plannedAt })),
-    confirmAttempt: (request) => hand(jobOf(confirmAttempt, `confirm ${request.attemptId}`, request)),
+    settleBatch({ accountId, batch, plannedAt }) {
+      const name = `settle ${batchSlug(batch)}`
+      const { kind, id } = batch
+      return kind === 'card_batch'
+        ? hand(jobOf(settleBatch, name, { accountId, cardBatchId: id, plannedAt }))
+        : hand(jobOf(settleAchBatch, name, { accountId, achBatchId: id, plannedAt }))
+    },
+    confirmAttempt({ attempt: { accountId, attemptId, batch } }) {
+      const job = batch.kind === 'card_batch' ? confirmAttempt : confirmAchAttempt
+      return hand(jobOf(job, `confirm ${attemptId}`, { accountId, attemptId }))
+    },
     // Nothing runs beside another here, so an asking after some news is like any other.
     alert: ({ accountId }) => hand(jobOf(alert, 'alert', { accountId })),
   }

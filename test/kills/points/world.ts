@@ -4,7 +4,6 @@ import type { Services } from '../../../src/context.ts'
 import { ensureAccount } from '../../../src/db/accounts.ts'
 import { beginChannels } from '../../../src/db/alerts/outbox.ts'
 import { openDatabase } from '../../../src/db/client.ts'
-import { migrateDatabase } from '../../../src/db/migrate.ts'
 import type { AlertRules } from '../../../src/domain/alert-rules.ts'
 import { helcimDate } from '../../../src/domain/helcim-time.ts'
 import { createSecret, type Secret } from '../../../src/domain/secret.ts'
@@ -93,7 +92,6 @@ export async function createWorld({
   // Processes die here, Postgres does not: nobody needs to wait for its disk.
   await database.rows(`alter database ${database.name} set synchronous_commit = off`)
   const own = openDatabase(database.url, { maxConnections: 1, onError: () => {} })
-  await migrateDatabase(own.pool)
   const token = createSecret(sandbox.token)
   const fingerprint = tokenFingerprint(token)
   const account = await ensureAccount(own.db, {
