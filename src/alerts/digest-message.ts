@@ -193,7 +193,9 @@ function textOf(totals: Totals): string {
   const whole = problems.length === 0
   return [
     `Account ${account}: ${countOpened} opened${reopened}, ${countResolved} resolved since the last digest.`,
-    ...(countOpen > 0 ? [`${countOpen} are open, ${countOverdue} of them overdue${silenced}.`] : []),
+    ...(countOpen > 0
+      ? [`${countOpen} ${countOpen === 1 ? 'is' : 'are'} open, ${countOverdue} overdue${silenced}.`]
+      : []),
     ...(countOpen === 0 && whole ? ['Everything that was compared agrees.'] : []),
     whole ? 'What is mirrored was read completely.' : 'What is mirrored is not complete: see below.',
     ...todoOf(totals),
