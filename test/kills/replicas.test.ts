@@ -246,6 +246,7 @@ function plannedSince(firstAt: number): string[] {
       ...(hour === 3 && minute === 30 ? ['full'] : []),
       ...(hour === 4 && minute === 41 ? ['retention'] : []),
       ...(hour === 5 && minute === 11 ? ['closed'] : []),
+      ...(hour === 7 && minute === 30 ? ['digest'] : []),
     ]
   }
   const first = Math.ceil(firstAt / MINUTE_MS) * MINUTE_MS
