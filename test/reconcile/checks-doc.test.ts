@@ -2,12 +2,20 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
 import { MISMATCH_CODES } from '../../src/domain/mismatch.ts'
+import { ACH_CHECKS } from '../../src/reconcile/ach-checks.ts'
+import { CARD_MONEY_CHECKS } from '../../src/reconcile/card-money-checks.ts'
+import { INVOICE_CHECKS } from '../../src/reconcile/invoice-checks.ts'
 import { describeChecks, RECURRING_CHECKS } from '../../src/reconcile/recurring-checks.ts'
 
 const doc = readFileSync(fileURLToPath(new URL('../../docs/checks.md', import.meta.url)), 'utf8')
 
-it('docs/checks.md says of each recurring check what the code says', () => {
-  expect(doc).toContain(describeChecks(RECURRING_CHECKS))
+it.each([
+  ['recurring charges', RECURRING_CHECKS],
+  ['card money', CARD_MONEY_CHECKS],
+  ['invoices', INVOICE_CHECKS],
+  ['bank payments', ACH_CHECKS],
+])('docs/checks.md says of each check of %s what the code says', (_, checks) => {
+  expect(doc).toContain(describeChecks(checks))
 })
 
 it('and of no code that there is not', () => {

@@ -1,94 +1,38 @@
 import { afterAll, describe, expect, it } from 'vitest'
-import { toInstant } from '../../src/domain/clock.ts'
-import {
-  type DefectOptions,
-  RECURRING_DEFECT_NAMES,
-  RECURRING_INNOCENT_NAMES,
-} from '../../src/sandbox/defects/catalogue.ts'
-import type { Switches } from '../../src/sandbox/options.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { AGREED, compare, createTally, type Look, nameTruth, withRuntime } from '../days/support.ts'
+import { isLong } from '../support/long.ts'
+import { ALL_NAMES, CASES, type Case, caseOf, DAYS, isOfMoney, SETTINGS, shopOf } from './money-shop.ts'
 import { createReader } from './recurring-support.ts'
 
-const DAYS = 18
 const zone = createZone('America/Edmonton')
-const ALL_NAMES = [...RECURRING_DEFECT_NAMES, ...RECURRING_INNOCENT_NAMES]
+const seeds = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index)
+/** Long: 30 seeds of 100 customers, and a few of more; `SHOPS=100` leaves it at the first. */
+const LONG_CASES: readonly Case[] = [
+  ...seeds(100, 30).map((seed) => caseOf(seed, { customers: 100, days: 60 })),
+  ...(process.env.SHOPS === '100'
+    ? []
+    : [
+        ...seeds(200, 3).map((seed) => caseOf(seed, { customers: 2_000, days: 60 })),
+        caseOf(300, { customers: 20_000, days: 60 }),
+      ]),
+]
+const ALL_CASES = isLong ? [...CASES, ...LONG_CASES] : [CASES[0], CASES[2]].flatMap((one) => one ?? [])
 const tally = createTally()
 
-afterAll(() => tally.print('Recurring charges'))
+afterAll(() => tally.print('Money'))
 
-/** What Helcim's documents leave open about subscriptions and their charges, other in each row. */
-const CASES: readonly { seed: number; lastDay: string; switches: Partial<Switches> }[] = [
-  { seed: 41, lastDay: '2026-10-14', switches: {} },
-  {
-    seed: 43,
-    lastDay: '2026-11-01',
-    switches: { subscriptionAmount: 'recurring', recurringCharge: 'hours-later', subObjectsOnList: true },
-  },
-  {
-    seed: 44,
-    lastDay: '2026-03-09',
-    switches: {
-      subscriptionDateUpdated: 'never',
-      subscriptionAmount: 'before-tax',
-      waitingParts: 'filled',
-      zone: '-07:00',
-      recurringEnvelope: 'bare',
-      achCodes: 'names',
-      subObjectsOnList: true,
-    },
-  },
-  {
-    seed: 45,
-    lastDay: '2026-07-20',
-    switches: {
-      subscriptionDateUpdated: 'everything',
-      recurringCharge: 'hours-later',
-      hasFailedPayments: 'number',
-      amountTypes: 'four-decimals',
-      statusSpelling: 'APPROVAL',
-      subObjectsOnList: true,
-    },
-  },
-]
+const foundIn = async (look: Look) => (await look.found()).filter(isOfMoney)
 
-function shopOf({ seed, lastDay, switches }: (typeof CASES)[number], names: readonly DefectOptions['name'][]) {
-  const startsOn = addDays(lastDay, -DAYS)
-  const endsAt = zone.at(lastDay, '14:00')
-  const defects = names.map((name, index) => ({
-    name,
-    at: toInstant(zone.at(addDays(lastDay, index % 2 === 0 ? -3 : -4), '13:00') + index * 60_000),
-  }))
-  return {
-    seed,
-    now: new Date(endsAt + 5_000).toISOString(),
-    historyDays: DAYS,
-    switches,
-    scenario: {
-      startsOn,
-      endsAt,
-      customers: 56,
-      salesPerDay: { min: 4, max: 8 },
-      billing: { subscriptions: 54, signUpsPerDay: 0, invoicesPerDay: 1, declineShare: 0.12 },
-      defects,
-    },
-  }
-}
-
-/** Family D alone: what else a shop of this kind shows is told by other tests. */
-const isRecurring = ({ code }: { code: string }) => /^(charge_|times_billed|price_differs|card_expires)/.test(code)
-
-const foundIn = async (look: Look) => (await look.found()).filter(isRecurring)
-
-describe('what subscriptions should have brought in is told exactly', () => {
-  it.each(CASES)('seed $seed, until $lastDay, $switches', async (one) => {
+describe('what money came and went is told exactly', () => {
+  it.each(ALL_CASES)('seed $seed, customers $customers, until $lastDay, $switches', async (one) => {
     const shop = shopOf(one, ALL_NAMES)
     await withRuntime(shop, async (look) => {
-      const reader = createReader(look)
+      const reader = createReader(look, SETTINGS)
       await reader.read('first')
-      await reader.readPayments('payments')
+      await reader.readPayments('payments', ['subscription', 'invoice'])
       await reader.reconcile('marked')
-      const truth = nameTruth(look.sandbox.truth().defects.filter(isRecurring))
+      const truth = nameTruth(look.sandbox.truth().defects.filter(isOfMoney))
       const found = await foundIn(look)
       const comparison = compare(truth, found)
       tally.add(truth, found, comparison)
@@ -99,7 +43,7 @@ describe('what subscriptions should have brought in is told exactly', () => {
           .map(({ name }) => name)
           .toSorted(),
       ).toEqual(ALL_NAMES.toSorted())
-      const { countOpened, countReopened, countResolved, recurring } = await reader.reconcile('full')
+      const { countOpened, countReopened, countResolved, recurring, evidence } = await reader.reconcile('full')
       expect({ countOpened, countReopened, countResolved }).toEqual({
         countOpened: 0,
         countReopened: 0,
@@ -108,6 +52,26 @@ describe('what subscriptions should have brought in is told exactly', () => {
       for (const { expectedMinor, minors } of recurring) {
         expect(minors.matched + minors.found + minors.waiting).toBe(expectedMinor)
       }
+      // What went in ends in exactly one of three, and all that is mirrored went in.
+      const approved = await look.query(`
+        select t.currency, sum(t.amount_minor) as minor, count(*) as count from helcim.card_transactions t
+        where t.outcome = 'approved' and t.vanished_at is null and t.type in ('purchase', 'capture', 'refund', 'reverse')
+        group by 1 order by 1`)
+      expect(evidence.cards.map(({ currency, minor, count }) => ({ currency, minor, count }))).toEqual(
+        approved.map((row) => ({
+          currency: row.currency,
+          minor: BigInt(String(row.minor)),
+          count: Number(row.count),
+        })),
+      )
+      for (const { minor, count, minors, counts } of evidence.cards) {
+        expect(minors.matched + minors.found + minors.waiting).toBe(minor)
+        expect(counts.matched + counts.found + counts.waiting).toBe(count)
+      }
+      expect(evidence.cards.reduce((sum, { counts }) => sum + counts.found, 0)).toBeGreaterThan(5)
+      expect(evidence).toMatchObject({ countMissingDays: 0, staleResources: [] })
+      const [stored] = await look.query('select evidence from recon.runs order by run_id desc limit 1')
+      expect(stored?.evidence).toMatchObject({ historyFrom: evidence.historyFrom, staleResources: [] })
       // The comparison can fail.
       expect(compare(truth.slice(1), found).extra).toHaveLength(1)
     })
@@ -121,7 +85,7 @@ it('where no transaction ever carries the money, every approved payment by card 
     switches: { recurringCharge: 'missing', subObjectsOnList: true },
   } as const
   await withRuntime(shopOf(one, []), async (look) => {
-    const reader = createReader(look)
+    const reader = createReader(look, SETTINGS)
     await reader.read('first')
     await reader.reconcile('marked')
     const { records } = look.sandbox.state.merchant()

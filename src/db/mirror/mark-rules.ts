@@ -14,16 +14,18 @@ export type BooksMarkKind = (typeof BOOKS_MARK_KINDS)[number]
 
 /** A column whose value leads to a subject to reconcile again; `subjects` says how, `itself` that it is one. */
 export interface MarkRule {
-  readonly kind: 'card_batch' | 'customer' | BooksMarkKind
+  readonly kind: 'card_batch' | 'customer' | 'card' | 'invoice' | 'ach_transaction' | 'ach_batch' | BooksMarkKind
   readonly column: string
-  readonly subjects: 'itself' | keyof typeof SUBSCRIBERS
+  readonly subjects: 'itself' | keyof typeof SUBJECTS
+  /** New rows are found by what else they mark: only what moved would leave its former subject unseen. */
+  readonly isOnlyForChanges?: true
 }
 
 /**
  * Customers are marked by their code, and only those who have subscriptions: what others buy is nobody's expectation.
  * Each is a query over `named(subject)`, the values of the column as texts.
  */
-export const SUBSCRIBERS = {
+export const SUBJECTS = {
   by_code: (accountId: number) => `
     select subject from named where ${isSubscriber(accountId, 'subject')}`,
   by_subscription: (accountId: number) => `
@@ -41,6 +43,9 @@ export const SUBSCRIBERS = {
       on i.account_id = ${accountId} and i.invoice_id = subject::bigint
     join helcim.customers c on c.account_id = i.account_id and c.customer_id = i.customer_id
     where ${isSubscriber(accountId, 'c.customer_code')}`,
+  invoice_by_id: (accountId: number) => `
+    select i.invoice_number from named join helcim.invoices i
+      on i.account_id = ${accountId} and i.invoice_id = subject::bigint`,
 } as const
 
 const isSubscriber = (accountId: number, code: string): string =>
@@ -48,7 +53,7 @@ const isSubscriber = (accountId: number, code: string): string =>
 
 /** The subjects that the values in `named(subject)` lead to, as one query. */
 export const subjectsQuery = ({ subjects }: MarkRule, accountId: number): string =>
-  subjects === 'itself' ? 'select subject from named' : SUBSCRIBERS[subjects](accountId)
+  subjects === 'itself' ? 'select subject from named' : SUBJECTS[subjects](accountId)
 
 /** Marks what the values of a column lead to, in one order, so that writers who mark the same seldom wait in a circle. */
 export async function markSubjects(
