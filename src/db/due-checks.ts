@@ -10,13 +10,6 @@ interface OfKind {
   readonly kind: DueKind
 }
 
-/** Takes the marks of one kind: they are judged in this transaction, or stay marked if it fails. */
-export async function takeMarks(tx: Tx, { accountId, kind }: OfKind): Promise<string[]> {
-  const { rows } = await tx.execute<{ subject_id: string }>(sql`
-    delete from recon.marks where account_id = ${accountId} and subject_kind = ${kind} returning subject_id`)
-  return rows.map((row) => row.subject_id)
-}
-
 /** Subjects of which time or a reading can have changed what is to be said. */
 export async function listDue(tx: Tx, { accountId, kind, now }: OfKind & { now: Instant }): Promise<string[]> {
   const { rows } = await tx.execute<{ subject_id: string }>(sql`

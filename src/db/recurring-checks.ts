@@ -3,13 +3,12 @@ import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { Match } from '../domain/recurring/match.ts'
 import type { Tx } from './client.ts'
+import { holdMark, takeMarks } from './marks.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /** Takes the marks of customers: they are judged in this transaction, or stay marked if it fails. */
 export async function takeMarkedCustomers(tx: Tx, accountId: number): Promise<string[]> {
-  const { rows } = await tx.execute<{ subject_id: string }>(sql`
-    delete from recon.marks where account_id = ${accountId} and subject_kind = 'customer' returning subject_id`)
-  return rows.map((row) => row.subject_id)
+  return (await takeMarks(tx, { accountId, kinds: ['customer'] })).map(({ id }) => id)
 }
 
 /** Customers of whom time alone can have changed what is to be said. */
@@ -112,8 +111,7 @@ export async function storeRecurringChecks(
       -- Whether a sale is a recurring one is told by its match.
       insert into recon.marks (account_id, subject_kind, subject_id)
       select ${accountId}::int, case via when 'ach' then 'books_ach_transaction' else 'books_transaction' end, transaction_id::text
-      from (select * from gone union select * from stored) changed order by 2, 3
-      on conflict do nothing
+      from (select * from gone union select * from stored) changed order by 2, 3 ${holdMark}
     )
     select transaction_id from (select * from gone union select * from stored) changed where via = 'card'`)
   return changed.map((row) => BigInt(row.transaction_id))

@@ -1,7 +1,8 @@
 import { loadAchBatches, loadAchRows } from '../db/ach-checks.ts'
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue, takeMarks } from '../db/due-checks.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
 import { loadDaysRead } from '../db/invoices/sides.ts'
+import { takeMarks } from '../db/marks.ts'
 import type { AchFigure } from '../domain/ach.ts'
 import {
   type AchBatchFacts,
@@ -90,7 +91,7 @@ async function takeScope(
     now,
   }: { accountId: number; kind: 'ach_batch' | 'ach_transaction'; isFull: boolean; now: Instant },
 ): Promise<bigint[] | null> {
-  const marked = await takeMarks(tx, { accountId, kind })
+  const marked = (await takeMarks(tx, { accountId, kinds: [kind] })).map(({ id }) => id)
   if (isFull) return null
   return [...new Set([...marked, ...(await listDue(tx, { accountId, kind, now }))])].map(BigInt)
 }

@@ -1,8 +1,9 @@
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue, takeMarks } from '../db/due-checks.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
 import { listLonePayments } from '../db/invoices/payments-without.ts'
 import { listInvoicesToJudge, listNumbersInBatches, numbersOf } from '../db/invoices/scope.ts'
 import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
+import { takeMarks } from '../db/marks.ts'
 import type { Examined } from '../db/mismatches.ts'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
@@ -37,7 +38,7 @@ interface Input {
 export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyResult> {
   const { accountId, historyFrom, cardBatchIds, reading, settings } = input
   const { now } = reading
-  const marked = await takeMarks(tx, { accountId, kind: 'invoice' })
+  const marked = (await takeMarks(tx, { accountId, kinds: ['invoice'] })).map(({ id }) => id)
   const due = await listDue(tx, { accountId, kind: 'invoice', now })
   const changed = [
     ...new Set([

@@ -1,6 +1,7 @@
 import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from '../db/card-money/cards.ts'
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue, takeMarks } from '../db/due-checks.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { takeMarks } from '../db/marks.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { judgeRefunds } from '../domain/card-money/refunds.ts'
 import { type CardRow, withoutVoided } from '../domain/card-money/rows.ts'
@@ -34,7 +35,7 @@ export async function reconcileRefunds(
 ): Promise<FamilyResult> {
   const { accountId, historyFrom, cardBatchIds, reading, settings } = input
   const { now } = reading
-  const marked = await takeMarks(tx, { accountId, kind: 'card' })
+  const marked = (await takeMarks(tx, { accountId, kinds: ['card'] })).map(({ id }) => id)
   const due = (await listDue(tx, { accountId, kind: 'card', now })).map((key) => key.slice(0, key.lastIndexOf(' ')))
   const said = await locateTransactions(tx, {
     accountId,

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Tx } from '../client.ts'
+import { holdMark } from '../marks.ts'
 
 /** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
 export const BOOKS_MARK_KINDS = [
@@ -65,8 +66,7 @@ export async function markSubjects(
     with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
     insert into recon.marks (account_id, subject_kind, subject_id)
     select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing`)
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}`)
 }
 
 /**
@@ -82,7 +82,6 @@ export function markedCte(rule: MarkRule, index: number, accountId: number): SQL
       union select ${column}::text from former where ${column} is not null
     )
     select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}
   )`
 }
