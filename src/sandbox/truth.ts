@@ -119,7 +119,7 @@ export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', 
 
 export function createTruthLedger(
   merchant: Merchant,
-  { countedTypes, refundRow }: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+  told: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
 ): TruthLedger {
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
@@ -136,7 +136,7 @@ export function createTruthLedger(
     isTied(batchId) {
       const batch = merchant.batch(batchId)
       if (!batch) throw new Error(`no batch ${batchId}`)
-      return !batchEntries(merchant, batch, countedTypes).some(({ code }) => code !== 'card_batch_currency_mixed')
+      return !batchEntries(merchant, batch, told).some(({ code }) => code !== 'card_batch_currency_mixed')
     },
     touchTerminal(terminalId, code) {
       touchedTerminals.set(terminalId, [...(touchedTerminals.get(terminalId) ?? []), code])
@@ -157,7 +157,7 @@ export function createTruthLedger(
         if (batch.isHidden) addMissing(batch)
         const codes = touchedBatches.get(batch.id)
         if (!codes || batch.isHidden) continue
-        for (const entry of batchEntries(merchant, batch, countedTypes))
+        for (const entry of batchEntries(merchant, batch, told))
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const [terminalId, codes] of touchedTerminals) {
@@ -166,7 +166,7 @@ export function createTruthLedger(
       }
       for (const entry of recurringEntries(merchant, now)) add(entry)
       for (const entry of achEntries(merchant, now)) add(entry)
-      for (const entry of invoiceEntries(merchant, now, refundRow)) add(entry)
+      for (const entry of invoiceEntries(merchant, now, told.refundRow)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {
@@ -181,7 +181,11 @@ export function createTruthLedger(
 type Derived = Omit<TruthEntry, 'isConsequence'>
 
 /** The statistics as served against the rows as served: the one rule behind all consequences. */
-function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: CountedTypes): readonly Derived[] {
+function batchEntries(
+  merchant: Merchant,
+  batch: BatchRow,
+  { countedTypes, refundRow }: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+): readonly Derived[] {
   const currency = merchant.terminal(batch.terminalId)?.currency ?? ''
   const stated = servedStatistics(batch, merchant.statistics(batch.id))
   const served = merchant.transactionsOfBatch(batch.id).filter((row) => !row.isHidden)
@@ -215,7 +219,7 @@ function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: Counted
       note: `the statistics' count of ${count} is not that of the rows`,
     })
   }
-  if (entries.length > 0) entries.push(...suspended(known))
+  if (entries.length > 0) entries.push(...suspended(known, { isParentTold: refundRow === 'with-parent' }))
   const foreign = readable.find((row) => row.currency !== currency)
   if (foreign) {
     const note = `row ${foreign.id} is in ${foreign.currency}, the terminal in ${currency}`
@@ -226,13 +230,14 @@ function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: Counted
 
 /**
  * In a batch whose figures are not those of its rows nothing tells whether a reverse voided a sale, a refund or a preauth
- * of its card and amount, where it can be more than one of these.
+ * of its card and amount, where it can be more than one of these and the reverse does not name it.
  */
-function suspended(rows: readonly TransactionRow[]): readonly Derived[] {
+function suspended(rows: readonly TransactionRow[], { isParentTold }: { isParentTold: boolean }): readonly Derived[] {
   const approved = rows.filter(({ status }) => status === 'approved')
   const groupOf = ({ card, currency, amountMinor }: TransactionRow) => `${card.number} ${currency} ${amountMinor}`
   return approved
     .filter(({ type }) => type === 'reverse')
+    .filter(({ originalId }) => !(isParentTold && approved.some(({ id }) => id === originalId)))
     .filter((reverse) => {
       const group = approved.filter((row) => groupOf(row) === groupOf(reverse))
       const count = (...types: string[]) => group.filter(({ type }) => types.includes(type)).length

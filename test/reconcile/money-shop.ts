@@ -1,31 +1,11 @@
 import { toInstant } from '../../src/domain/clock.ts'
 import { DEFAULT_CHECK_SETTINGS } from '../../src/reconcile/settings.ts'
-import {
-  ACH_DEFECT_NAMES,
-  ACH_INNOCENT_NAMES,
-  CARD_MONEY_DEFECT_NAMES,
-  CARD_MONEY_INNOCENT_NAMES,
-  type DefectOptions,
-  INVOICE_DEFECT_NAMES,
-  INVOICE_INNOCENT_NAMES,
-  RECURRING_DEFECT_NAMES,
-  RECURRING_INNOCENT_NAMES,
-} from '../../src/sandbox/defects/catalogue.ts'
+import type { DefectOptions } from '../../src/sandbox/defects/catalogue.ts'
 import type { Switches } from '../../src/sandbox/options.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 
 export const DAYS = 18
 const zone = createZone('America/Edmonton')
-export const ALL_NAMES = [
-  ...RECURRING_DEFECT_NAMES,
-  ...RECURRING_INNOCENT_NAMES,
-  ...CARD_MONEY_DEFECT_NAMES,
-  ...CARD_MONEY_INNOCENT_NAMES,
-  ...INVOICE_DEFECT_NAMES,
-  ...INVOICE_INNOCENT_NAMES,
-  ...ACH_DEFECT_NAMES,
-  ...ACH_INNOCENT_NAMES,
-]
 /** The history is shorter than what a refund may reach back to unless it is said. */
 export const SETTINGS = {
   ...DEFAULT_CHECK_SETTINGS,

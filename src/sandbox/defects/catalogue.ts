@@ -160,3 +160,15 @@ export const ACH_DEFECT_NAMES: readonly DefectName[] = [
 ]
 
 export const ACH_INNOCENT_NAMES: readonly DefectName[] = ['innocent:bank-payment-rejected']
+
+/** All that concern what money came and went, defects and innocents. */
+export const MONEY_NAMES: readonly DefectName[] = [
+  ...RECURRING_DEFECT_NAMES,
+  ...RECURRING_INNOCENT_NAMES,
+  ...CARD_MONEY_DEFECT_NAMES,
+  ...CARD_MONEY_INNOCENT_NAMES,
+  ...INVOICE_DEFECT_NAMES,
+  ...INVOICE_INNOCENT_NAMES,
+  ...ACH_DEFECT_NAMES,
+  ...ACH_INNOCENT_NAMES,
+]

@@ -15,7 +15,8 @@ export function invoiceEntries(merchant: Merchant, now: Instant, refundRow: Swit
   const { invoices, achTransactions } = merchant.records
   const all = invoices.visible(invoices.all(), now)
   if (all.length === 0) return []
-  const rows = merchant.transactions().filter((row) => isRead(row) && row.visibleAt <= now)
+  const served = merchant.transactions().filter((row) => row.visibleAt <= now)
+  const rows = served.filter(isRead)
   const byNumber = new Map<string, Linked[]>()
   for (const row of rows) {
     const linked = linkOf(merchant, row, refundRow)
@@ -25,10 +26,14 @@ export function invoiceEntries(merchant: Merchant, now: Instant, refundRow: Swit
   for (const row of achTransactions.visible(achTransactions.all(), now)) {
     achByOrder.set(row.orderId, [...(achByOrder.get(row.orderId) ?? []), row])
   }
+  const spoiled = findSpoiled(all, served)
   const known = new Set(all.map(({ number }) => number))
   return [
     ...all.flatMap((invoice) => [
-      ...moneyEntries(invoice, byNumber.get(invoice.number) ?? [], achByOrder.get(invoice.id) ?? []),
+      ...moneyEntries(invoice, byNumber.get(invoice.number) ?? [], achByOrder.get(invoice.id) ?? []).map((entry) => ({
+        ...entry,
+        isConsequence: spoiled.has(invoice.number),
+      })),
       ...ownEntries(invoice, now),
     ]),
     ...rows
@@ -39,6 +44,13 @@ export function invoiceEntries(merchant: Merchant, now: Instant, refundRow: Swit
 
 const isRead = ({ isHidden, disguise, status }: TransactionRow) =>
   !isHidden && disguise === null && status === 'approved'
+/** Numbers of invoices of which a payment is not what it was: what these then lack is no defect of their own. */
+function findSpoiled(invoices: readonly InvoiceRow[], rows: readonly TransactionRow[]): ReadonlySet<string> {
+  const currencyOf = new Map(invoices.map(({ number, currency }) => [number, currency]))
+  const isSpoiled = ({ isHidden, disguise, currency, invoiceNumber }: TransactionRow) =>
+    isHidden || disguise !== null || currency !== currencyOf.get(invoiceNumber)
+  return new Set(rows.filter(isSpoiled).map(({ invoiceNumber }) => invoiceNumber))
+}
 const isPayment = (type: string) => type === 'purchase' || type === 'capture'
 
 interface Linked {
