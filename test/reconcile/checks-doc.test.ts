@@ -7,7 +7,8 @@ import { CARD_MONEY_CHECKS } from '../../src/reconcile/card-money-checks.ts'
 import { INVOICE_CHECKS } from '../../src/reconcile/invoice-checks.ts'
 import { describeChecks, RECURRING_CHECKS } from '../../src/reconcile/recurring-checks.ts'
 
-const doc = readFileSync(fileURLToPath(new URL('../../docs/checks.md', import.meta.url)), 'utf8')
+const docOf = (name: string) => readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), 'utf8')
+const doc = docOf('checks.md')
 
 it.each([
   ['recurring charges', RECURRING_CHECKS],
@@ -18,11 +19,14 @@ it.each([
   expect(doc).toContain(describeChecks(checks))
 })
 
-it('and of no code that there is not', () => {
-  const named = [...doc.matchAll(/^### `(\w+)`$/gm)].map(([, code]) => code)
-  expect(named.length).toBeGreaterThan(0)
-  expect(named.filter((code) => !MISMATCH_CODES.some((one) => one === code))).toEqual([])
-  expect(named.filter((code) => code?.startsWith('charge_')).toSorted()).toEqual(
-    MISMATCH_CODES.filter((code) => code.startsWith('charge_')).toSorted(),
-  )
+const named = [...doc.matchAll(/^### `(\w+)`$/gm)].map(([, code]) => code ?? '')
+
+it('every code there is has a part of its own, or a row in the table of docs/operations.md, and no other code has', () => {
+  const [, table = ''] = docOf('operations.md').split('\n## Mismatches\n')
+  const [ofMismatches = ''] = table.split('\n## ')
+  const rows = [...ofMismatches.matchAll(/^\| `(\w+)` \|/gm)].map(([, code]) => code ?? '')
+  expect(rows.length).toBeGreaterThan(10)
+  expect([...named, ...rows].toSorted()).toEqual([...MISMATCH_CODES].toSorted())
+  // So that the file names them all.
+  expect(rows.filter((code) => !doc.includes(`\`${code}\``))).toEqual([])
 })
