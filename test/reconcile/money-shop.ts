@@ -15,20 +15,24 @@ export interface Case {
   readonly seed: number
   readonly lastDay: string
   readonly switches: Partial<Switches>
-  /** 56 in 18 days unless said. */
-  readonly customers?: number
-  readonly days?: number
+  readonly customers: number
+  readonly days: number
 }
+
+/** A shop small enough for the usual run, and of any kind there is. */
+export const SMALL = { customers: 56, days: DAYS } as const
 
 /** What Helcim's documents leave open about subscriptions and their charges, other in each row. */
 export const CASES: readonly Case[] = [
-  { seed: 41, lastDay: '2026-10-14', switches: {} },
+  { ...SMALL, seed: 41, lastDay: '2026-10-14', switches: {} },
   {
+    ...SMALL,
     seed: 43,
     lastDay: '2026-11-01',
     switches: { subscriptionAmount: 'recurring', recurringCharge: 'hours-later', subObjectsOnList: true },
   },
   {
+    ...SMALL,
     seed: 44,
     lastDay: '2026-03-09',
     switches: {
@@ -42,6 +46,7 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    ...SMALL,
     seed: 45,
     lastDay: '2026-07-20',
     switches: {
@@ -56,10 +61,7 @@ export const CASES: readonly Case[] = [
 ]
 
 /** A shop with everything there is, and these defects struck three and four days before its last one. */
-export function shopOf(
-  { seed, lastDay, switches, customers = 56, days = DAYS }: Case,
-  names: readonly DefectOptions['name'][],
-) {
+export function shopOf({ seed, lastDay, switches, customers, days }: Case, names: readonly DefectOptions['name'][]) {
   const startsOn = addDays(lastDay, -days)
   const endsAt = zone.at(lastDay, '14:00')
   const defects = names.map((name, index) => ({
@@ -102,7 +104,7 @@ const CHOICES = {
 } as const
 
 /** A case of its own for every seed: over the seeds each choice meets many others. */
-export function caseOf(seed: number, size: Pick<Case, 'customers' | 'days'> = {}): Case {
+export function caseOf(seed: number, size: Pick<Case, 'customers' | 'days'> = SMALL): Case {
   const entries = Object.entries(CHOICES).map(([name, values], index) => {
     const turn = seed + Math.floor(seed / values.length) * (index % 5)
     return [name, values[turn % values.length]]
