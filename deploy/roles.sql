@@ -17,7 +17,7 @@ declare
     'books.period_revisions', 'books.period_files', 'books.period_file_parts', 'books.period_events'];
   -- Logs of tieout's own work, which retention deletes, and what only stands until it is done.
   deletable constant text[] := array['recon.calls', 'recon.pulls', 'recon.due_work', 'recon.runs', 'recon.webhooks',
-    'recon.pull_pages', 'recon.marks', 'recon.matches', 'recon.endpoint_blocks', 'recon.call_holders',
+    'recon.pull_pages', 'recon.marks', 'recon.matches', 'recon.due_checks', 'recon.endpoint_blocks', 'recon.call_holders',
     'helcim.undecoded_records'];
   -- Parts of a record, which are written anew with it; its former versions keep the former ones.
   parts constant text[] := array['helcim.customer_cards', 'helcim.invoice_lines', 'helcim.subscription_payments',

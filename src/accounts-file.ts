@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { readChecks } from './checks-file.ts'
 import {
   type Config,
   parseCron,
@@ -30,6 +31,7 @@ import {
   type SettlementPolicy,
 } from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
+import type { CheckSettings } from './reconcile/settings.ts'
 import { placeOf, readJsonFile, readSecretFile } from './settings-file.ts'
 
 /** One merchant: everything that is not the same for all merchants of a process. */
@@ -47,6 +49,8 @@ export interface AccountSettings {
   readonly historyDays: number
   readonly syncCron: string
   readonly reconcileCron: string
+  /** How its checks are meant. */
+  readonly checks: CheckSettings
   readonly settle: {
     /** For settling alone; null for the one token that does everything. */
     readonly token: Secret | null
@@ -56,19 +60,24 @@ export interface AccountSettings {
 
 /**
  * The accounts of a process: those of `TIEOUT_ACCOUNTS_FILE`, or one named `default` with `HELCIM_API_TOKEN`. What an
- * account leaves out is as the environment says.
+ * account leaves out is as the environment says; its checks are as `TIEOUT_CHECKS_FILE` says.
  * @throws UsageError that lists every problem on a line of its own, and no token
  */
 export function readAccounts(config: Config): readonly AccountSettings[] {
-  if (config.accountsFile === null) return [accountOfEnvironment(config)]
+  const checks = readChecks(config)
+  if (config.accountsFile === null) {
+    checks.assertAccounts([ACCOUNT_NAME])
+    return [{ ...accountOfEnvironment(config), checks: checks.settingsOf(ACCOUNT_NAME) }]
+  }
   const entries = parseFile(config)
-  return entries.map(({ tokenFile: _, ...entry }) => entry)
+  checks.assertAccounts(entries.map(({ name }) => name))
+  return entries.map(({ tokenFile: _, ...entry }) => ({ ...entry, checks: checks.settingsOf(entry.name) }))
 }
 
 /** Changes whenever anything of an account does, and shows nothing of it: two readings can be compared. */
-export const accountFingerprint = ({ token, webhookToken, settle, ...rest }: AccountSettings): string => {
+export const accountFingerprint = ({ token, webhookToken, settle, checks, ...rest }: AccountSettings): string => {
   const { byTerminal, ...policy } = settle.policy
-  const settling = [policy, [...byTerminal], settle.token?.reveal(), webhookToken?.reveal()]
+  const settling = [checks, [...checks.rules], policy, [...byTerminal], settle.token?.reveal(), webhookToken?.reveal()]
   return createHash('sha256')
     .update(
       JSON.stringify([rest, token.reveal(), settling], (_, value) =>
@@ -78,7 +87,7 @@ export const accountFingerprint = ({ token, webhookToken, settle, ...rest }: Acc
     .digest('hex')
 }
 
-const accountOfEnvironment = (config: Config): AccountSettings => ({
+const accountOfEnvironment = (config: Config): Omit<AccountSettings, 'checks'> => ({
   name: ACCOUNT_NAME,
   token: requireToken(config),
   webhookToken: config.helcim.webhookToken,

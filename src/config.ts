@@ -73,6 +73,7 @@ const settingsWith = (isLocal: boolean) =>
     HELCIM_API_TOKEN: parsedBy(parseToken).optional(),
     TIEOUT_ACCOUNTS_FILE: parsedBy((text) => resolve(text)).optional(),
     TIEOUT_BOOKS_FILE: parsedBy((text) => resolve(text)).optional(),
+    TIEOUT_CHECKS_FILE: parsedBy((text) => resolve(text)).optional(),
     HELCIM_BASE_URL: parsedBy((text) => checkBaseUrl(text).href).prefault('https://api.helcim.com/v2'),
     HELCIM_WEBHOOK_TOKEN: parsedBy(parseVerifierToken).optional(),
     HELCIM_LIMITS: parsedBy((text) => parseLimits(text, isLocal)).default(HELCIM_LIMITS),
@@ -183,6 +184,8 @@ const toConfig = (settings: Settings) => ({
   accountsFile: settings.TIEOUT_ACCOUNTS_FILE ?? null,
   /** Absolute path of the file with the chart of accounts; null for the defaults. */
   booksFile: settings.TIEOUT_BOOKS_FILE ?? null,
+  /** Absolute path of the file with the settings of checks; null for their defaults. */
+  checksFile: settings.TIEOUT_CHECKS_FILE ?? null,
   /** Null for the embedded PostgreSQL. Secret, because it holds a password. */
   databaseUrl: settings.DATABASE_URL ?? null,
   /** Null for a queue on Postgres. Secret, because it holds a password. */
@@ -257,12 +260,19 @@ const policyOf = (settings: Settings): SettlementPolicy => ({
 /** Every variable there is. */
 export const variableNames = (): readonly Name[] => settingsWith(false).keyof().options
 
+/** Are themselves paths of files. */
+const PATH_NAMES: ReadonlySet<Name> = new Set([
+  'TIEOUT_ACCOUNTS_FILE',
+  'TIEOUT_BOOKS_FILE',
+  'TIEOUT_CHECKS_FILE',
+  'TIEOUT_ALERTS_FILE',
+])
+
 function readVariables(env: NodeJS.ProcessEnv): { values: Partial<Record<Name, string>>; problems: string[] } {
   const values: Partial<Record<Name, string>> = {}
   const problems: string[] = []
   for (const name of variableNames()) {
-    // Are themselves paths of files.
-    if (name === 'TIEOUT_ACCOUNTS_FILE' || name === 'TIEOUT_BOOKS_FILE' || name === 'TIEOUT_ALERTS_FILE') {
+    if (PATH_NAMES.has(name)) {
       if (env[name]) values[name] = env[name]
       continue
     }

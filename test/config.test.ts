@@ -31,6 +31,7 @@ describe('settings', () => {
       historyDays: 35,
       accountsFile: null,
       booksFile: null,
+      checksFile: null,
       syncCron: '*/5 * * * *',
       reconcileCron: '30 3 * * *',
       settle: {

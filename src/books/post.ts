@@ -1,7 +1,7 @@
 import { loadZone } from '../db/accounts.ts'
 import type { MarkedSubjects } from '../db/books/facts.ts'
 import { lockBooks } from '../db/books/lock.ts'
-import { takeMarks } from '../db/books/marks.ts'
+import { takeBooksMarks } from '../db/books/marks.ts'
 import { loadOpenFrom } from '../db/books/periods.ts'
 import { type PostedChanges, postFacts } from '../db/books/post.ts'
 import { isPostedBy, type PostedBy, storePostingRun } from '../db/books/runs.ts'
@@ -48,7 +48,7 @@ function postMarked(db: Db, input: PostBooks): Promise<PostedChanges> {
   const { accountId } = input
   return db.transaction(async (tx) => {
     await lockBooks(tx, accountId)
-    const subjects = await takeMarks(tx, accountId)
+    const subjects = await takeBooksMarks(tx, accountId)
     return subjects === null ? NOTHING : post(tx, input, await postingBy(tx, input), subjects)
   })
 }

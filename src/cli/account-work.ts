@@ -22,7 +22,6 @@ import { SETTLE_KIND } from '../jobs/settle/attempt.ts'
 import { askForMissingLists } from '../jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
-import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
 import { type EndedCall, observePermits } from './observed-permits.ts'
 
 /** What the accounts of a process share. */
@@ -121,7 +120,7 @@ export async function openAccount(
       helcim,
       settling,
       clock,
-      settings: DEFAULT_CHECK_SETTINGS,
+      settings: settings.checks,
       books: shared.booksOf(settings.name),
       exporting: shared.exporting,
       alertChannels: shared.alertChannels,

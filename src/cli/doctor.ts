@@ -1,4 +1,5 @@
 import { readAccounts } from '../accounts-file.ts'
+import { readChecks } from '../checks-file.ts'
 import type { Config } from '../config.ts'
 import type { Db } from '../db/client.ts'
 import { compareSchema } from '../db/migrate.ts'
@@ -27,8 +28,11 @@ export interface Check {
  * Tries everything that the daemon needs and says what to do about each. `isOffline` leaves Helcim out, for health
  * checks that must not spend calls.
  * @returns 0 when all is fine, else 1
+ * @throws UsageError when the settings of checks are wrong
  */
 export async function runDoctor(config: Config, options: DoctorOptions): Promise<number> {
+  // Also where no account is asked: what is wrong with it would let every run fail.
+  readChecks(config)
   const checks: Check[] = [{ name: 'settings', isFine: true, says: 'complete and consistent' }]
   try {
     await checkAll(config, options.offline === true, checks)

@@ -1,14 +1,17 @@
 import { postBooks } from '../books/post.ts'
 import { readBooks } from '../books-file.ts'
+import { readChecks } from '../checks-file.ts'
 import type { Config } from '../config.ts'
 import { type Account, listAccounts } from '../db/accounts.ts'
+import type { Instant } from '../domain/clock.ts'
 import { formatMinor } from '../domain/money.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { isCardData } from '../domain/pull.ts'
 import type { Outcome } from '../domain/recurring/judge.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
+import { INPUT_OUTCOMES, type InputSums, type RunEvidence } from '../domain/run-evidence.ts'
 import { createLog } from '../log.ts'
 import { runReconcile } from '../reconcile/run.ts'
-import { DEFAULT_CHECK_SETTINGS } from '../reconcile/settings.ts'
 import { say } from './paint.ts'
 import { clockOf, type OpenDatabase, openMigrated } from './runtime.ts'
 
@@ -59,19 +62,31 @@ export async function withAccounts<T>(
 
 /** Judges everything again from the database alone. */
 export function runReconcileCommand(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
+  const checks = readChecks(config)
   return withAccount(config, options, async ({ db }, { accountId, historyFrom, name }) => {
+    checks.assertAccounts((await listAccounts(db)).map((account) => account.name))
     const clock = clockOf(config)
-    const input = { accountId, historyFrom, scope: 'full' as const, settings: DEFAULT_CHECK_SETTINGS, clock }
-    const { undecided, unconfirmedGaps: _, recurring, ...result } = await runReconcile(db, input)
+    const input = { accountId, historyFrom, scope: 'full' as const, settings: checks.settingsOf(name), clock }
+    const { undecided, unconfirmedGaps: _, recurring, evidence, ...result } = await runReconcile(db, input)
     const books = await postBooks(db, { accountId, scope: 'full', settings: readBooks(config)(name), clock })
     if (options.json) {
-      const shown = { ...result, books, countUndecided: undecided.length, recurring: recurring.map(sumsToJson) }
+      const shown = {
+        ...result,
+        books,
+        countUndecided: undecided.length,
+        cards: evidence.cards.map(cardsToJson),
+        recurring: recurring.map(sumsToJson),
+        freshness: evidence.freshness.map(({ resource, provedAt }) => ({ resource, provedAt: instantText(provedAt) })),
+        countMissingDays: evidence.countMissingDays,
+        staleResources: evidence.staleResources,
+      }
       say(JSON.stringify(shown, null, 2))
     } else {
       say(
         `  ${result.countBatches} batches: ${result.countTied} tie out, ${result.countDiffering} do not, ${result.countWaiting} wait for a reading`,
       )
-      for (const line of recurring.map(sumsText)) say(line)
+      for (const line of [...evidence.cards.map(cardsText), ...recurring.map(sumsText)]) say(line)
+      for (const line of freshnessText(evidence)) say(line)
       say(`  mismatches: ${result.countOpened + result.countReopened} opened, ${result.countResolved} resolved`)
       say(`  books: ${books.countPosted} entries posted, ${books.countReversed} taken back`)
     }
@@ -90,6 +105,43 @@ const sumsToJson = ({ currency, expectedMinor, countExpected, minors, counts }: 
   found: formatMinor(minors.found, currency),
   waiting: formatMinor(minors.waiting, currency),
 })
+
+const cardsToJson = ({ currency, minor, count, minors, counts }: InputSums) => ({
+  currency,
+  countApproved: count,
+  countMatched: counts.matched,
+  countFound: counts.found,
+  countWaiting: counts.waiting,
+  approved: formatMinor(minor, currency),
+  matched: formatMinor(minors.matched, currency),
+  found: formatMinor(minors.found, currency),
+  waiting: formatMinor(minors.waiting, currency),
+})
+
+/** One line for each currency: every approved card transaction ends in exactly one of the three. */
+function cardsText({ currency, minor, count, minors, counts }: InputSums): string {
+  const parts = INPUT_OUTCOMES.map((one) => `${formatMinor(minors[one], currency)} ${one} (${counts[one]})`)
+  return `  cards ${currency}: ${formatMinor(minor, currency)} approved (${count}) = ${parts.join(' + ')}`
+}
+
+const instantText = (at: Instant | null): string | null => (at === null ? null : new Date(at).toISOString())
+
+/** What the run went by, and whether that was stale. */
+function freshnessText({ freshness, staleResources, countMissingDays }: RunEvidence): string[] {
+  const cards = freshness.filter(({ resource }) => isCardData(resource))
+  const read = cards.map(({ resource, provedAt }) => `${resource} ${instantText(provedAt) ?? 'never'}`)
+  const isWhole = staleResources.length === 0 && countMissingDays === 0
+  const why = [
+    ...(staleResources.length > 0 ? [`${staleResources.join(', ')} not read lately`] : []),
+    ...(countMissingDays > 0 ? [`${countMissingDays} days of card transactions never read`] : []),
+  ]
+  return [
+    `  read completely until: ${read.join(', ') || 'nothing yet'}`,
+    ...(isWhole
+      ? []
+      : [`  incomplete: ${why.join('; ')}. What only absence would prove waits; "tieout sync" reads it.`]),
+  ]
+}
 
 /** One line for each currency: every payment that was due ends in exactly one of the three. */
 function sumsText({ currency, expectedMinor, countExpected, minors, counts }: RecurringSums): string {

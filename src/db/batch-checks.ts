@@ -3,6 +3,7 @@ import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { BatchState } from './batch-facts.ts'
 import type { Tx } from './client.ts'
+import { holdMark, takeMarks } from './marks.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /**
@@ -111,8 +112,7 @@ export async function storeJudgements(
       select ${input.accountId}::int, 'books_batch', j."cardBatchId"::text
       from judged j left join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
       where c.state is distinct from j.state
-      order by 3
-      on conflict do nothing
+      order by 3 ${holdMark}
     )
     insert into recon.batch_checks as c (account_id, card_batch_id, state, is_final, final_fingerprint, checked_at)
     select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", ${timestamp(input.now)}
@@ -136,9 +136,7 @@ export async function keepUnproved(tx: Tx, accountId: number, cardBatchIds: read
 
 /** Takes the marks of card batches: they are judged in this transaction, or stay marked if it fails. */
 export async function takeMarkedBatches(tx: Tx, accountId: number): Promise<HelcimId[]> {
-  const { rows } = await tx.execute<{ subject_id: string }>(sql`
-    delete from recon.marks where account_id = ${accountId} and subject_kind = 'card_batch' returning subject_id`)
-  return rows.map((row) => BigInt(row.subject_id))
+  return (await takeMarks(tx, { accountId, kinds: ['card_batch'] })).map(({ id }) => BigInt(id))
 }
 
 /** Batches that are open, or not yet proved for good: time alone can change what is to be said about them. */

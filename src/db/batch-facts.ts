@@ -27,6 +27,8 @@ export interface BatchFacts {
   } | null
   readonly rows: BatchRows
   readonly currencies: readonly string[]
+  /** All approved sales, captures, refunds and reverses, gross. */
+  readonly moneyByCurrency: readonly { readonly currency: string; readonly count: number; readonly minor: bigint }[]
   /** Number and sum of the rows of each type, outcome and currency, as one text; null without rows. */
   readonly composition: string | null
   /** Rows created after the batch closed. */
@@ -121,7 +123,11 @@ interface Sums {
   countOtherOriginals: number
   readonly counts: Readonly<Record<keyof BatchRows['counts'], Record<keyof TypeCounts, number>>>
   readonly currencies: readonly string[]
+  readonly money: Map<string, { count: number; minor: bigint }>
 }
+
+/** Approved rows of these moved money. */
+export const MONEY_TYPES: readonly string[] = ['purchase', 'capture', 'refund', 'reverse']
 
 /** Sums never cross currencies: a row in another one than the terminal's counts, but is in no figure. */
 function sumUp({ composition, amounts, currency: terminalCurrency }: FactsRow): Sums {
@@ -137,10 +143,15 @@ function sumUp({ composition, amounts, currency: terminalCurrency }: FactsRow): 
     countOtherOriginals: 0,
     counts: { preauth: noRows(), verify: noRows(), other: noRows() },
     currencies: [...new Set(groups.map(([, , currency]) => currency))].sort(),
+    money: new Map(),
   }
   for (const [index, [type, outcome, currency, n]] of groups.entries()) {
     const counts = type === 'preauth' || type === 'verify' ? sums.counts[type] : sums.counts.other
     if (outcome === 'approved' || outcome === 'declined' || outcome === 'unknown') counts[outcome] += n
+    if (outcome === 'approved' && MONEY_TYPES.includes(type)) {
+      const { count, minor } = sums.money.get(currency) ?? { count: 0, minor: 0n }
+      sums.money.set(currency, { count: count + n, minor: minor + (amountsMinor[index] ?? 0n) })
+    }
     if (outcome === 'approved' && (terminalCurrency === null || currency === terminalCurrency)) {
       addMoney(sums, type, n, amountsMinor[index] ?? 0n)
     }
@@ -246,6 +257,7 @@ function toFacts(row: FactsRow, sums: Sums, groups: ReverseGroup[] | undefined):
       reverseGroups: sums.countReverses === 0 ? [] : (groups ?? [plainGroup]),
       counts: sums.counts,
     },
+    moneyByCurrency: [...sums.money].map(([currency, money]) => ({ currency, ...money })),
     currencies: sums.currencies,
     composition: row.composition ?? null,
     countLate: Number(row.count_late ?? 0),

@@ -109,7 +109,8 @@ async function countCalls(tx: Tx, accountId: number, hourMs: number): Promise<Fi
   }))
 }
 
-async function countMissingDays(
+/** Days of card transactions within the history that were never read completely. */
+export async function countMissingDays(
   tx: Tx,
   accountId: number,
   { from, to }: { from: BusinessDate; to: BusinessDate },

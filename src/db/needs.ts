@@ -65,11 +65,12 @@ export async function listUnknownCustomers(
 
 /**
  * Numbers that card transactions since `from` name, of invoices that we do not have although their day was read since,
- * or that were open when we last saw them and before we saw the payment.
+ * or that were open when we last saw them and before we saw the payment; and of invoices of which a reading would tell
+ * more (they wait to be judged), once a day.
  */
 export async function listInvoicesToRead(
   tx: Tx,
-  { accountId, from, limit }: Omit<Need, 'now'> & { from: BusinessDate },
+  { accountId, from, now, limit }: Need & { from: BusinessDate },
 ): Promise<string[]> {
   const { rows } = await tx.execute<{ number: string }>(sql`
     select t.invoice_number as number
@@ -83,6 +84,13 @@ export async function listInvoicesToRead(
           and i.observed_at < t.first_seen_at and c.read_at < t.first_seen_at end
     group by t.invoice_number
     having ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`max(t.first_seen_at)` })}
+    union
+    select d.subject_id from recon.due_checks d
+    join helcim.invoices i on i.account_id = d.account_id and i.invoice_number = d.subject_id and i.vanished_at is null
+    left join recon.covered_days c on c.account_id = i.account_id and c.resource = 'invoice' and c.day = i.created_on
+    where d.account_id = ${accountId} and d.subject_kind = 'invoice' and d.due_at <= ${timestamp(now)}
+      and greatest(i.observed_at, c.read_at) < ${timestamp(now)} - interval '23 hours'
+      and ${isNotAskedFor('invoice', sql`d.subject_id`, { accountId, since: sql`${timestamp(now)} - interval '23 hours'` })}
     order by 1 limit ${limit}`)
   return rows.map((row) => row.number)
 }

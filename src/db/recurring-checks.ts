@@ -1,14 +1,14 @@
 import { sql } from 'drizzle-orm'
 import type { Instant } from '../domain/clock.ts'
+import type { HelcimId } from '../domain/record.ts'
 import type { Match } from '../domain/recurring/match.ts'
 import type { Tx } from './client.ts'
+import { holdMark, takeMarks } from './marks.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /** Takes the marks of customers: they are judged in this transaction, or stay marked if it fails. */
 export async function takeMarkedCustomers(tx: Tx, accountId: number): Promise<string[]> {
-  const { rows } = await tx.execute<{ subject_id: string }>(sql`
-    delete from recon.marks where account_id = ${accountId} and subject_kind = 'customer' returning subject_id`)
-  return rows.map((row) => row.subject_id)
+  return (await takeMarks(tx, { accountId, kinds: ['customer'] })).map(({ id }) => id)
 }
 
 /** Customers of whom time alone can have changed what is to be said. */
@@ -60,12 +60,15 @@ export interface CheckedCustomer {
   readonly matches: readonly Match[]
 }
 
-/** Stores what these customers were judged to be; rows in which nothing changed are not written. */
+/**
+ * Stores what these customers were judged to be; rows in which nothing changed are not written.
+ * @returns the card transactions of which it changed whether a payment expects them
+ */
 export async function storeRecurringChecks(
   tx: Tx,
   { accountId, checked, now }: { accountId: number; checked: readonly CheckedCustomer[]; now: Instant },
-): Promise<void> {
-  if (checked.length === 0) return
+): Promise<HelcimId[]> {
+  if (checked.length === 0) return []
   const customers = checked.map(({ customerCode, dueAt }) => ({
     code: customerCode,
     due: dueAt === null ? null : new Date(dueAt).toISOString(),
@@ -78,7 +81,7 @@ export async function storeRecurringChecks(
   const rows = checked.flatMap(({ customerCode, matches }) => matches.map((match) => rowOf(customerCode, match)))
   const columns = `via, transaction_id, customer_code, subscription_id, payment_number, rule, window_from, window_until,
     confidence, is_interchangeable, amount_minor, currency`
-  await tx.execute(sql`
+  const { rows: changed } = await tx.execute<{ transaction_id: string }>(sql`
     with now_matched as materialized (
       select * from json_to_recordset(${JSON.stringify(rows)}::json) as j(via text, transaction_id bigint,
         customer_code text, subscription_id bigint, payment_number integer, rule text, window_from timestamptz,
@@ -104,12 +107,14 @@ export async function storeRecurringChecks(
             excluded.window_from, excluded.window_until, excluded.confidence, excluded.is_interchangeable,
             excluded.amount_minor, excluded.currency)
       returning via, transaction_id
+    ), marked as (
+      -- Whether a sale is a recurring one is told by its match.
+      insert into recon.marks (account_id, subject_kind, subject_id)
+      select ${accountId}::int, case via when 'ach' then 'books_ach_transaction' else 'books_transaction' end, transaction_id::text
+      from (select * from gone union select * from stored) changed order by 2, 3 ${holdMark}
     )
-    -- Whether a sale is a recurring one is told by its match.
-    insert into recon.marks (account_id, subject_kind, subject_id)
-    select ${accountId}::int, case via when 'ach' then 'books_ach_transaction' else 'books_transaction' end, transaction_id::text
-    from (select * from gone union select * from stored) changed order by 2, 3
-    on conflict do nothing`)
+    select transaction_id from (select * from gone union select * from stored) changed where via = 'card'`)
+  return changed.map((row) => BigInt(row.transaction_id))
 }
 
 const rowOf = (customerCode: string, { expectation, charge, rule, confidence, isInterchangeable }: Match) => ({

@@ -19,8 +19,14 @@ export const reconcile = defineJob<JobContext>()({
     const result = await runReconcile(db, { accountId, historyFrom, scope, settings, clock })
     const reads = await askForReads(db, { accountId, historyFrom, result, now: clock.now() })
     for (const pull of reads) await enqueue.pullPage(pull)
-    const { undecided, unconfirmedGaps, recurring: _, ...counts } = result
-    const facts = { scope, ...counts, countUndecided: undecided.length, countReads: reads.length }
+    const { undecided, unconfirmedGaps, recurring: _, evidence, ...counts } = result
+    const facts = {
+      scope,
+      ...counts,
+      countUndecided: undecided.length,
+      countReads: reads.length,
+      staleResources: evidence.staleResources,
+    }
     const isNews = counts.countOpened + counts.countReopened + counts.countResolved > 0
     if (isNews) log.info(facts, 'mismatches.changed')
     else log.debug(facts, 'reconcile.finished')

@@ -8,13 +8,13 @@ import {
   storeRecurringChecks,
   takeMarkedCustomers,
 } from '../db/recurring-checks.ts'
-import { loadCustomerSides, loadReadingState } from '../db/recurring-sides.ts'
+import { loadCustomerSides } from '../db/recurring-sides.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
-import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
 import { type CustomerJudgement, judgeCustomer } from '../domain/recurring/judge.ts'
-import type { RecurringSettings } from '../domain/recurring/sides.ts'
+import type { ReadingState, RecurringSettings } from '../domain/recurring/sides.ts'
 import { addToSums, type RecurringSums } from '../domain/recurring/sums.ts'
 import { wordFindings } from './recurring-findings.ts'
 
@@ -38,6 +38,12 @@ export interface RecurringResult {
   readonly examined: readonly Examined[]
   /** Of the customers judged, by currency. */
   readonly sums: readonly RecurringSums[]
+  /** Card transactions of which more reading would tell whether a payment expects them. */
+  readonly undecidedIds: ReadonlySet<HelcimId>
+  /** Card transactions that wait for more reading, or time. */
+  readonly waitingIds: readonly HelcimId[]
+  /** Card transactions of which it changed whether a payment expects them. */
+  readonly rematchedIds: ReadonlySet<HelcimId>
 }
 
 /**
@@ -50,21 +56,24 @@ export async function reconcileRecurring(
     accountId: number
     historyFrom: BusinessDate
     isFull: boolean
+    /** Customers to be judged beside those that are marked or due. */
+    alsoCodes: readonly string[]
+    reading: ReadingState
     settings: RecurringSettings
-    now: Instant
   },
 ): Promise<RecurringResult> {
-  const { accountId, historyFrom, isFull, settings, now } = input
-  const scopeFrom = startOfDay(historyFrom, HELCIM_ZONE)
+  const { accountId, historyFrom, isFull, reading, settings } = input
+  const { now } = reading
   const marked = await takeMarkedCustomers(tx, accountId)
   const codes = isFull
     ? await listSubscribers(tx, accountId)
-    : [...new Set([...marked, ...(await listDueCustomers(tx, accountId, now))])].toSorted()
+    : [...new Set([...marked, ...input.alsoCodes, ...(await listDueCustomers(tx, accountId, now))])].toSorted()
   const findings: Finding[] = []
   const examined: Examined[] = []
   const sums = new Map<string, RecurringSums>()
-  if (codes.length === 0) return { findings, examined, sums: [] }
-  const reading = await loadReadingState(tx, { accountId, scopeFrom, now })
+  const undecidedIds = new Set<HelcimId>()
+  const waitingIds: HelcimId[] = []
+  const rematchedIds = new Set<HelcimId>()
   const chargesFrom = startOfDay(addDays(historyFrom, -1), HELCIM_ZONE)
   for (let from = 0; from < codes.length; from += CUSTOMERS_PER_ROUND) {
     const round = codes.slice(from, from + CUSTOMERS_PER_ROUND)
@@ -73,13 +82,18 @@ export async function reconcileRecurring(
     for (const judgement of judged) {
       findings.push(...wordFindings(judgement.customerCode, judgement.findings))
       addToSums(sums, judgement)
+      for (const { charge, outcome, isWhole } of judgement.chargeOutcomes) {
+        if (charge.via === 'card' && outcome === 'waiting') waitingIds.push(charge.transactionId)
+        if (charge.via === 'card' && (outcome === 'waiting' || !isWhole)) undecidedIds.add(charge.transactionId)
+      }
     }
-    await storeRecurringChecks(tx, { accountId, checked: judged, now })
+    for (const id of await storeRecurringChecks(tx, { accountId, checked: judged, now })) rematchedIds.add(id)
     const subscriptionIds = await listSubscriptionIds(tx, { accountId, codes: round })
     const unexpected = await listUnexpectedCharges(tx, { accountId, subscriptionIds })
     examined.push(...examinedIn(judged, { subscriptionIds, unexpected }))
   }
-  return { findings, examined, sums: [...sums.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1)) }
+  const inOrder = [...sums.values()].toSorted((a, b) => (a.currency < b.currency ? -1 : 1))
+  return { findings, examined, sums: inOrder, undecidedIds, waitingIds, rematchedIds }
 }
 
 /** What could not be judged yet keeps the mismatches it has. */

@@ -15,21 +15,32 @@ import { lockJudging } from '../db/judging-lock.ts'
 import { timestamp } from '../db/mirror/store-records.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
+import { loadReadingState } from '../db/recurring-sides.ts'
+import { lastHistoryFrom } from '../db/run-evidence.ts'
 import { runs } from '../db/schema/recon.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
+import { weighFindings } from '../domain/check-rules.ts'
 import type { Clock, Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding } from '../domain/mismatch.ts'
 import { isOfHistory } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
+import type { RunEvidence } from '../domain/run-evidence.ts'
+import { reconcileAch } from './ach.ts'
 import { reconcileBooks } from './books.ts'
 import { type BatchJudgement, CARD_BATCH_CODES, judgeCardBatch } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
+import { evidenceToJson, gatherEvidence, sumCardInputs } from './evidence.ts'
+import type { FamilyResult } from './family.ts'
+import { reconcileInvoices } from './invoices.ts'
 import { findNumberGaps } from './number-gaps.ts'
 import { findRecordFaults, RECORD_CODES } from './records.ts'
 import { reconcileRecurring } from './recurring.ts'
+import { reconcileRefunds } from './refunds.ts'
+import { listCustomersDue, reconcileRepetitions } from './repetitions.ts'
+import { reconcileReverses } from './reverses.ts'
 import type { CheckSettings } from './settings.ts'
 import { findSettlementTrouble, SETTLEMENT_CODES } from './settlements.ts'
 import { findTieBefore, isTiedOut } from './tie-now.ts'
@@ -48,6 +59,8 @@ export interface RunResult extends MismatchChanges {
   readonly unconfirmedGaps: readonly NumberGap[]
   /** What came of the payments that subscriptions should have been charged, by currency, of the customers judged. */
   readonly recurring: readonly RecurringSums[]
+  /** What came of approved card transactions, and what the run went by. */
+  readonly evidence: RunEvidence
 }
 
 /**
@@ -89,37 +102,74 @@ export async function runReconcile(
         return judgeCardBatch(one, { rule, isReading, isTiedBefore, settings, now: startedAt })
       })
       .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
+    // Before the families that ask whether a batch is proved.
+    await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
+    await keepUnproved(tx, accountId, [...aboveIds])
     const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
+    const reading = await loadReadingState(tx, { accountId, scopeFrom: closedFrom, now: startedAt })
     const recurring = await reconcileRecurring(tx, {
       accountId,
       historyFrom,
       isFull: scope === 'full',
+      alsoCodes: await listCustomersDue(tx, { accountId, now: startedAt }),
+      reading,
       settings: settings.recurring,
-      now: startedAt,
     })
     const books = await reconcileBooks(tx, { accountId, isFull: scope === 'full' })
-    const findings: Finding[] = [
+    const ofCards = { accountId, historyFrom, reading, settings: settings.cardMoney }
+    // What a longer history explains, or what a former version never judged, is judged again.
+    const isMoved = (await lastHistoryFrom(tx, accountId)) !== historyFrom
+    const isFull = scope === 'full' || isMoved
+    const cardBatchIds = isPartial && !isMoved ? inScope.map((one) => one.cardBatchId) : null
+    const families: readonly FamilyResult[] = [
+      await reconcileReverses(tx, { accountId, judgements, settings: settings.cardMoney }),
+      await reconcileRefunds(tx, { ...ofCards, cardBatchIds }),
+      await reconcileRepetitions(tx, { ...ofCards, ...recurring, cardBatchIds }),
+      await reconcileInvoices(tx, { accountId, historyFrom, reading, settings: settings.invoices, cardBatchIds }),
+      await reconcileAch(tx, {
+        accountId,
+        historyFrom,
+        isFull,
+        settings: settings.ach,
+        now: startedAt,
+      }),
+    ]
+    const found: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
       ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
       ...recurring.findings,
+      ...families.flatMap((family) => family.findings),
       ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
       ...books.findings,
     ]
-    const examined = [...examinedBy(judgements), ...recurring.examined, ...books.examined]
+    const findings = weighFindings(found, settings.rules)
+    const examined = [
+      ...examinedBy(judgements),
+      ...recurring.examined,
+      ...families.flatMap((family) => family.examined),
+      ...books.examined,
+    ]
     const changes = await applyFindings(tx, { accountId, findings, examined, now: startedAt })
-    await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, inScope), now: startedAt })
     await noteComplete(tx, { accountId, facts: inScope, judgements, tiesBefore, rule })
-    await keepUnproved(tx, accountId, [...aboveIds])
     const result = { ...changes, ...countStates(judgements) }
     const { sums } = recurring
-    await storeRun(tx, { accountId, scope, result, sums, startedAt, finishedAt: clock.now() })
+    const cards = await sumCardInputs(tx, {
+      accountId,
+      facts: inScope,
+      judgements,
+      findings,
+      waitingIds: [...recurring.waitingIds, ...families.flatMap((family) => family.waitingIds)],
+    })
+    const evidence = await gatherEvidence(tx, { accountId, historyFrom, yesterday, cards, settings, now: startedAt })
+    await storeRun(tx, { accountId, scope, result, sums, evidence, startedAt, finishedAt: clock.now() })
     return {
       ...result,
       undecided: judgements.filter((judgement) => judgement.need !== null),
       unconfirmedGaps,
       recurring: sums,
+      evidence,
     }
   })
 }
@@ -236,6 +286,7 @@ async function storeRun(
     scope: RunScope
     result: MismatchChanges & ReturnType<typeof countStates>
     sums: readonly RecurringSums[]
+    evidence: RunEvidence
     startedAt: Instant
     finishedAt: Instant
   },
@@ -261,6 +312,7 @@ async function storeRun(
       waitingMinor: String(minors.waiting),
       counts,
     })),
+    evidence: evidenceToJson(input.evidence),
     seen: sql`array(select mismatch_id from recon.mismatches
       where account_id = ${accountId} and last_seen_at = ${timestamp(startedAt)})`,
   })

@@ -93,7 +93,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     closesAt: automaticClose(seed),
   })
   const history = createHistory(merchant, scenario, seed, switches)
-  const ledger = createTruthLedger(merchant, switches.batchCounts)
+  const ledger = createTruthLedger(merchant, { countedTypes: switches.batchCounts, refundRow: switches.refundRow })
   const filtersIgnored = new Set(switches.filtersIgnored)
   const defects = createDefectSchedule({
     merchant,
@@ -101,6 +101,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     ledger,
     seed,
     isEditTold: switches.subscriptionDateUpdated !== 'never',
+    isParentTold: switches.refundRow === 'with-parent',
     ignoreFilters: (names) => {
       for (const name of names) filtersIgnored.add(name)
     },

@@ -1,6 +1,9 @@
 import type { Instant } from '../domain/clock.ts'
+import { achEntries } from './defects/ach.ts'
+import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
 import type { Merchant } from './merchant.ts'
+import type { Switches } from './options.ts'
 import { servedStatistics } from './render.ts'
 import {
   BATCH_COUNTS,
@@ -11,7 +14,7 @@ import {
   type TransactionRow,
 } from './rows.ts'
 
-/** Codes of `CHECKS`, families A and B, that card data can show, and family D. */
+/** Codes of `CHECKS` that what is served can show. */
 export type DefectCode =
   | 'record_undecodable'
   | 'value_unknown'
@@ -35,9 +38,32 @@ export type DefectCode =
   | 'times_billed_differs'
   | 'price_differs_from_plan'
   | 'card_expires_before_next_charge'
+  | 'refund_without_original'
+  | 'refund_exceeds_original'
+  | 'reverse_without_original'
+  | 'reverse_after_close'
+  | 'transaction_duplicated'
+  | 'invoice_paid_without_payment'
+  | 'invoice_payment_differs'
+  | 'invoice_paid_twice'
+  | 'invoice_total_differs'
+  | 'invoice_overdue'
+  | 'payment_without_invoice'
+  | 'ach_batch_total_differs'
+  | 'ach_returned'
+  | 'ach_clearing_overdue'
 
 export interface Subject {
-  readonly kind: 'card_transaction' | 'card_batch' | 'terminal' | 'resource' | 'subscription' | 'subscription_payment'
+  readonly kind:
+    | 'card_transaction'
+    | 'card_batch'
+    | 'terminal'
+    | 'resource'
+    | 'subscription'
+    | 'subscription_payment'
+    | 'invoice'
+    | 'ach_batch'
+    | 'ach_transaction'
   /**
    * A batch's figure is `<batch id>:<figure>`, a number in a gap `<terminal id>:<batch number>`, a resource the kind of
    * its records, a payment `<subscription id>:<payment number>`.
@@ -91,7 +117,10 @@ export const CARD_TRANSACTIONS_SUBJECT: Subject = { kind: 'resource', id: 'card_
 export const cardTransactionSubject = (id: bigint): Subject => ({ kind: 'card_transaction', id: String(id) })
 export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', id: String(id) })
 
-export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes): TruthLedger {
+export function createTruthLedger(
+  merchant: Merchant,
+  told: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+): TruthLedger {
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
   const touchedTerminals = new Map<bigint, DefectCode[]>()
@@ -107,7 +136,7 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
     isTied(batchId) {
       const batch = merchant.batch(batchId)
       if (!batch) throw new Error(`no batch ${batchId}`)
-      return !batchEntries(merchant, batch, countedTypes).some(({ code }) => code !== 'card_batch_currency_mixed')
+      return !batchEntries(merchant, batch, told).some(({ code }) => code !== 'card_batch_currency_mixed')
     },
     touchTerminal(terminalId, code) {
       touchedTerminals.set(terminalId, [...(touchedTerminals.get(terminalId) ?? []), code])
@@ -128,7 +157,7 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
         if (batch.isHidden) addMissing(batch)
         const codes = touchedBatches.get(batch.id)
         if (!codes || batch.isHidden) continue
-        for (const entry of batchEntries(merchant, batch, countedTypes))
+        for (const entry of batchEntries(merchant, batch, told))
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const [terminalId, codes] of touchedTerminals) {
@@ -136,6 +165,8 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const entry of recurringEntries(merchant, now)) add(entry)
+      for (const entry of achEntries(merchant, now)) add(entry)
+      for (const entry of invoiceEntries(merchant, now, told.refundRow)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {
@@ -150,7 +181,11 @@ export function createTruthLedger(merchant: Merchant, countedTypes: CountedTypes
 type Derived = Omit<TruthEntry, 'isConsequence'>
 
 /** The statistics as served against the rows as served: the one rule behind all consequences. */
-function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: CountedTypes): readonly Derived[] {
+function batchEntries(
+  merchant: Merchant,
+  batch: BatchRow,
+  { countedTypes, refundRow }: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+): readonly Derived[] {
   const currency = merchant.terminal(batch.terminalId)?.currency ?? ''
   const stated = servedStatistics(batch, merchant.statistics(batch.id))
   const served = merchant.transactionsOfBatch(batch.id).filter((row) => !row.isHidden)
@@ -184,12 +219,40 @@ function batchEntries(merchant: Merchant, batch: BatchRow, countedTypes: Counted
       note: `the statistics' count of ${count} is not that of the rows`,
     })
   }
+  if (entries.length > 0) entries.push(...suspended(known, { isParentTold: refundRow === 'with-parent' }))
   const foreign = readable.find((row) => row.currency !== currency)
   if (foreign) {
     const note = `row ${foreign.id} is in ${foreign.currency}, the terminal in ${currency}`
     entries.push({ code: 'card_batch_currency_mixed', subject: cardBatchSubject(batch.id), currency, note })
   }
   return entries
+}
+
+/**
+ * In a batch whose figures are not those of its rows nothing tells whether a reverse voided a sale, a refund or a preauth
+ * of its card and amount, where it can be more than one of these and the reverse does not name it.
+ */
+function suspended(rows: readonly TransactionRow[], { isParentTold }: { isParentTold: boolean }): readonly Derived[] {
+  const approved = rows.filter(({ status }) => status === 'approved')
+  const groupOf = ({ card, currency, amountMinor }: TransactionRow) => `${card.number} ${currency} ${amountMinor}`
+  return approved
+    .filter(({ type }) => type === 'reverse')
+    .filter(({ originalId }) => !(isParentTold && approved.some(({ id }) => id === originalId)))
+    .filter((reverse) => {
+      const group = approved.filter((row) => groupOf(row) === groupOf(reverse))
+      const count = (...types: string[]) => group.filter(({ type }) => types.includes(type)).length
+      const kinds = [count('purchase', 'capture'), count('refund'), count('preauth')].filter((n) => n > 0)
+      return kinds.length > 1 && kinds.reduce((sum, n) => sum + n, 0) > count('reverse')
+    })
+    .map((reverse) => ({
+      code: 'reverse_without_original' as const,
+      subject: cardTransactionSubject(reverse.id),
+      currency: reverse.currency,
+      expectedMinor: 0n,
+      actualMinor: reverse.amountMinor,
+      isUndecidable: true,
+      note: 'what it voided is not told by figures that do not agree',
+    }))
 }
 
 function gapEntries(merchant: Merchant, terminalId: bigint): readonly Derived[] {

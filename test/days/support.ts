@@ -198,10 +198,24 @@ export function createTally() {
     },
     print(title: string) {
       const rows = [...byCode].sort(([a], [b]) => a.localeCompare(b))
+      // Each truth that is not missed is found; each finding that is not extra is true.
+      const share = (part: number, whole: number) =>
+        whole === 0 ? '–' : String(Math.floor((part / whole) * 1000) / 1000)
       const line = (code: string, cells: readonly (string | number)[]) =>
-        `${code.padEnd(32)}${cells.map((cell) => String(cell).padStart(8)).join('')}`
-      const lines = rows.map(([code, row]) => line(code, [row.truth, row.found, row.missed, row.extra]))
-      console.info([title, line('code', ['truth', 'found', 'missed', 'extra']), ...lines].join('\n'))
+        `${code.padEnd(32)}${cells.map((cell) => String(cell).padStart(10)).join('')}`
+      const lines = rows.map(([code, row]) =>
+        line(code, [
+          row.truth,
+          row.found,
+          row.missed,
+          row.extra,
+          share(row.found - row.extra, row.found),
+          share(row.truth - row.missed, row.truth),
+        ]),
+      )
+      console.info(
+        [title, line('code', ['truth', 'found', 'missed', 'extra', 'precision', 'recall']), ...lines].join('\n'),
+      )
     },
   }
 }

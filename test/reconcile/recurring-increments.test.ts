@@ -122,7 +122,9 @@ it('a run on data that stopped coming opens nothing that only absence would prov
     expect((await openIn(look)).filter((one) => /^charge_|^times_/.test(one))).toEqual(
       open.filter((one) => /^charge_|^times_/.test(one)),
     )
-    // It knows that they are due.
+    // It says so,
+    expect(late.evidence.staleResources).toContain('card_transaction')
+    // and knows that they are due.
     expect(late.recurring.reduce((sum, { counts }) => sum + counts.waiting, 0)).toBeGreaterThan(0)
   })
 })

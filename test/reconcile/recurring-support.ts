@@ -7,19 +7,20 @@ import { type RunScope, runReconcile } from '../../src/reconcile/run.ts'
 import type { Look } from '../days/support.ts'
 import { deafContext } from '../support/deaf-context.ts'
 
-const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription']
+const LISTS = ['card_terminal', 'card_batch', 'payment_plan', 'add_on', 'customer', 'subscription', 'ach_batch']
 const DAYS = ['card_transaction', 'invoice', 'ach_transaction']
 
 export interface Reader {
   /** Reads these resources whole, one after the other, as the jobs do, without a queue. */
   read(cause: string, resources?: readonly string[]): Promise<void>
-  /** Reads the payments of subscriptions that the list did not show with them. */
-  readPayments(cause: string): Promise<void>
+  /** Reads the payments of subscriptions that the list did not show with them, and what else single rows ask for. */
+  readPayments(cause: string, resources?: readonly string[]): Promise<void>
   reconcile(scope: RunScope): ReturnType<typeof runReconcile>
 }
 
-export function createReader({ runtime }: Look): Reader {
-  const { db, account, clock, settings } = runtime.services
+/** @param settings those of the runtime unless said */
+export function createReader({ runtime }: Look, settings = runtime.services.settings): Reader {
+  const { db, account, clock } = runtime.services
   const { accountId, historyFrom } = account
   const context = deafContext(runtime.services)
   const readToEnd = async (cause: string) => {
@@ -41,10 +42,10 @@ export function createReader({ runtime }: Look): Reader {
         await readToEnd(cause)
       }
     },
-    async readPayments(cause) {
+    async readPayments(cause, resources = ['subscription']) {
       for (;;) {
         const asked = { accountId, cause, now: clock.now() }
-        const pulls = await db.transaction((tx) => askForNeeds(tx, asked, { resources: ['subscription'] }))
+        const pulls = await db.transaction((tx) => askForNeeds(tx, asked, { resources }))
         if (pulls.length === 0) return
         await readToEnd(cause)
       }

@@ -4,8 +4,7 @@ import {
   DEFECTS,
   type DefectName,
   LABELLED_DEFECTS,
-  RECURRING_DEFECT_NAMES,
-  RECURRING_INNOCENT_NAMES,
+  MONEY_NAMES,
 } from '../../src/sandbox/defects/catalogue.ts'
 import type { Truth } from '../../src/sandbox/truth.ts'
 import { findBetween, findInOneLook, look } from './oracle.ts'
@@ -56,9 +55,9 @@ describe('what is served and what the truth says', () => {
 
   it('name all defects there are', () => {
     const elsewhere: DefectName[] = ['filter_ignored', 'filter_ignored:dates', 'card_batch_open_too_long:48h']
-    // Those of subscriptions are held to what tieout finds of them (test/reconcile/recurring-detection.test.ts).
-    const recurring = [...RECURRING_DEFECT_NAMES, ...RECURRING_INNOCENT_NAMES]
-    expect([...LABELLED_DEFECTS, ...CHANGE_DEFECTS, ...elsewhere, ...recurring].sort()).toEqual(
+    // Those of subscriptions, cards, invoices and bank payments are held to what tieout finds of them
+    // (test/reconcile/money-detection.test.ts).
+    expect([...LABELLED_DEFECTS, ...CHANGE_DEFECTS, ...elsewhere, ...MONEY_NAMES].sort()).toEqual(
       Object.keys(DEFECTS).sort(),
     )
   })

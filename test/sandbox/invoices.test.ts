@@ -92,9 +92,9 @@ describe('over seeds', () => {
       else if (voided !== 'preauth') add(numberOf(row), -sum)
     }
     for (const row of client.sandbox.state.merchant().records.achTransactions.all()) {
-      if (row.type === 'WITHDRAWAL' && row.statusClearing === 'CLEARED' && !isVoided(client, row.id)) {
-        add(row.invoiceNumber, row.amountMinor)
-      }
+      if (row.statusClearing !== 'CLEARED') continue
+      if (row.type === 'WITHDRAWAL' && !isVoided(client, row.id)) add(row.invoiceNumber, row.amountMinor)
+      if (row.type === 'REFUND') add(row.invoiceNumber, -row.amountMinor)
     }
     for (const row of rows) {
       const lines = asList(row.lineItems ?? null)

@@ -33,6 +33,9 @@ export const achTransactionMirror: MirrorTable<AchTransaction> = {
   marks: [
     { kind: 'customer', column: 'order_id', subjects: 'by_invoice' },
     { kind: 'books_ach_transaction', column: 'ach_transaction_id', subjects: 'itself' },
+    { kind: 'invoice', column: 'order_id', subjects: 'invoice_by_id' },
+    { kind: 'ach_transaction', column: 'ach_transaction_id', subjects: 'itself' },
+    { kind: 'ach_batch', column: 'ach_batch_id', subjects: 'itself' },
   ],
 }
 
@@ -55,5 +58,5 @@ export const achBatchMirror: MirrorTable<AchBatch> = {
   watched: ['status', ...ACH_FIGURES.flatMap((figure) => [`${figure}_minor`, `count_${figure}`])],
   dateColumn: null,
   codeColumn: null,
-  marks: [],
+  marks: [{ kind: 'ach_batch', column: 'ach_batch_id', subjects: 'itself' }],
 }

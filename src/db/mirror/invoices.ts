@@ -54,5 +54,6 @@ export const invoiceMirror: MirrorTable<Invoice> = {
   marks: [
     { kind: 'customer', column: 'customer_id', subjects: 'by_customer' },
     { kind: 'books_invoice', column: 'invoice_number', subjects: 'itself' },
+    { kind: 'invoice', column: 'invoice_number', subjects: 'itself' },
   ],
 }

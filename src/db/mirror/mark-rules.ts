@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Tx } from '../client.ts'
+import { holdMark } from '../marks.ts'
 
 /** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
 export const BOOKS_MARK_KINDS = [
@@ -14,16 +15,18 @@ export type BooksMarkKind = (typeof BOOKS_MARK_KINDS)[number]
 
 /** A column whose value leads to a subject to reconcile again; `subjects` says how, `itself` that it is one. */
 export interface MarkRule {
-  readonly kind: 'card_batch' | 'customer' | BooksMarkKind
+  readonly kind: 'card_batch' | 'customer' | 'card' | 'invoice' | 'ach_transaction' | 'ach_batch' | BooksMarkKind
   readonly column: string
-  readonly subjects: 'itself' | keyof typeof SUBSCRIBERS
+  readonly subjects: 'itself' | keyof typeof SUBJECTS
+  /** New rows are found by what else they mark: only what moved would leave its former subject unseen. */
+  readonly isOnlyForChanges?: true
 }
 
 /**
  * Customers are marked by their code, and only those who have subscriptions: what others buy is nobody's expectation.
  * Each is a query over `named(subject)`, the values of the column as texts.
  */
-export const SUBSCRIBERS = {
+export const SUBJECTS = {
   by_code: (accountId: number) => `
     select subject from named where ${isSubscriber(accountId, 'subject')}`,
   by_subscription: (accountId: number) => `
@@ -41,6 +44,9 @@ export const SUBSCRIBERS = {
       on i.account_id = ${accountId} and i.invoice_id = subject::bigint
     join helcim.customers c on c.account_id = i.account_id and c.customer_id = i.customer_id
     where ${isSubscriber(accountId, 'c.customer_code')}`,
+  invoice_by_id: (accountId: number) => `
+    select i.invoice_number from named join helcim.invoices i
+      on i.account_id = ${accountId} and i.invoice_id = subject::bigint`,
 } as const
 
 const isSubscriber = (accountId: number, code: string): string =>
@@ -48,7 +54,7 @@ const isSubscriber = (accountId: number, code: string): string =>
 
 /** The subjects that the values in `named(subject)` lead to, as one query. */
 export const subjectsQuery = ({ subjects }: MarkRule, accountId: number): string =>
-  subjects === 'itself' ? 'select subject from named' : SUBSCRIBERS[subjects](accountId)
+  subjects === 'itself' ? 'select subject from named' : SUBJECTS[subjects](accountId)
 
 /** Marks what the values of a column lead to, in one order, so that writers who mark the same seldom wait in a circle. */
 export async function markSubjects(
@@ -60,8 +66,7 @@ export async function markSubjects(
     with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
     insert into recon.marks (account_id, subject_kind, subject_id)
     select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing`)
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}`)
 }
 
 /**
@@ -77,7 +82,6 @@ export function markedCte(rule: MarkRule, index: number, accountId: number): SQL
       union select ${column}::text from former where ${column} is not null
     )
     select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3
-    on conflict do nothing
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}
   )`
 }

@@ -86,7 +86,7 @@ async function insertNew<R>(
   ])
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
   await writeParts(tx, mirror, accountId, records)
-  for (const rule of marks) {
+  for (const rule of marks.filter(({ isOnlyForChanges }) => !isOnlyForChanges)) {
     const column = columns.find(({ name }) => name === rule.column)
     const values = new Set(records.map(({ record }) => column?.of(record) ?? null))
     values.delete(null)

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { Tx } from '../client.ts'
 import { OTHER_MIRRORS } from '../mirror/mirrors.ts'
 import type { mismatches } from '../schema/mismatches.ts'
+import { billingEvidenceQuery } from './billing-evidence.ts'
 
 type Mismatch = typeof mismatches.$inferSelect
 
@@ -33,9 +34,11 @@ export function evidenceQuery(mismatch: Mismatch): string {
   ]
   const other = OTHER_MIRRORS.find(({ resource }) => resource === subjectKind)
   if (other && RECORD_CODES.includes(code)) return recordQuery(accountId, other, subjectId)
+  const billing = billingEvidenceQuery(accountId, ids)
+  if (billing !== null && ids('invoice').length > 0) return billing
   if (conditions.length > 0) return transactionsQuery(accountId, conditions.join(' or '))
   if (ids('subscription').length > 0) return paymentsQuery(accountId, ids('subscription'))
-  return pullsQuery(accountId, subjectId)
+  return billing ?? pullsQuery(accountId, subjectId)
 }
 
 /** Runs the statement of `evidenceQuery`; all of it, but only the first `limit` rows are returned. */

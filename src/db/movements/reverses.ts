@@ -1,3 +1,6 @@
+import type { HelcimId } from '../../domain/record.ts'
+import { arrayOf } from '../mirror/store-records.ts'
+
 /**
  * What each approved reverse voided: `sale`, `refund`, `preauth` (which never was money), or null where nothing tells.
  *
@@ -23,13 +26,28 @@ const isSameGroup = (a: string, b: string) =>
   `${a}.account_id = ${b}.account_id and ${a}.card_batch_id = ${b}.card_batch_id and ${a}.currency = ${b}.currency
       and ${a}.amount_minor = ${b}.amount_minor and ${a}.card_number_masked is not distinct from ${b}.card_number_masked`
 
+export interface ReversesPart {
+  readonly scope: string
+  readonly isWithin: string
+}
+
+/** The reverses of these batches. */
+export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPart => ({
+  scope: '',
+  isWithin: `r.card_batch_id = any('${arrayOf(cardBatchIds)}'::bigint[])`,
+})
+
 /**
- * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`.
+ * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`. Exports, books and checks
+ * read reverses by this one definition.
  * @param accountId null for all accounts
  * @param part only some of them: `scope` are subqueries that come before, each ended by a comma, and `isWithin` a condition on the
  * reverse `r` that takes all of a batch or none
  */
-export const reversesSql = (accountId: number | null, part = { scope: '', isWithin: 'true' }): string => `with recursive
+export const reversesSql = (
+  accountId: number | null,
+  part: ReversesPart = { scope: '', isWithin: 'true' },
+): string => `with recursive
   ${part.scope}
   reverses as materialized (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,

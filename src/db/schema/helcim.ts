@@ -91,12 +91,20 @@ export const cardTransactions = helcim.table(
     index('card_transactions_vanished').on(t.accountId, t.transactionId).where(sql`vanished_at is not null`),
     // What a customer was charged, for matching with what was expected.
     index('card_transactions_customer').on(t.accountId, t.customerCode, t.createdAt).where(sql`type = 'purchase'`),
-    // What an invoice tells of its payments is posted with them.
+    // What names an invoice: it is judged by its payments, and what it tells of them is posted with them.
     index('card_transactions_invoice').on(t.accountId, t.invoiceNumber).where(sql`invoice_number is not null`),
     // Few rows are reverses, and what each voided has to be told of all of them together.
     index('card_transactions_reverses')
       .on(t.accountId, t.transactionId)
       .where(sql`type = 'reverse' and outcome = 'approved'`),
+    // Sales that are alike, in order of time: what repeats within minutes, and what a reverse of another batch may void.
+    index('card_transactions_sales')
+      .on(t.accountId, t.cardNumberMasked, t.currency, t.amountMinor, t.createdAt, t.transactionId)
+      .where(sql`type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null`),
+    // What follows a sale or comes before it: few rows, judged with the sales of their card.
+    index('card_transactions_others')
+      .on(t.accountId, t.cardNumberMasked, t.currency, t.type)
+      .where(sql`type in ('refund', 'reverse', 'preauth') and outcome = 'approved'`),
     // The covering index that tie-out reads instead of the wide rows is in the migration by hand: drizzle knows no INCLUDE.
   ],
 )

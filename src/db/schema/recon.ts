@@ -280,6 +280,8 @@ export const runs = recon.table(
     countResolved: integer('count_resolved').notNull(),
     /** Sums of family D by currency, amounts as texts of minor units; of the customers that this run judged. */
     recurring: json('recurring').$type<unknown>(),
+    /** Sums of approved card transactions by currency, what the run covered, and how fresh it was; null in older runs. */
+    evidence: json('evidence').$type<unknown>(),
     /** Mismatches that it found, so that it can be told when one had last been seen. */
     seen: uuid('seen').array(),
   },
@@ -325,6 +327,22 @@ export const recurringChecks = recon.table(
   (t) => [
     primaryKey({ columns: [t.accountId, t.customerCode] }),
     index('recurring_checks_due').on(t.accountId, t.dueAt).where(sql`due_at is not null`),
+  ],
+)
+
+/** Subjects of which time or a reading, without any change, can alter what is said; judged again from `dueAt` on. */
+export const dueChecks = recon.table(
+  'due_checks',
+  {
+    accountId: accountId(),
+    /** `card` (`number currency`), `card_transaction`, `invoice` (its number), `ach_transaction` or `ach_batch`. */
+    subjectKind: text('subject_kind').notNull(),
+    subjectId: text('subject_id').notNull(),
+    dueAt: instant('due_at').notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.subjectKind, t.subjectId] }),
+    index('due_checks_due').on(t.accountId, t.subjectKind, t.dueAt),
   ],
 )
 

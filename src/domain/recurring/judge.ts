@@ -1,4 +1,5 @@
 import { startOfDay } from '../calendar.ts'
+import { isTolerated } from '../check-rules.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE } from '../helcim-time.ts'
 import { isOverdue, isProvedMissing, isReadSince, mayHaveFees, overdueFrom } from './absence.ts'
@@ -44,7 +45,12 @@ export type ChargeOutcome = Outcome | 'apart'
 export interface CustomerJudgement {
   readonly customerCode: string
   readonly outcomes: readonly { readonly expectation: Expectation; readonly outcome: Outcome }[]
-  readonly chargeOutcomes: readonly { readonly charge: ChargeRow; readonly outcome: ChargeOutcome }[]
+  readonly chargeOutcomes: readonly {
+    readonly charge: ChargeRow
+    readonly outcome: ChargeOutcome
+    /** Whether a payment that expects it would have been read. */
+    readonly isWhole: boolean
+  }[]
   readonly matches: readonly Match[]
   readonly findings: readonly RecurringFinding[]
   /** Subscriptions of which one more reading would decide the figures. */
@@ -93,7 +99,11 @@ export function judgeCustomer(
   return {
     customerCode: sides.customerCode,
     outcomes,
-    chargeOutcomes: approved.map((charge) => ({ charge, outcome: verdict.chargeOutcomeOf(charge) })),
+    chargeOutcomes: approved.map((charge) => ({
+      charge,
+      outcome: verdict.chargeOutcomeOf(charge),
+      isWhole: isWhole(charge),
+    })),
     matches: matching.matches.filter(
       ({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation),
     ),
@@ -147,6 +157,15 @@ function verdictOf(
     outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
     for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
     const [charge] = charges
+    if (
+      charge &&
+      kind === 'differs' &&
+      isTolerated(expectation.expectedMinor, charge.amountMinor, context.settings.tolerance)
+    ) {
+      outcomeByExpectation.set(expectation, 'matched')
+      outcomeByCharge.set(charge, 'matched')
+      continue
+    }
     if (!isCertain || !charge) continue
     if (kind === 'differs') found.push({ code: 'charge_amount_differs', expectation, charge })
     else found.push(ambiguous(expectation, charges, false))

@@ -1,4 +1,5 @@
 import type { BusinessDate } from '../calendar.ts'
+import type { Tolerance } from '../check-rules.ts'
 import type { Instant } from '../clock.ts'
 import type { HelcimId } from '../record.ts'
 
@@ -120,6 +121,8 @@ export interface RecurringSettings {
   readonly missingAfterMs: number
   /** How long after the end of its due day a payment may wait. */
   readonly overdueAfterMs: number
+  /** A charge that differs by no more is the payment's own; null: none may differ. */
+  readonly tolerance: Tolerance | null
 }
 
 const MINUTE_MS = 60_000
@@ -133,4 +136,5 @@ export const DEFAULT_RECURRING_SETTINGS: RecurringSettings = {
   feePermilleMax: 50,
   missingAfterMs: 24 * HOUR_MS,
   overdueAfterMs: 24 * HOUR_MS,
+  tolerance: null,
 }

@@ -1,7 +1,7 @@
 import type { Instant } from '../clock.ts'
 import { isBilling, sumsOf } from './expectations.ts'
 import type { RecurringFinding } from './judge.ts'
-import type { ChargeRow, RecurringSettings, SubscriptionSide } from './sides.ts'
+import type { ChargeRow, RecurringSettings, SubscriptionSide, ToldPayment } from './sides.ts'
 
 /**
  * Charges that no payment stands behind, of a subscription's customer, amount and terminal, made while it was paused,
@@ -48,9 +48,15 @@ export function findUnexpected(
 function isOf({ plan, vias, recurringMinor, payments }: SubscriptionSide, charge: ChargeRow): boolean {
   if (plan === null || charge.currency !== plan.currency || !vias.includes(charge.via)) return false
   if (plan.terminalId !== null && charge.terminalId !== null && charge.terminalId !== plan.terminalId) return false
-  const sums = new Set([recurringMinor, ...(payments ?? []).flatMap((payment) => sumsOf(payment).sumsMinor)])
+  const sums = new Set([recurringMinor, ...(payments ?? []).flatMap(sumsOfAnother)])
   return sums.has(charge.amountMinor) || sums.has(charge.amountMinor - charge.feesMinor)
 }
+
+/** What a payment like this one would come to: a setup fee is charged once, so that a purchase for that sum is one. */
+const sumsOfAnother = (payment: ToldPayment): readonly bigint[] =>
+  payment.setupMinor === 0n
+    ? sumsOf(payment).sumsMinor
+    : sumsOf({ ...payment, setupMinor: 0n, amountMinor: payment.recurringMinor }).sumsMinor
 
 /**
  * Since when a subscription has certainly not been billing: a person stopped it at its last change at the latest, and we

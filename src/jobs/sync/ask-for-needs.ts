@@ -45,7 +45,7 @@ export async function askForNeeds(
         pulls.push(...(await askForCustomers(tx, ask, await listUnknownCustomers(tx, { accountId, from, now, limit }))))
         break
       case 'invoice': {
-        const numbers = await listInvoicesToRead(tx, { accountId, from, limit })
+        const numbers = await listInvoicesToRead(tx, { accountId, from, now, limit })
         pulls.push(...(await askForEach(tx, ask, resource, { callClass: 'detail', windows: numbers.map(codeOf) })))
         break
       }

@@ -1,9 +1,12 @@
 import { invoiceMirror } from '../../db/mirror/invoices.ts'
+import { type MarkRule, markSubjects } from '../../db/mirror/mark-rules.ts'
 import { invoices } from '../../helcim/endpoints/invoices.ts'
 import { askedDays, isAmongAsked } from './days-window.ts'
 import { isNamed } from './named.ts'
 import { proveWalk } from './prove-walk.ts'
 import { defineResource } from './resource.ts'
+
+const BY_NUMBER: MarkRule = { kind: 'invoice', column: 'invoice_number', subjects: 'itself' }
 
 /**
  * About as many as transactions, and a hundred or so a page: the last days once a day, and by their number those that a
@@ -29,5 +32,10 @@ export const invoiceResource = defineResource({
   },
   isInside: ({ invoiceNumber, created }, window) =>
     window.kind === 'days' ? isAmongAsked(created, window) : isNamed(invoiceNumber, window),
-  afterWalk: proveWalk(invoiceMirror),
+  async afterWalk(tx, services, end) {
+    await proveWalk(invoiceMirror)(tx, services, end)
+    const { window, accountId } = end.pull
+    // That there is none of this number, or that it is as it was, is news as well.
+    if (window.kind === 'code') await markSubjects(tx, { accountId, rule: BY_NUMBER, values: [window.code] })
+  },
 })

@@ -3,6 +3,10 @@ import type { History } from '../history/history.ts'
 import type { Merchant } from '../merchant.ts'
 import type { Random } from '../random.ts'
 import type { TruthLedger } from '../truth.ts'
+import { ACH_DEFECTS, ACH_INNOCENTS } from './ach.ts'
+import { CARD_MONEY_DEFECTS } from './card-money.ts'
+import { CARD_MONEY_INNOCENTS } from './card-money-innocents.ts'
+import { INVOICE_DEFECTS, INVOICE_INNOCENTS } from './invoices.ts'
 import { RECORD_DEFECTS } from './records.ts'
 import { RECURRING_DEFECTS } from './recurring.ts'
 import { RECURRING_INNOCENTS } from './recurring-innocents.ts'
@@ -18,6 +22,8 @@ export interface DefectContext {
   readonly random: Random
   /** Whether a subscription's record tells when a person changed it last. */
   readonly isEditTold: boolean
+  /** Whether a refund or reverse names its original. */
+  readonly isParentTold: boolean
   ignoreFilters(names: readonly string[]): void
 }
 
@@ -27,13 +33,19 @@ export type Defect = (context: DefectContext) => boolean
 /**
  * `<code>` or `<code>:<variant>`. Those of `records.ts` concern single records and the list of batches, those of
  * `totals.ts` what a batch says of itself, those of `recurring.ts` what subscriptions bring in; each says there which
- * findings it leads to. Those of `recurring-innocents.ts` only look like defects, and nothing is to be found.
+ * findings it leads to; so do those of `card-money.ts`, of cards, of `invoices.ts` and of `ach.ts`. Those of the files of innocents only look like defects, and nothing is to be found.
  */
 export const DEFECTS = {
   ...RECORD_DEFECTS,
   ...TOTAL_DEFECTS,
   ...RECURRING_DEFECTS,
   ...RECURRING_INNOCENTS,
+  ...CARD_MONEY_DEFECTS,
+  ...CARD_MONEY_INNOCENTS,
+  ...INVOICE_DEFECTS,
+  ...INVOICE_INNOCENTS,
+  ...ACH_DEFECTS,
+  ...ACH_INNOCENTS,
 } satisfies Record<string, Defect>
 export type DefectName = keyof typeof DEFECTS
 
@@ -106,4 +118,57 @@ export const RECURRING_INNOCENT_NAMES: readonly DefectName[] = [
   'innocent:purchase-by-hand',
   'innocent:purchase-on-another-card',
   'innocent:partial-refunds',
+]
+
+/** Of cards: refunds, reverses and repeated sales; each can be seen by a single look two days later. */
+export const CARD_MONEY_DEFECT_NAMES: readonly DefectName[] = [
+  'refund_without_original',
+  'refund_exceeds_original',
+  'reverse_without_original',
+  'reverse_after_close',
+  'reverse_after_close:next-batch',
+  'transaction_duplicated',
+]
+
+export const CARD_MONEY_INNOCENT_NAMES: readonly DefectName[] = [
+  'innocent:sold-again-after-void',
+  'innocent:repeated-and-refunded',
+  'innocent:repeated-later',
+]
+
+/** Of invoices, which a scenario must have for them to strike. */
+export const INVOICE_DEFECT_NAMES: readonly DefectName[] = [
+  'invoice_paid_without_payment',
+  'invoice_payment_differs',
+  'invoice_paid_twice',
+  'invoice_total_differs',
+  'invoice_overdue',
+  'payment_without_invoice',
+]
+
+export const INVOICE_INNOCENT_NAMES: readonly DefectName[] = [
+  'innocent:paid-in-parts',
+  'innocent:paid-twice-and-refunded',
+]
+
+/** Of bank payments, which a scenario must have for at least a fortnight. */
+export const ACH_DEFECT_NAMES: readonly DefectName[] = [
+  'ach_batch_total_differs',
+  'ach_batch_total_differs:count',
+  'ach_returned',
+  'ach_clearing_overdue',
+]
+
+export const ACH_INNOCENT_NAMES: readonly DefectName[] = ['innocent:bank-payment-rejected']
+
+/** All that concern what money came and went, defects and innocents. */
+export const MONEY_NAMES: readonly DefectName[] = [
+  ...RECURRING_DEFECT_NAMES,
+  ...RECURRING_INNOCENT_NAMES,
+  ...CARD_MONEY_DEFECT_NAMES,
+  ...CARD_MONEY_INNOCENT_NAMES,
+  ...INVOICE_DEFECT_NAMES,
+  ...INVOICE_INNOCENT_NAMES,
+  ...ACH_DEFECT_NAMES,
+  ...ACH_INNOCENT_NAMES,
 ]

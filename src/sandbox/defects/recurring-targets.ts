@@ -37,8 +37,14 @@ export function paidPayments(context: DefectContext): Paid[] {
     const payment = one?.row.payments.find(({ number }) => number === paymentNumber)
     const charge = via === 'card' ? merchant.transaction(transactionId) : undefined
     if (!one || !charge || attempt !== 0 || payment?.status !== 'approved' || payment.processedAt === null) return []
-    if (charge.status !== 'approved' || referred.has(charge.id) || payment.processedAt < first + DAY_MS) return []
-    return [{ ...one, payment: { ...payment, processedAt: payment.processedAt }, charge }]
+    // A retry of another payment on the same day takes the same amount: which of both a further charge repeats is not told.
+    const { processedAt } = payment
+    const isAlone = one.row.payments.every(
+      (other) => other === payment || Math.abs((other.processedAt ?? 0) - processedAt) > DAY_MS / 2,
+    )
+    if (!isAlone) return []
+    if (charge.status !== 'approved' || referred.has(charge.id) || processedAt < first + DAY_MS) return []
+    return [{ ...one, payment: { ...payment, processedAt }, charge }]
   })
 }
 

@@ -100,7 +100,7 @@ export const RECURRING_DEFECTS = {
     )
     return true
   },
-  // The same charge once more, three minutes later.
+  // The same charge once more, three minutes later. Also: the transaction is duplicated.
   charge_duplicated(context: DefectContext) {
     const again = ({ charge }: Paid) => toInstant(charge.createdAt + 3 * MINUTE_MS)
     const paid = claimOne(
@@ -115,6 +115,12 @@ export const RECURRING_DEFECTS = {
       actualMinor: paid.charge.amountMinor * 2n,
       note: `transaction ${second.id} repeats ${paid.charge.id}`,
     })
+    const { merchant, ledger } = context
+    const isGivenBack = () =>
+      merchant.transactions().some(({ originalId }) => originalId === second.id || originalId === paid.charge.id)
+    const subject = cardTransactionSubject(second.id)
+    const note = `it repeats ${paid.charge.id}`
+    ledger.note({ code: 'transaction_duplicated', subject, isConsequence: true, note }, () => !isGivenBack())
     return true
   },
   // A charge a day after the subscription was cancelled. Where no date of a change is told, it is ambiguous.
@@ -181,8 +187,8 @@ function chargedWhileIdle(stop: (context: DefectContext, row: SubscriptionRow) =
     const candidates = paidPayments(context).filter(
       ({ row, payment }) =>
         row.status === 'active' &&
-        payment.number ===
-          Math.max(...row.payments.filter(({ processedAt }) => processedAt).map(({ number }) => number)) &&
+        // The last one: an earlier payment may have been paid later, by a retry.
+        row.payments.every(({ processedAt }) => (processedAt ?? 0) <= payment.processedAt) &&
         row.payments.every(({ status }) => status === 'approved' || status === 'waiting'),
     )
     const paid = claimOne(context, candidates)

@@ -33,6 +33,7 @@ export function createDefectSchedule(options: {
   ledger: TruthLedger
   seed: number
   isEditTold: boolean
+  isParentTold: boolean
   ignoreFilters: (names: readonly string[]) => void
   heedFilters: (names: readonly string[]) => void
 }): DefectSchedule {

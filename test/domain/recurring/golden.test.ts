@@ -233,6 +233,13 @@ describe('a subscription that is not billed', () => {
     expect(toldOf({}, { ...after, amountMinor: 4000n })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, isByHand: true })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, terminalId: 1n })).toEqual(['1 matched'])
+    // A setup fee is not charged again.
+    const payments = [payment({ setupMinor: 5000n, amountMinor: 7999n })]
+    const first = { ...OWN, amountMinor: 7999n }
+    const withSetup = (second: typeof after) =>
+      told(judge({ subscriptions: [subscription({ ...idle, setupMinor: 5000n, payments })], charges: [first, second] }))
+    expect(withSetup({ ...after, amountMinor: 7999n })).toEqual(['1 matched'])
+    expect(withSetup(after)).toEqual(['1 matched', 'charge_unexpected'])
   })
 })
 

@@ -27,6 +27,8 @@ export interface AchOrder {
   readonly approvedAt?: Instant
   /** Told once each time the money takes a turn. */
   readonly onTurn?: (turn: 'cleared' | 'failed', at: Instant) => void
+  /** Told when so much of it has gone back. */
+  readonly onRefunded?: (minor: bigint, at: Instant) => void
 }
 
 const MINUTE_MS = 60_000
@@ -74,7 +76,18 @@ export function createAch(
     toInstant(zone.at(addBankingDays(zone.date(from), days), '06:00') + minutes * MINUTE_MS)
 
   const start: Ach['start'] = (order) => {
-    const { at, type, customer, amountMinor, currency, invoiceNumber, originalId = 0n, approvedAt, onTurn } = order
+    const {
+      at,
+      type,
+      customer,
+      amountMinor,
+      currency,
+      invoiceNumber,
+      originalId = 0n,
+      approvedAt,
+      onTurn,
+      onRefunded,
+    } = order
     const invoice = invoices.by('number', invoiceNumber.toUpperCase()).at(0)
     const created = achTransactions.add((id) => ({
       id,
@@ -132,6 +145,9 @@ export function createAch(
         currency,
         invoiceNumber,
         originalId: id,
+        onTurn: (turn, turnedAt) => {
+          if (turn === 'cleared' && followerType === 'REFUND') onRefunded?.(minor, turnedAt)
+        },
       })
     }
     const clear = (clearedAt: Instant) =>

@@ -64,6 +64,7 @@ export function createBilling(context: BillingContext, options: BillingOptions, 
         isPaid = turn === 'cleared'
         if (turn === 'failed') onFailed(at)
       },
+      onRefunded: (minor, at) => invoicing.giveBack(number, minor, at, { isOwedAgain: false }),
     })
   }
   const sendInvoices = createSentInvoices(context, {

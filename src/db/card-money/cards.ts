@@ -1,0 +1,130 @@
+import { sql } from 'drizzle-orm'
+import type { CardRow, Void } from '../../domain/card-money/rows.ts'
+import { type Instant, toInstant } from '../../domain/clock.ts'
+import type { HelcimId } from '../../domain/record.ts'
+import type { Tx } from '../client.ts'
+import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
+import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf, timeOf } from './card-row.ts'
+
+/** One card number in one currency. */
+export interface CardKey {
+  readonly cardNumber: string
+  readonly currency: string
+}
+
+export const cardKeyText = ({ cardNumber, currency }: CardKey): string => `${cardNumber} ${currency}`
+
+export interface CardMoney extends CardKey {
+  readonly sales: readonly CardRow[]
+  readonly refunds: readonly CardRow[]
+  readonly voids: readonly Void[]
+}
+
+/**
+ * Cards with refunds.
+ * @param scope `cardBatchIds`: cards of the rows of these batches; `numbers`: and these; null for all
+ */
+export async function listCardsWithRefunds(
+  tx: Tx,
+  {
+    accountId,
+    scope,
+  }: { accountId: number; scope: { cardBatchIds: readonly HelcimId[]; numbers: readonly string[] } | null },
+): Promise<CardKey[]> {
+  const isInScope =
+    scope === null
+      ? sql`true`
+      : sql`card_number_masked in (
+          select card_number_masked from helcim.card_transactions
+          where account_id = ${accountId} and card_batch_id = any(${arrayOf(scope.cardBatchIds)}::bigint[])
+          union select json_array_elements_text(${JSON.stringify(scope.numbers)}::json))`
+  const { rows } = await tx.execute<Row>(sql`
+    select distinct card_number_masked, currency from helcim.card_transactions
+    where account_id = ${accountId} and type = 'refund' and outcome = 'approved' and card_number_masked is not null
+      and ${isInScope}
+    order by 1, 2`)
+  return rows.map((row) => ({ cardNumber: String(row.card_number_masked), currency: String(row.currency) }))
+}
+
+/** The sales and refunds of these cards since `from`, and what reverses voided of them. */
+export async function loadCards(
+  tx: Tx,
+  { accountId, cards, from }: { accountId: number; cards: readonly CardKey[]; from: Instant },
+): Promise<CardMoney[]> {
+  if (cards.length === 0) return []
+  const asked = sql`json_to_recordset(${JSON.stringify(cards)}::json) as c("cardNumber" text, currency text)`
+  const { rows } = await tx.execute<Row>(sql`
+    select t.type, ${cardRowColumns} from ${asked}
+    -- Lateral with an offset: each kind by its own small index.
+    cross join lateral (
+      (select * from helcim.card_transactions
+        where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
+          and type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null
+          and created_at >= ${timestamp(from)} offset 0)
+      union all
+      (select * from helcim.card_transactions
+        where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
+          and type = 'refund' and outcome = 'approved' and vanished_at is null
+          and created_at >= ${timestamp(from)} offset 0)
+    ) t
+    ${batchOfRow}`)
+  const byCard = new Map(
+    cards.map((card) => [cardKeyText(card), { ...card, sales: [], refunds: [], voids: [] } as Made]),
+  )
+  for (const row of rows) {
+    const card = byCard.get(cardKeyText({ cardNumber: String(row.card_number_masked), currency: String(row.currency) }))
+    if (row.type === 'refund') card?.refunds.push(cardRowOf(row))
+    else card?.sales.push(cardRowOf(row))
+  }
+  const cardBatchIds = [
+    ...new Set(rows.flatMap((row) => (row.card_batch_id === null ? [] : [BigInt(String(row.card_batch_id))]))),
+  ]
+  for (const { key, value } of await listVoids(tx, { accountId, cardBatchIds })) byCard.get(key)?.voids.push(value)
+  return [...byCard.values()]
+}
+
+type Made = CardKey & { sales: CardRow[]; refunds: CardRow[]; voids: Void[] }
+
+/** What the reverses of these batches voided, by card and currency. */
+export async function listVoids(
+  tx: Tx,
+  { accountId, cardBatchIds }: { accountId: number; cardBatchIds: readonly HelcimId[] },
+): Promise<{ key: string; value: Void }[]> {
+  if (cardBatchIds.length === 0) return []
+  const { rows } = await tx.execute<Row>(sql`
+    ${sql.raw(reversesSql(accountId, reversesOfBatches(cardBatchIds)))}
+    select k.kind, t.card_number_masked, t.currency, t.card_batch_id, t.amount_minor, t.created_at, t.invoice_number
+    from reverse_kinds k
+    join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
+    order by t.transaction_id`)
+  return rows.map((row) => ({
+    key: cardKeyText({ cardNumber: String(row.card_number_masked), currency: String(row.currency) }),
+    value: {
+      cardBatchId: BigInt(String(row.card_batch_id)),
+      amountMinor: BigInt(String(row.amount_minor)),
+      createdAt: timeOf(row.created_at) ?? toInstant(0),
+      invoiceNumber: textOf(row.invoice_number) || null,
+      kind: textOf(row.kind) as Void['kind'],
+    },
+  }))
+}
+
+/** Card number and batch of transactions, also of those that vanished. */
+export async function locateTransactions(
+  tx: Tx,
+  { accountId, ids }: { accountId: number; ids: readonly HelcimId[] },
+): Promise<{ id: HelcimId; cardNumber: string | null; cardBatchId: HelcimId | null; isProved: boolean }[]> {
+  if (ids.length === 0) return []
+  const { rows } = await tx.execute<Row>(sql`
+    select t.transaction_id, t.card_number_masked, t.card_batch_id, c.state in ('tied', 'differs') as is_proved
+    from helcim.card_transactions t
+    left join recon.batch_checks c on c.account_id = t.account_id and c.card_batch_id = t.card_batch_id
+    where t.account_id = ${accountId} and t.transaction_id = any(${arrayOf(ids)}::bigint[])`)
+  return rows.map((row) => ({
+    id: BigInt(String(row.transaction_id)),
+    cardNumber: textOf(row.card_number_masked),
+    cardBatchId: row.card_batch_id === null ? null : BigInt(String(row.card_batch_id)),
+    isProved: row.is_proved === true,
+  }))
+}

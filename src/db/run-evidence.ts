@@ -1,0 +1,39 @@
+import { sql } from 'drizzle-orm'
+import type { HelcimId } from '../domain/record.ts'
+import { MONEY_TYPES } from './batch-facts.ts'
+import type { Tx } from './client.ts'
+import { arrayOf } from './mirror/store-records.ts'
+
+const isMoney = sql.raw(`outcome = 'approved' and vanished_at is null and type in ('${MONEY_TYPES.join("', '")}')`)
+
+export interface MoneyRow {
+  readonly id: HelcimId
+  readonly cardBatchId: HelcimId | null
+  readonly currency: string
+  readonly minor: bigint
+}
+
+/** Those of these transactions that are approved and moved money. */
+export async function listMoneyRows(
+  tx: Tx,
+  { accountId, ids }: { accountId: number; ids: readonly HelcimId[] },
+): Promise<MoneyRow[]> {
+  if (ids.length === 0) return []
+  const { rows } = await tx.execute<Record<string, string | null>>(sql`
+    select transaction_id, card_batch_id, currency, amount_minor from helcim.card_transactions
+    where account_id = ${accountId} and transaction_id = any(${arrayOf(ids)}::bigint[]) and ${isMoney}`)
+  return rows.map((row) => ({
+    id: BigInt(row.transaction_id ?? 0),
+    cardBatchId: row.card_batch_id === null || row.card_batch_id === undefined ? null : BigInt(row.card_batch_id),
+    currency: String(row.currency),
+    minor: BigInt(row.amount_minor ?? 0),
+  }))
+}
+
+/** The history that the last run went by; null when there was none, or it kept no evidence. */
+export async function lastHistoryFrom(tx: Tx, accountId: number): Promise<string | null> {
+  const { rows } = await tx.execute<{ history_from: string | null }>(sql`
+    select evidence->>'historyFrom' as history_from from recon.runs
+    where account_id = ${accountId} order by run_id desc limit 1`)
+  return rows[0]?.history_from ?? null
+}

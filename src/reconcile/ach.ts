@@ -1,0 +1,148 @@
+import { loadAchBatches, loadAchRows } from '../db/ach-checks.ts'
+import type { Tx } from '../db/client.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { loadDaysRead } from '../db/invoices/sides.ts'
+import { takeMarks } from '../db/marks.ts'
+import type { AchFigure } from '../domain/ach.ts'
+import {
+  type AchBatchFacts,
+  type AchRow,
+  type AchSettings,
+  judgeAchBatch,
+  judgeAchRow,
+} from '../domain/ach-judgement.ts'
+import { addDays, type BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
+import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import { formatMinor } from '../domain/money.ts'
+import { ACH_CHECKS } from './ach-checks.ts'
+import type { FamilyResult } from './family.ts'
+
+const BATCH_CODES = ['ach_batch_total_differs'] as const satisfies readonly MismatchCode[]
+const ROW_CODES = ['ach_returned', 'ach_clearing_overdue'] as const satisfies readonly MismatchCode[]
+
+interface Input {
+  readonly accountId: number
+  readonly historyFrom: BusinessDate
+  readonly isFull: boolean
+  readonly settings: AchSettings
+  readonly now: Instant
+}
+
+/** Family C: ACH batches and bank payments that changed or are due, or all of them. */
+export async function reconcileAch(tx: Tx, input: Input): Promise<FamilyResult> {
+  const batches = await reconcileBatches(tx, input)
+  const rows = await reconcileRows(tx, input)
+  return {
+    findings: [...batches.findings, ...rows.findings],
+    examined: [...batches.examined, ...rows.examined],
+    waitingIds: [],
+  }
+}
+
+async function reconcileBatches(tx: Tx, { accountId, historyFrom: from, isFull, now }: Input): Promise<FamilyResult> {
+  const kind = 'ach_batch'
+  const ids = await takeScope(tx, { accountId, kind, isFull, now })
+  const daysRead = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(from, -3) })
+  const findings: Finding[] = []
+  const due: { id: string; at: Instant }[] = []
+  const roots = new Set([...(ids ?? []).map(String), ...(isFull ? await saidOf(tx, accountId, BATCH_CODES) : [])])
+  for (const facts of await loadAchBatches(tx, { accountId, ids })) {
+    const id = String(facts.achBatchId)
+    const verdict = judgeAchBatch(facts, { daysRead, from })
+    if (verdict.state === 'waiting') {
+      due.push({ id, at: now })
+      roots.delete(id)
+    } else roots.add(id)
+    if (verdict.state === 'differs') findings.push(...verdict.figures.map((figure) => wordBatch(facts, figure)))
+  }
+  await storeDue(tx, { accountId, kind, judged: ids === null ? null : ids.map(String), due })
+  return { findings, examined: [{ codes: BATCH_CODES, subjectRoots: [...roots] }], waitingIds: [] }
+}
+
+async function reconcileRows(tx: Tx, { accountId, isFull, settings, now }: Input): Promise<FamilyResult> {
+  const kind = 'ach_transaction'
+  const ids = await takeScope(tx, { accountId, kind, isFull, now })
+  const findings: Finding[] = []
+  const due: { id: string; at: Instant }[] = []
+  const roots = new Set([...(ids ?? []).map(String), ...(isFull ? await saidOf(tx, accountId, ROW_CODES) : [])])
+  for (const row of await loadAchRows(tx, { accountId, ids })) {
+    const id = String(row.achTransactionId)
+    const verdict = judgeAchRow(row, now, settings)
+    roots.add(id)
+    if (verdict.state === 'waiting') {
+      due.push({ id, at: verdict.at })
+      if (verdict.at <= now) roots.delete(id)
+    }
+    if (verdict.state === 'returned') findings.push(wordReturned(row))
+    if (verdict.state === 'overdue') findings.push(wordOverdue(row, verdict.sinceOn))
+  }
+  await storeDue(tx, { accountId, kind, judged: ids === null ? null : ids.map(String), due })
+  return { findings, examined: [{ codes: ROW_CODES, subjectRoots: [...roots] }], waitingIds: [] }
+}
+
+/** Ids that changed or are due; null for everything. */
+async function takeScope(
+  tx: Tx,
+  {
+    accountId,
+    kind,
+    isFull,
+    now,
+  }: { accountId: number; kind: 'ach_batch' | 'ach_transaction'; isFull: boolean; now: Instant },
+): Promise<bigint[] | null> {
+  const marked = (await takeMarks(tx, { accountId, kinds: [kind] })).map(({ id }) => id)
+  if (isFull) return null
+  return [...new Set([...marked, ...(await listDue(tx, { accountId, kind, now }))])].map(BigInt)
+}
+
+const saidOf = async (tx: Tx, accountId: number, codes: readonly MismatchCode[]): Promise<string[]> =>
+  (await listSaid(tx, { accountId, codes })).map(({ id }) => id.split(':')[0] ?? id)
+
+function wordBatch({ achBatchId, stated, summed, currencies }: AchBatchFacts, figure: AchFigure): Finding {
+  const { severity, subject, advice } = ACH_CHECKS.ach_batch_total_differs
+  const [currency, ...others] = currencies
+  // Sums of several currencies, or of none that is known, are no amounts.
+  const isMoney = currency !== undefined && others.length === 0 && stated[figure].minor !== summed[figure].minor
+  const text = ({ minor, count }: { minor: bigint; count: number }) =>
+    `${formatMinor(minor, currency ?? '')}${currency && others.length === 0 ? ` ${currency}` : ''} (${count})`
+  return {
+    code: 'ach_batch_total_differs',
+    severity,
+    subject: { kind: subject, id: `${achBatchId}:${figure}` },
+    period: '',
+    currency: isMoney ? currency : null,
+    expectedMinor: isMoney ? stated[figure].minor : null,
+    actualMinor: isMoney ? summed[figure].minor : null,
+    expectedText: isMoney ? null : text(stated[figure]),
+    actualText: isMoney ? null : text(summed[figure]),
+    summary: `ACH batch ${achBatchId}: Helcim states ${figure} of ${text(stated[figure])}, its transactions come to ${text(summed[figure])}.`,
+    advice,
+    evidence: [`ach_batch:${achBatchId}`],
+  }
+}
+
+const wordReturned = (row: AchRow): Finding =>
+  onRow('ach_returned', row, `was ${row.statusClearing.toLowerCase()} by the bank: its money has gone back.`)
+
+const wordOverdue = (row: AchRow, sinceOn: BusinessDate): Finding =>
+  onRow('ach_clearing_overdue', row, `of ${row.createdOn} should have cleared by ${sinceOn} and has not.`)
+
+function onRow(code: 'ach_returned' | 'ach_clearing_overdue', row: AchRow, words: string): Finding {
+  const { severity, subject, advice } = ACH_CHECKS[code]
+  const { achTransactionId, amountMinor, currency, type } = row
+  return {
+    code,
+    severity,
+    subject: { kind: subject, id: String(achTransactionId) },
+    period: '',
+    currency,
+    expectedMinor: amountMinor,
+    actualMinor: 0n,
+    expectedText: null,
+    actualText: null,
+    summary: `ACH ${type.toLowerCase()} ${achTransactionId} over ${formatMinor(amountMinor, currency)} ${currency} ${words}`,
+    advice,
+    evidence: [`ach_transaction:${achTransactionId}`],
+  }
+}

@@ -1,0 +1,117 @@
+import type { Tx } from '../db/client.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { listLonePayments } from '../db/invoices/payments-without.ts'
+import { listInvoicesToJudge, listNumbersInBatches, numbersOf } from '../db/invoices/scope.ts'
+import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
+import { takeMarks } from '../db/marks.ts'
+import type { Examined } from '../db/mismatches.ts'
+import { addDays, type BusinessDate } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
+import { createReadBetween } from '../domain/days-read.ts'
+import { type InvoiceFinding, type InvoiceSettings, judgeInvoice } from '../domain/invoices/judge.ts'
+import type { PaymentReading } from '../domain/invoices/sides.ts'
+import type { Finding } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { ReadingState } from '../domain/recurring/sides.ts'
+import { type FamilyResult, roundsOf } from './family.ts'
+import { wordInvoice, wordLonePayment } from './invoice-findings.ts'
+
+const INVOICE_CODES = [
+  'invoice_paid_without_payment',
+  'invoice_payment_differs',
+  'invoice_paid_twice',
+  'invoice_total_differs',
+  'invoice_overdue',
+] as const satisfies readonly InvoiceFinding['code'][]
+const NUMBERS_PER_ROUND = 1_000
+
+interface Input {
+  readonly accountId: number
+  readonly historyFrom: BusinessDate
+  /** Batches whose rows may have changed; null for everything. */
+  readonly cardBatchIds: readonly HelcimId[] | null
+  readonly reading: ReadingState
+  readonly settings: InvoiceSettings
+}
+
+/** Family E: judges the invoices that changed, that a payment names, or that are due; or all of them. */
+export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyResult> {
+  const { accountId, historyFrom, cardBatchIds, reading, settings } = input
+  const { now } = reading
+  const marked = (await takeMarks(tx, { accountId, kinds: ['invoice'] })).map(({ id }) => id)
+  const due = await listDue(tx, { accountId, kind: 'invoice', now })
+  const changed = [
+    ...new Set([
+      ...marked,
+      ...due,
+      ...(cardBatchIds === null ? [] : await listNumbersInBatches(tx, { accountId, cardBatchIds })),
+    ]),
+  ]
+  const lone = await findLonePayments(tx, input, changed)
+  const said = (await listSaid(tx, { accountId, codes: INVOICE_CODES })).map(({ id }) => BigInt(id))
+  const numbers = cardBatchIds === null ? null : changed
+  const scope = await listInvoicesToJudge(tx, { accountId, numbers, from: historyFrom })
+  // What was read by its number alone may be older than the history; what is said of it is held up too.
+  const toJudge = new Set([
+    ...scope.numbers,
+    ...changed,
+    ...(numbers === null ? await numbersOf(tx, { accountId, ids: said }) : []),
+  ])
+  const payments = await loadPaymentReading(tx, input)
+  const findings: Finding[] = [...lone.findings]
+  const rootsByCode = new Map(INVOICE_CODES.map((code) => [code, new Set(scope.plainIds.map(String))]))
+  if (numbers === null) for (const ids of rootsByCode.values()) for (const id of said) ids.add(String(id))
+  const dueAgain: { id: string; at: Instant }[] = []
+  for (const round of roundsOf([...toJudge], NUMBERS_PER_ROUND)) {
+    for (const side of await loadInvoiceSides(tx, { accountId, numbers: round })) {
+      const { invoiceId, invoiceNumber } = side.invoice
+      const judged = judgeInvoice(side, payments, settings)
+      findings.push(...judged.findings.map(wordInvoice))
+      if (judged.dueAt !== null) dueAgain.push({ id: invoiceNumber, at: judged.dueAt })
+      for (const [code, ids] of rootsByCode) {
+        if (judged.waiting.includes(code)) ids.delete(String(invoiceId))
+        else ids.add(String(invoiceId))
+      }
+    }
+  }
+  await storeDue(tx, { accountId, kind: 'invoice', judged: numbers === null ? null : [...toJudge], due: dueAgain })
+  return {
+    findings,
+    examined: [
+      lone.examined,
+      ...[...rootsByCode].map(([code, ids]): Examined => ({ codes: [code], subjectRoots: [...ids] })),
+    ],
+    waitingIds: [],
+  }
+}
+
+/** Payments that name what is not there; what was said of one holds while its invoice stays away. */
+async function findLonePayments(
+  tx: Tx,
+  { accountId, historyFrom, cardBatchIds }: Input,
+  numbers: readonly string[],
+): Promise<{ findings: Finding[]; examined: Examined }> {
+  const codes = ['payment_without_invoice'] as const
+  const said = (await listSaid(tx, { accountId, codes })).map(({ id }) => BigInt(id))
+  const scope = { numbers: cardBatchIds === null ? null : numbers, ids: said }
+  const lone = await listLonePayments(tx, { accountId, scope, from: historyFrom })
+  const found = lone.filter(({ transactionId, isProved }) => isProved || said.includes(transactionId))
+  return {
+    findings: found.map(wordLonePayment),
+    examined: {
+      codes,
+      subjectRoots: [...new Set([...said, ...lone.map(({ transactionId }) => transactionId)])].map(String),
+    },
+  }
+}
+
+async function loadPaymentReading(tx: Tx, { accountId, historyFrom, reading }: Input): Promise<PaymentReading> {
+  const ach = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(historyFrom, -2) })
+  return {
+    now: reading.now,
+    from: historyFrom,
+    isCardRead: createReadBetween(reading.daysRead.card),
+    isAchRead: createReadBetween(ach),
+    isAchReadable: ach.size > 0,
+  }
+}

@@ -1,0 +1,74 @@
+import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from '../db/card-money/cards.ts'
+import type { Tx } from '../db/client.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { takeMarks } from '../db/marks.ts'
+import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
+import { judgeRefunds } from '../domain/card-money/refunds.ts'
+import { type CardRow, withoutVoided } from '../domain/card-money/rows.ts'
+import type { Instant } from '../domain/clock.ts'
+import { createReadBetween } from '../domain/days-read.ts'
+import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
+import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { ReadingState } from '../domain/recurring/sides.ts'
+import { wordRefund } from './card-money-findings.ts'
+import { type FamilyResult, roundsOf } from './family.ts'
+import type { CardMoneySettings } from './settings.ts'
+
+const CODES = ['refund_without_original', 'refund_exceeds_original'] as const satisfies readonly MismatchCode[]
+const CARDS_PER_ROUND = 1_000
+
+/**
+ * Family F, refunds: judges the cards with refunds of which something changed, or all of them. Each is judged from all its
+ * sales and refunds since the history begins.
+ * @param input `cardBatchIds`: batches whose rows may have changed; null for everything
+ */
+export async function reconcileRefunds(
+  tx: Tx,
+  input: {
+    accountId: number
+    historyFrom: BusinessDate
+    cardBatchIds: readonly HelcimId[] | null
+    reading: ReadingState
+    settings: CardMoneySettings
+  },
+): Promise<FamilyResult> {
+  const { accountId, historyFrom, cardBatchIds, reading, settings } = input
+  const { now } = reading
+  const marked = (await takeMarks(tx, { accountId, kinds: ['card'] })).map(({ id }) => id)
+  const due = (await listDue(tx, { accountId, kind: 'card', now })).map((key) => key.slice(0, key.lastIndexOf(' ')))
+  const said = await locateTransactions(tx, {
+    accountId,
+    ids: (await listSaid(tx, { accountId, codes: CODES })).map(({ id }) => BigInt(id)),
+  })
+  const numbers = [...marked, ...due, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
+  const scope = cardBatchIds === null ? null : { cardBatchIds, numbers }
+  const cards = await listCardsWithRefunds(tx, { accountId, scope })
+  const from = startOfDay(historyFrom, HELCIM_ZONE)
+  const isRead = createReadBetween(reading.daysRead.card)
+  const windowFrom = ({ createdAt }: CardRow) => addDays(helcimDate(createdAt), -settings.originalWithinDays)
+  const findings: Finding[] = []
+  const roots = new Set(said.map(({ id }) => String(id)))
+  const waitingIds: HelcimId[] = []
+  const dueAgain: { id: string; at: Instant }[] = []
+  for (const round of roundsOf(cards, CARDS_PER_ROUND)) {
+    for (const card of await loadCards(tx, { accountId, cards: round, from })) {
+      const judged = judgeRefunds(withoutVoided(card), (refund) => isRead(windowFrom(refund), refund.createdAt))
+      findings.push(...judged.findings.map((found) => wordRefund(found, card)))
+      for (const { transactionId } of [...card.sales, ...card.refunds]) roots.add(String(transactionId))
+      for (const { transactionId } of judged.waiting) waitingIds.push(transactionId)
+      // What lies before the history is not read by waiting.
+      if (judged.waiting.some((one) => windowFrom(one) >= historyFrom))
+        dueAgain.push({ id: cardKeyText(card), at: now })
+    }
+  }
+  for (const id of waitingIds) roots.delete(String(id))
+  const judgedKeys = scope === null ? null : [...new Set([...cards.map(cardKeyText), ...(await dueKeys())])]
+  await storeDue(tx, { accountId, kind: 'card', judged: judgedKeys, due: dueAgain })
+  return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds }
+
+  /** Those that were due are judged, also where their card has no refund any more. */
+  function dueKeys(): Promise<string[]> {
+    return listDue(tx, { accountId, kind: 'card', now })
+  }
+}

@@ -1,0 +1,104 @@
+import { listVoids } from '../db/card-money/cards.ts'
+import {
+  type AlikeSale,
+  type AlikeSales,
+  alikeText,
+  areSubscriptionsBeyondToken,
+  listAlike,
+  listCustomersOf,
+  loadAlike,
+} from '../db/card-money/repetitions.ts'
+import type { Tx } from '../db/client.ts'
+import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
+import { findRepetitions } from '../domain/card-money/duplicates.ts'
+import { type Void, withoutVoided } from '../domain/card-money/rows.ts'
+import type { Instant } from '../domain/clock.ts'
+import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { ReadingState } from '../domain/recurring/sides.ts'
+import { wordRepetition } from './card-money-findings.ts'
+import { type FamilyResult, roundsOf } from './family.ts'
+import type { CardMoneySettings } from './settings.ts'
+
+const CODES = ['transaction_duplicated'] as const satisfies readonly MismatchCode[]
+const KEYS_PER_ROUND = 1_000
+
+/**
+ * Family G: sales that repeat within minutes. Whether both were expected is told by the matches of subscriptions, so it
+ * waits until these were read since.
+ * @param input `cardBatchIds`: batches whose rows may have changed; null for everything. `undecidedIds`: what a payment of a
+ *   subscription may still turn out to expect; `rematchedIds`: of which it changed whether one does
+ */
+export async function reconcileRepetitions(
+  tx: Tx,
+  input: {
+    accountId: number
+    historyFrom: BusinessDate
+    cardBatchIds: readonly HelcimId[] | null
+    undecidedIds: ReadonlySet<HelcimId>
+    rematchedIds: ReadonlySet<HelcimId>
+    reading: ReadingState
+    settings: CardMoneySettings
+  },
+): Promise<FamilyResult> {
+  const { accountId, historyFrom, cardBatchIds, undecidedIds, rematchedIds, reading, settings } = input
+  const { now, subscriptionsReadAt } = reading
+  const withinMs = settings.repeatedWithinMs
+  const from = startOfDay(historyFrom, HELCIM_ZONE)
+  const due = await listDue(tx, { accountId, kind: 'card_transaction', now })
+  const said = (await listSaid(tx, { accountId, codes: CODES })).map(({ id }) => id)
+  const transactionIds = [...rematchedIds, ...[...due, ...said].map(BigInt)]
+  const scope = cardBatchIds === null ? null : { cardBatchIds, transactionIds }
+  const keys = await listAlike(tx, { accountId, scope, from, withinMs })
+  const isBeyondToken = keys.length > 0 && (await areSubscriptionsBeyondToken(tx, accountId))
+  const isUndecided = ({ transactionId, createdAt }: AlikeSale) =>
+    undecidedIds.has(transactionId) || !(isBeyondToken || (subscriptionsReadAt ?? 0) >= createdAt)
+  const findings: Finding[] = []
+  const roots = new Set(said)
+  const waitingIds: HelcimId[] = []
+  for (const round of roundsOf(keys, KEYS_PER_ROUND)) {
+    for (const alike of await withVoids(tx, accountId, await loadAlike(tx, { accountId, keys: round, from }))) {
+      for (const { transactionId } of alike.sales) roots.add(String(transactionId))
+      for (const found of findRepetitions(alike.left, withinMs)) {
+        if (isUndecided(found.earlier) || isUndecided(found.later)) waitingIds.push(found.later.transactionId)
+        else findings.push(wordRepetition(found, alike))
+      }
+    }
+  }
+  for (const id of waitingIds) roots.delete(String(id))
+  const judged = scope === null ? null : [...new Set([...due, ...roots])]
+  await storeDue(tx, {
+    accountId,
+    kind: 'card_transaction',
+    judged,
+    due: waitingIds.map((id) => ({ id: String(id), at: now })),
+  })
+  return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds }
+}
+
+/** Each group with what of it is left once its voids are taken out. */
+async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[]) {
+  const rows = groups.flatMap(({ sales, fullRefunds }) => [...sales, ...fullRefunds])
+  const cardBatchIds = [...new Set(rows.flatMap(({ cardBatchId }) => cardBatchId ?? []))]
+  const voidsByGroup = new Map<string, Void[]>()
+  for (const { key, value } of await listVoids(tx, { accountId, cardBatchIds })) {
+    const name = `${key} ${value.amountMinor}`
+    voidsByGroup.set(name, [...(voidsByGroup.get(name) ?? []), value])
+  }
+  return groups.map((group) => {
+    const voids = voidsByGroup.get(alikeText(group)) ?? []
+    const { sales, refunds } = withoutVoided({ sales: group.sales, refunds: group.fullRefunds, voids })
+    return { ...group, left: { sales, fullRefunds: refunds } }
+  })
+}
+
+/** Subscribers whose charges were not decided when they repeated: judged again, these may turn out to be expected. */
+export async function listCustomersDue(
+  tx: Tx,
+  { accountId, now }: { accountId: number; now: Instant },
+): Promise<string[]> {
+  const due = await listDue(tx, { accountId, kind: 'card_transaction', now })
+  return due.length === 0 ? [] : listCustomersOf(tx, { accountId, transactionIds: due.map(BigInt) })
+}

@@ -1,0 +1,48 @@
+import { locateTransactions } from '../db/card-money/cards.ts'
+import { loadReverseGroups } from '../db/card-money/reverses.ts'
+import type { Tx } from '../db/client.ts'
+import { listSaid } from '../db/due-checks.ts'
+import { judgeReverses } from '../domain/card-money/reverses.ts'
+import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
+import type { BatchJudgement } from './card-batches.ts'
+import { wordReverse } from './card-money-findings.ts'
+import { type FamilyResult, roundsOf } from './family.ts'
+import type { CardMoneySettings } from './settings.ts'
+
+const CODES = ['reverse_without_original', 'reverse_after_close'] as const satisfies readonly MismatchCode[]
+const BATCHES_PER_ROUND = 500
+
+/**
+ * Family F, reverses: of every batch that was judged, because what a reverse voided is solved within its batch and needs
+ * its rows read. Reverses of batches that wait keep what was said of them.
+ */
+export async function reconcileReverses(
+  tx: Tx,
+  input: { accountId: number; judgements: readonly BatchJudgement[]; settings: CardMoneySettings },
+): Promise<FamilyResult> {
+  const { accountId, judgements, settings } = input
+  const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
+  const said = await listSaid(tx, { accountId, codes: CODES })
+  const located = (await locateTransactions(tx, { accountId, ids: said.map(({ id }) => BigInt(id)) })).filter(
+    ({ cardBatchId, isProved }) => cardBatchId === null || (isProved && !waiting.has(cardBatchId)),
+  )
+  const cardBatchIds = new Set<HelcimId>([
+    ...judgements.filter(({ state }) => state === 'tied' || state === 'differs').map(({ cardBatchId }) => cardBatchId),
+    ...located.flatMap(({ cardBatchId }) => cardBatchId ?? []),
+  ])
+  const findings: Finding[] = []
+  const roots = new Set(located.map(({ id }) => String(id)))
+  for (const round of roundsOf([...cardBatchIds], BATCHES_PER_ROUND)) {
+    const groups = await loadReverseGroups(tx, {
+      accountId,
+      cardBatchIds: round,
+      settledWithinMs: settings.settledWithinMs,
+    })
+    for (const group of groups) {
+      for (const { transactionId } of group.reverses) roots.add(String(transactionId))
+      findings.push(...judgeReverses(group).map((found) => wordReverse(found, group)))
+    }
+  }
+  return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds: [] }
+}

@@ -1,0 +1,89 @@
+import { achBatchMirror, achTransactionMirror } from '../../src/db/mirror/ach.ts'
+import { cardBatchMirror } from '../../src/db/mirror/card-batches.ts'
+import { cardTerminalMirror } from '../../src/db/mirror/card-terminals.ts'
+import { cardTransactionMirror } from '../../src/db/mirror/card-transactions.ts'
+import { customerMirror } from '../../src/db/mirror/customers.ts'
+import { invoiceMirror } from '../../src/db/mirror/invoices.ts'
+import { type MarkRule, markSubjects } from '../../src/db/mirror/mark-rules.ts'
+import {
+  addOnMirror,
+  paymentPlanMirror,
+  subscriptionDetailMirror,
+  subscriptionMirror,
+} from '../../src/db/mirror/recurring.ts'
+import type { Look } from '../days/support.ts'
+
+interface Mirrored {
+  readonly table: string
+  readonly idColumn: string
+  readonly parts: readonly { readonly table: string }[]
+  readonly marks: readonly MarkRule[]
+}
+
+const MIRRORS: readonly Mirrored[] = [
+  cardTerminalMirror,
+  cardBatchMirror,
+  cardTransactionMirror,
+  customerMirror,
+  invoiceMirror,
+  paymentPlanMirror,
+  addOnMirror,
+  subscriptionMirror,
+  subscriptionDetailMirror,
+  achTransactionMirror,
+  achBatchMirror,
+]
+
+/** What is known of readings and lessons, which an account has as a whole. */
+const WHOLE = ['recon.covered_days', 'recon.calibrations', 'recon.pulls', 'recon.batch_checks']
+
+export interface CopiedAccount {
+  readonly accountId: number
+  /** Rows of one of `countParts` parts, of each table some, as if pages in any order had brought them. */
+  addPart(part: number): Promise<void>
+}
+
+/**
+ * A second account that shall come to hold what the first one holds, ids and all, part by part. Which row comes with which
+ * part is told by the seed.
+ */
+export async function createCopy(
+  { runtime, query }: Look,
+  { seed, countParts }: { seed: number; countParts: number },
+): Promise<CopiedAccount> {
+  const { db, account } = runtime.services
+  const [made] = await query(`
+    insert into recon.accounts (name, base_url, token_fingerprint, history_from, zone)
+    select 'copy ${seed}', 'http://127.0.0.1:2/v2', 'copy', history_from, zone from recon.accounts
+    where account_id = ${account.accountId} returning account_id`)
+  const accountId = Number(made?.account_id)
+  const copy = async (table: string, condition: string) => {
+    const [schema, name] = table.split('.')
+    const columns = (
+      await query(`select column_name from information_schema.columns
+        where table_schema = '${schema}' and table_name = '${name}' and column_name <> 'account_id'`)
+    ).map((row) => `"${row.column_name}"`)
+    await query(`insert into ${table} (account_id, ${columns}) overriding system value
+      select ${accountId}, ${columns} from ${table} where account_id = ${account.accountId} and ${condition}`)
+  }
+  // Judged from nothing.
+  for (const table of WHOLE) await copy(table, 'true')
+  await query(`update recon.batch_checks set state = 'waiting', is_final = false, final_fingerprint = null
+    where account_id = ${accountId}`)
+  return {
+    accountId,
+    async addPart(part) {
+      for (const { table, idColumn, parts, marks } of MIRRORS) {
+        const isOfPart = `abs(hashtext('${seed} ' || ${idColumn}::text)) % ${countParts} = ${part}`
+        for (const each of [table, ...parts.map((one) => one.table)]) await copy(each, isOfPart)
+        for (const rule of marks.filter(({ isOnlyForChanges }) => !isOnlyForChanges)) {
+          const rows = await query(`select distinct ${rule.column}::text as value from ${table}
+            where account_id = ${accountId} and ${isOfPart} and ${rule.column} is not null`)
+          await db.transaction((tx) =>
+            markSubjects(tx, { accountId, rule, values: rows.map(({ value }) => String(value)) }),
+          )
+        }
+      }
+    },
+  }
+}
