@@ -97,6 +97,18 @@ export function textFinding(
   return { period: '', ...finding, currency: null, expectedMinor: null, actualMinor: null }
 }
 
+/** A finding whose sides are amounts. */
+export function moneyFinding(
+  finding: Omit<Finding, 'currency' | 'expectedMinor' | 'actualMinor' | 'expectedText' | 'actualText' | 'period'> & {
+    currency: string
+    expectedMinor: bigint
+    actualMinor: bigint
+    period?: string
+  },
+): Finding {
+  return { period: '', ...finding, expectedText: null, actualText: null }
+}
+
 /** True when `severity` is at least as bad as `threshold`. */
 export const isAtLeast = (severity: Severity, threshold: Severity): boolean =>
   SEVERITIES.indexOf(severity) <= SEVERITIES.indexOf(threshold)

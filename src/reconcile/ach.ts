@@ -13,7 +13,7 @@ import {
 } from '../domain/ach-judgement.ts'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
-import type { Finding, MismatchCode } from '../domain/mismatch.ts'
+import { type Finding, type MismatchCode, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import { ACH_CHECKS } from './ach-checks.ts'
 import type { FamilyResult } from './family.ts'
@@ -131,18 +131,15 @@ const wordOverdue = (row: AchRow, sinceOn: BusinessDate): Finding =>
 function onRow(code: 'ach_returned' | 'ach_clearing_overdue', row: AchRow, words: string): Finding {
   const { severity, subject, advice } = ACH_CHECKS[code]
   const { achTransactionId, amountMinor, currency, type } = row
-  return {
+  return moneyFinding({
     code,
     severity,
     subject: { kind: subject, id: String(achTransactionId) },
-    period: '',
     currency,
     expectedMinor: amountMinor,
     actualMinor: 0n,
-    expectedText: null,
-    actualText: null,
     summary: `ACH ${type.toLowerCase()} ${achTransactionId} over ${formatMinor(amountMinor, currency)} ${currency} ${words}`,
     advice,
     evidence: [`ach_transaction:${achTransactionId}`],
-  }
+  })
 }

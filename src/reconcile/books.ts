@@ -2,7 +2,7 @@ import { type BooksDifference, listBooksDifferences } from '../db/books/compare.
 import { loadPostedBy } from '../db/books/runs.ts'
 import type { Tx } from '../db/client.ts'
 import type { Examined } from '../db/mismatches.ts'
-import type { Finding } from '../domain/mismatch.ts'
+import { type Finding, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import { BOOKS_CHECKS } from './books-checks.ts'
 
@@ -24,7 +24,7 @@ export async function reconcileBooks(
 
 function findingOf({ month, account, currency, mirrorMinor, booksMinor }: BooksDifference): Finding {
   const { subject, severity, advice } = BOOKS_CHECKS[CODE]
-  return {
+  return moneyFinding({
     code: CODE,
     severity,
     subject: { kind: subject, id: `${month}:${account}` },
@@ -32,12 +32,10 @@ function findingOf({ month, account, currency, mirrorMinor, booksMinor }: BooksD
     currency,
     expectedMinor: mirrorMinor,
     actualMinor: booksMinor,
-    expectedText: null,
-    actualText: null,
     summary:
       `${month}, ${account}: the mirror adds up to ${formatMinor(mirrorMinor, currency)} ${currency}, the books say ` +
       `${formatMinor(booksMinor, currency)} ${currency}.`,
     advice,
     evidence: [`period:${month}`],
-  }
+  })
 }

@@ -4,7 +4,7 @@ import { type BatchFigure, type CountRule, type TieOut, tieOut } from '../domain
 import type { BatchCounts } from '../domain/card-batch.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
-import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import { type Finding, type MismatchCode, moneyFinding, textFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import type { CheckSettings } from './settings.ts'
 
@@ -150,21 +150,20 @@ function differencesOf(result: TieOut, facts: BatchFacts, subject: Finding['subj
   const currency = facts.batch?.currency ?? facts.currencies[0] ?? 'CAD'
   const money = (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
   const evidence = [`card_batch:${facts.cardBatchId}`]
-  const findings: Finding[] = result.figures.map(({ figure, statedMinor, summedMinor }) => ({
-    code: 'card_batch_total_differs',
-    severity: 'critical',
-    subject: { kind: subject.kind, id: `${subject.id}:${figure}` },
-    period: '',
-    currency,
-    expectedMinor: statedMinor,
-    actualMinor: summedMinor,
-    expectedText: null,
-    actualText: null,
-    summary: `${name}: Helcim states ${FIGURE_NAMES[figure]} of ${money(statedMinor)}, its transactions add up to ${money(summedMinor)}.`,
-    advice:
-      'Compare the batch report in Helcim’s dashboard with the transactions of the batch before closing the books.',
-    evidence,
-  }))
+  const findings: Finding[] = result.figures.map(({ figure, statedMinor, summedMinor }) =>
+    moneyFinding({
+      code: 'card_batch_total_differs',
+      severity: 'critical',
+      subject: { kind: subject.kind, id: `${subject.id}:${figure}` },
+      currency,
+      expectedMinor: statedMinor,
+      actualMinor: summedMinor,
+      summary: `${name}: Helcim states ${FIGURE_NAMES[figure]} of ${money(statedMinor)}, its transactions add up to ${money(summedMinor)}.`,
+      advice:
+        'Compare the batch report in Helcim’s dashboard with the transactions of the batch before closing the books.',
+      evidence,
+    }),
+  )
   if (result.counts) {
     const { stated, counted } = result.counts
     findings.push(

@@ -5,7 +5,7 @@ import type { RefundFinding } from '../domain/card-money/refunds.ts'
 import type { ReverseFinding } from '../domain/card-money/reverses.ts'
 import type { CardRow } from '../domain/card-money/rows.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
-import type { Finding } from '../domain/mismatch.ts'
+import { type Finding, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import { CARD_MONEY_CHECKS, type CardMoneyCode } from './card-money-checks.ts'
 
@@ -82,20 +82,17 @@ function onTransaction(
   facts: { expectedMinor: bigint; actualMinor: bigint; summary: string; rows: readonly CardRow[] },
 ): Finding {
   const { severity, subject, advice } = CARD_MONEY_CHECKS[code]
-  return {
+  return moneyFinding({
     code,
     severity,
     subject: { kind: subject, id: String(transactionId) },
-    period: '',
     currency,
     expectedMinor: facts.expectedMinor,
     actualMinor: facts.actualMinor,
-    expectedText: null,
-    actualText: null,
     summary: facts.summary,
     advice,
     evidence: facts.rows.map((row) => `card_transaction:${row.transactionId}`),
-  }
+  })
 }
 
 const moneyIn = (currency: string) => (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`

@@ -3,7 +3,7 @@ import { businessDateOf } from '../domain/calendar.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { InvoiceFinding } from '../domain/invoices/judge.ts'
 import type { InvoiceFacts, InvoiceMoney } from '../domain/invoices/sides.ts'
-import type { Finding } from '../domain/mismatch.ts'
+import { type Finding, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import { INVOICE_CHECKS } from './invoice-checks.ts'
 
@@ -58,20 +58,17 @@ export function wordLonePayment({
   createdText,
 }: LonePayment): Finding {
   const { severity, subject, advice } = INVOICE_CHECKS.payment_without_invoice
-  return {
+  return moneyFinding({
     code: 'payment_without_invoice',
     severity,
     subject: { kind: subject, id: String(transactionId) },
-    period: '',
     currency,
     expectedMinor: 0n,
     actualMinor: amountMinor,
-    expectedText: null,
-    actualText: null,
     summary: `Transaction ${transactionId}, ${formatMinor(amountMinor, currency)} ${currency}, ${createdText ?? ''}, names invoice ${invoiceNumber}, which Helcim does not know.`,
     advice,
     evidence: [`card_transaction:${transactionId}`],
-  }
+  })
 }
 
 function onInvoice(
@@ -80,21 +77,18 @@ function onInvoice(
   facts: { expectedMinor: bigint; actualMinor: bigint; summary: string; rows?: readonly InvoiceMoney[] },
 ): Finding {
   const { severity, subject, advice } = INVOICE_CHECKS[code]
-  return {
+  return moneyFinding({
     code,
     severity,
     subject: { kind: subject, id: String(invoiceId) },
-    period: '',
     currency,
     expectedMinor: facts.expectedMinor,
     actualMinor: facts.actualMinor,
-    expectedText: null,
-    actualText: null,
     summary: facts.summary,
     advice,
     evidence: [
       ...(facts.rows ?? []).map(({ via, transactionId }) => `${via}_transaction:${transactionId}`),
       `invoice:${invoiceId}`,
     ],
-  }
+  })
 }

@@ -1,7 +1,7 @@
 import { businessDateOf } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
-import { type Finding, type Severity, textFinding } from '../domain/mismatch.ts'
+import { type Finding, moneyFinding, type Severity, textFinding } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
 import type { Expectation } from '../domain/recurring/expectations.ts'
 import type { RecurringFinding } from '../domain/recurring/judge.ts'
@@ -117,20 +117,17 @@ function wordUnexpected(
   { subscription, charge }: Extract<RecurringFinding, { code: 'charge_unexpected' }>,
 ): Finding {
   const { severity, advice } = RECURRING_CHECKS.charge_unexpected
-  return {
+  return moneyFinding({
     code: 'charge_unexpected',
     severity,
     subject: { kind: `${charge.via}_transaction`, id: String(charge.transactionId) },
-    period: '',
     currency: charge.currency,
     expectedMinor: 0n,
     actualMinor: charge.amountMinor,
-    expectedText: null,
-    actualText: null,
     summary: `Customer ${customer} was charged ${money(charge)} ${whenOf(charge.createdAt)} while subscription ${subscription.subscriptionId} of that amount was ${subscription.status}.`,
     advice,
     evidence: [evidenceOf(charge), `subscription:${subscription.subscriptionId}`],
-  }
+  })
 }
 
 function wordAmbiguous(customer: string, found: Extract<RecurringFinding, { code: 'charge_ambiguous' }>): Finding {
@@ -142,20 +139,17 @@ function wordAmbiguous(customer: string, found: Extract<RecurringFinding, { code
     : isOneTaken
       ? `has its charge, but of ${listOf(charges)} nothing tells whether the others are second charges or purchases`
       : `has several charges that may be its own: ${listOf(charges)}`
-  return {
+  return moneyFinding({
     code: 'charge_ambiguous',
     severity,
     subject: { kind: 'subscription_payment', id: `${subscription.subscriptionId}:${paymentNumber}` },
-    period: '',
     currency,
     expectedMinor: isOfEnd ? 0n : expectedMinor,
     actualMinor: charges.reduce((sum, { amountMinor }) => sum + amountMinor, 0n),
-    expectedText: null,
-    actualText: null,
     summary: `${name} ${which}.`,
     advice,
     evidence: [...charges.map(evidenceOf), `subscription:${subscription.subscriptionId}`],
-  }
+  })
 }
 
 function onPayment(
@@ -171,20 +165,17 @@ function onPayment(
 ): Finding {
   const check = RECURRING_CHECKS[code]
   const { subscriptionId, paymentNumber, currency, expectedMinor } = expectation
-  return {
+  return moneyFinding({
     code,
     severity: facts.severity ?? check.severity,
     subject: { kind: check.subject, id: `${subscriptionId}:${paymentNumber}` },
-    period: '',
     currency,
     expectedMinor: facts.expectedMinor ?? expectedMinor,
     actualMinor: facts.actualMinor,
-    expectedText: null,
-    actualText: null,
     summary: facts.summary,
     advice: check.advice,
     evidence: [...facts.evidence.map(evidenceOf), `subscription:${subscriptionId}`],
-  }
+  })
 }
 
 function onSubscription(

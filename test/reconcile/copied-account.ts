@@ -1,38 +1,6 @@
-import { achBatchMirror, achTransactionMirror } from '../../src/db/mirror/ach.ts'
-import { cardBatchMirror } from '../../src/db/mirror/card-batches.ts'
-import { cardTerminalMirror } from '../../src/db/mirror/card-terminals.ts'
-import { cardTransactionMirror } from '../../src/db/mirror/card-transactions.ts'
-import { customerMirror } from '../../src/db/mirror/customers.ts'
-import { invoiceMirror } from '../../src/db/mirror/invoices.ts'
-import { type MarkRule, markSubjects } from '../../src/db/mirror/mark-rules.ts'
-import {
-  addOnMirror,
-  paymentPlanMirror,
-  subscriptionDetailMirror,
-  subscriptionMirror,
-} from '../../src/db/mirror/recurring.ts'
+import { markSubjects } from '../../src/db/mirror/mark-rules.ts'
+import { ALL_MIRRORS } from '../../src/db/mirror/mirrors.ts'
 import type { Look } from '../days/support.ts'
-
-interface Mirrored {
-  readonly table: string
-  readonly idColumn: string
-  readonly parts: readonly { readonly table: string }[]
-  readonly marks: readonly MarkRule[]
-}
-
-const MIRRORS: readonly Mirrored[] = [
-  cardTerminalMirror,
-  cardBatchMirror,
-  cardTransactionMirror,
-  customerMirror,
-  invoiceMirror,
-  paymentPlanMirror,
-  addOnMirror,
-  subscriptionMirror,
-  subscriptionDetailMirror,
-  achTransactionMirror,
-  achBatchMirror,
-]
 
 /** What is known of readings and lessons, which an account has as a whole. */
 const WHOLE = ['recon.covered_days', 'recon.calibrations', 'recon.pulls', 'recon.batch_checks']
@@ -73,7 +41,7 @@ export async function createCopy(
   return {
     accountId,
     async addPart(part) {
-      for (const { table, idColumn, parts, marks } of MIRRORS) {
+      for (const { table, idColumn, parts, marks } of ALL_MIRRORS) {
         const isOfPart = `abs(hashtext('${seed} ' || ${idColumn}::text)) % ${countParts} = ${part}`
         for (const each of [table, ...parts.map((one) => one.table)]) await copy(each, isOfPart)
         for (const rule of marks.filter(({ isOnlyForChanges }) => !isOnlyForChanges)) {

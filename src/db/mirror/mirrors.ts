@@ -7,11 +7,11 @@ import { invoiceMirror } from './invoices.ts'
 import type { MirrorTable } from './mirror-table.ts'
 import { addOnMirror, paymentPlanMirror, subscriptionDetailMirror, subscriptionMirror } from './recurring.ts'
 
-/** What is said of every mirrored table alike needs no more than its names. */
-type MirrorNames = Pick<MirrorTable<never>, 'resource' | 'table' | 'idColumn'>
+/** What is said of every mirrored table alike needs nothing of its records. */
+type AnyMirror = Pick<MirrorTable<never>, 'resource' | 'table' | 'idColumn' | 'parts' | 'marks'>
 
 /** Every mirrored table but that of card transactions, whose faults are told with their money. */
-export const OTHER_MIRRORS: readonly MirrorNames[] = [
+export const OTHER_MIRRORS: readonly AnyMirror[] = [
   cardTerminalMirror,
   cardBatchMirror,
   customerMirror,
@@ -24,4 +24,4 @@ export const OTHER_MIRRORS: readonly MirrorNames[] = [
   achBatchMirror,
 ]
 
-export const ALL_MIRRORS: readonly MirrorNames[] = [cardTransactionMirror, ...OTHER_MIRRORS]
+export const ALL_MIRRORS: readonly AnyMirror[] = [cardTransactionMirror, ...OTHER_MIRRORS]

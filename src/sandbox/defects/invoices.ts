@@ -1,5 +1,5 @@
 import { type Instant, toInstant } from '../../domain/clock.ts'
-import type { InvoiceRow } from '../records/invoice.ts'
+import { type InvoiceRow, NO_DETAIL } from '../records/invoice.ts'
 import type { Defect, DefectContext } from './catalogue.ts'
 import { later, sellOnFreshCard, withFreshCard } from './fresh-cards.ts'
 
@@ -146,17 +146,3 @@ function altered(changeOf: (invoice: InvoiceRow) => Partial<InvoiceRow>): Defect
 
 const invoiceOf = ({ merchant }: DefectContext, number: string): InvoiceRow | undefined =>
   merchant.records.invoices.by('number', number.toUpperCase()).at(0)
-
-const NO_DETAIL = {
-  lines: [],
-  taxMinor: 0n,
-  discountMinor: 0n,
-  shippingMinor: 0n,
-  tipMinor: 0n,
-  depositMinor: 0n,
-  convenienceFeeMinor: 0n,
-  surchargingFeeMinor: 0n,
-  orderFields: [],
-  pickupAt: null,
-  notes: '',
-}

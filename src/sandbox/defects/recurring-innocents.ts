@@ -1,4 +1,5 @@
 import { type Instant, toInstant } from '../../domain/clock.ts'
+import { NO_DETAIL } from '../records/invoice.ts'
 import { chargedMinor } from '../records/recurring.ts'
 import type { Defect, DefectContext } from './catalogue.ts'
 import { claimOne, isWithinBatch, loneSubscriptions, type Paid, paidPayments } from './recurring-targets.ts'
@@ -75,18 +76,4 @@ function purchase({ user, cardNumber }: { user?: string; cardNumber?: string }):
     })
     return true
   }
-}
-
-const NO_DETAIL = {
-  lines: [],
-  taxMinor: 0n,
-  discountMinor: 0n,
-  shippingMinor: 0n,
-  tipMinor: 0n,
-  depositMinor: 0n,
-  convenienceFeeMinor: 0n,
-  surchargingFeeMinor: 0n,
-  orderFields: [],
-  pickupAt: null,
-  notes: '',
 }

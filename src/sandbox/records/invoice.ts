@@ -52,6 +52,21 @@ export interface InvoiceDetail {
   readonly notes: string
 }
 
+/** Of an invoice that is one line and nothing else. */
+export const NO_DETAIL: InvoiceDetail = {
+  lines: [],
+  taxMinor: 0n,
+  discountMinor: 0n,
+  shippingMinor: 0n,
+  tipMinor: 0n,
+  depositMinor: 0n,
+  convenienceFeeMinor: 0n,
+  surchargingFeeMinor: 0n,
+  orderFields: [],
+  pickupAt: null,
+  notes: '',
+}
+
 export interface InvoiceRow {
   readonly id: bigint
   readonly number: string

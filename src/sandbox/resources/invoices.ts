@@ -3,7 +3,7 @@ import { codeFilter, type Filters, isDate, isDateTime, numberFilter, readFilters
 import { shownRows } from '../listing.ts'
 import { hash32 } from '../random.ts'
 import type { Address } from '../records/customer.ts'
-import { INVOICE_STATUSES, INVOICE_TYPES, type InvoiceDetail, type InvoiceRow } from '../records/invoice.ts'
+import { INVOICE_STATUSES, INVOICE_TYPES, type InvoiceRow, NO_DETAIL } from '../records/invoice.ts'
 import { renderKept, renderRecord, shortDecimal, spellAmount, spellTime } from '../served.ts'
 import { addDays } from '../zone.ts'
 import { spellAddress } from './customers.ts'
@@ -104,20 +104,6 @@ function candidatesOf({ query, merchant, switches }: EndpointCall, { from, to }:
 }
 
 const asks = ({ query }: EndpointCall, name: string): boolean => query[name] === '1'
-
-const NO_DETAIL: InvoiceDetail = {
-  lines: [],
-  taxMinor: 0n,
-  discountMinor: 0n,
-  shippingMinor: 0n,
-  tipMinor: 0n,
-  depositMinor: 0n,
-  convenienceFeeMinor: 0n,
-  surchargingFeeMinor: 0n,
-  orderFields: [],
-  pickupAt: null,
-  notes: '',
-}
 
 function renderInvoice(
   row: InvoiceRow,
