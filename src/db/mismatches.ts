@@ -3,6 +3,7 @@ import type { Instant } from '../domain/clock.ts'
 import { type MismatchCode, type MismatchState, SEVERITIES, type Severity } from '../domain/mismatch.ts'
 import type { Tx } from './client.ts'
 import { timestamp } from './mirror/store-records.ts'
+import { rankOfSeverity } from './mismatches/severity-rank.ts'
 import { mismatches } from './schema/mismatches.ts'
 
 export { applyFindings, type Examined, type MismatchChanges } from './mismatches/apply-findings.ts'
@@ -83,7 +84,7 @@ export async function findMismatch(
   return row ?? null
 }
 
-const severityRank = sql`array_position(${sql.raw(`array['${SEVERITIES.join("', '")}']`)}, ${mismatches.severity})`
+const severityRank = rankOfSeverity(sql`${mismatches.severity}`)
 /** A side that is not there counts as nothing: a record that disappeared has its whole amount at stake. */
 const atStake = sql`abs(coalesce(${mismatches.actualMinor}, 0) - coalesce(${mismatches.expectedMinor}, 0))`
 const mostMoneyFirst = sql`${atStake} desc`

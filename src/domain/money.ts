@@ -46,3 +46,6 @@ export function formatMinor(minor: bigint, currency: string): string {
   const point = magnitude.length - digits
   return `${minor < 0n ? '-' : ''}${magnitude.slice(0, point)}.${magnitude.slice(point)}`
 }
+
+/** The same with its currency, as sentences and plain-text journals have it: 5250n → `"52.50 CAD"`. */
+export const moneyText = (minor: bigint, currency: string): string => `${formatMinor(minor, currency)} ${currency}`

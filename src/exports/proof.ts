@@ -6,7 +6,7 @@ import { reversesSql } from '../db/movements/reverses.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import { MONTHLY_FACTORS } from '../domain/mrr.ts'
 import { instantSql, type Report, type Scope } from './report.ts'
 import { firstMonthSql } from './reports/mrr.ts'
@@ -147,7 +147,7 @@ async function findUndecided(tx: Tx, report: Proved, scope: Scope): Promise<stri
   )
   return rows.map(
     ({ currency, count, minor }) =>
-      `what ${count} ${count === '1' ? 'reverse' : 'reverses'} of ${formatMinor(BigInt(minor), currency)} ${currency} voided cannot be told`,
+      `what ${count} ${count === '1' ? 'reverse' : 'reverses'} of ${moneyText(BigInt(minor), currency)} voided cannot be told`,
   )
 }
 

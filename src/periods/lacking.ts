@@ -3,7 +3,7 @@ import { loadPostedBy } from '../db/books/runs.ts'
 import type { Tx } from '../db/client.ts'
 import { listOpenMismatches } from '../db/mismatches.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import type { Month } from '../domain/month.ts'
 import { reportOf } from '../exports/reports.ts'
 import type { RenderedFile } from './render.ts'
@@ -57,7 +57,7 @@ async function findDifferences(tx: Tx, accountId: number, month: Month): Promise
   return (await listBooksDifferences(tx, accountId, by))
     .filter((one) => one.month <= month)
     .map(({ month: of, account, currency, booksMinor, mirrorMinor }) => {
-      const [books, mirror] = [booksMinor, mirrorMinor].map((minor) => `${formatMinor(minor, currency)} ${currency}`)
+      const [books, mirror] = [booksMinor, mirrorMinor].map((minor) => moneyText(minor, currency))
       return `books and mirror differ: ${of}, ${account}: ${books} and ${mirror}`
     })
 }

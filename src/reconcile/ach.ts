@@ -14,7 +14,7 @@ import {
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { type Finding, type MismatchCode, moneyFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { formatMinor, moneyText } from '../domain/money.ts'
 import { ACH_CHECKS } from './ach-checks.ts'
 import type { FamilyResult } from './family.ts'
 
@@ -138,7 +138,7 @@ function onRow(code: 'ach_returned' | 'ach_clearing_overdue', row: AchRow, words
     currency,
     expectedMinor: amountMinor,
     actualMinor: 0n,
-    summary: `ACH ${type.toLowerCase()} ${achTransactionId} over ${formatMinor(amountMinor, currency)} ${currency} ${words}`,
+    summary: `ACH ${type.toLowerCase()} ${achTransactionId} over ${moneyText(amountMinor, currency)} ${words}`,
     advice,
     evidence: [`ach_transaction:${achTransactionId}`],
   })

@@ -3,7 +3,7 @@ import { loadPostedBy } from '../db/books/runs.ts'
 import type { Tx } from '../db/client.ts'
 import type { Examined } from '../db/mismatches.ts'
 import { type Finding, moneyFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import { BOOKS_CHECKS } from './books-checks.ts'
 
 const CODE = 'books_differ_from_mirror'
@@ -33,8 +33,8 @@ function findingOf({ month, account, currency, mirrorMinor, booksMinor }: BooksD
     expectedMinor: mirrorMinor,
     actualMinor: booksMinor,
     summary:
-      `${month}, ${account}: the mirror adds up to ${formatMinor(mirrorMinor, currency)} ${currency}, the books say ` +
-      `${formatMinor(booksMinor, currency)} ${currency}.`,
+      `${month}, ${account}: the mirror adds up to ${moneyText(mirrorMinor, currency)}, the books say ` +
+      `${moneyText(booksMinor, currency)}.`,
     advice,
     evidence: [`period:${month}`],
   })

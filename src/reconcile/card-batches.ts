@@ -5,7 +5,7 @@ import type { BatchCounts } from '../domain/card-batch.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { type Finding, type MismatchCode, moneyFinding, textFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import type { CheckSettings } from './settings.ts'
 
 /** Codes whose subjects are card batches: a batch that was judged again without them is free of them. */
@@ -148,7 +148,7 @@ const FIGURE_NAMES: Readonly<Record<BatchFigure, string>> = {
 
 function differencesOf(result: TieOut, facts: BatchFacts, subject: Finding['subject'], name: string): Finding[] {
   const currency = facts.batch?.currency ?? facts.currencies[0] ?? 'CAD'
-  const money = (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
+  const money = (minor: bigint) => moneyText(minor, currency)
   const evidence = [`card_batch:${facts.cardBatchId}`]
   const findings: Finding[] = result.figures.map(({ figure, statedMinor, summedMinor }) =>
     moneyFinding({

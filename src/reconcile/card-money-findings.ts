@@ -6,7 +6,7 @@ import type { ReverseFinding } from '../domain/card-money/reverses.ts'
 import type { CardRow } from '../domain/card-money/rows.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { type Finding, moneyFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import { CARD_MONEY_CHECKS, type CardMoneyCode } from './card-money-checks.ts'
 
 /** The card behind a finding, as its sentences name it. */
@@ -95,7 +95,7 @@ function onTransaction(
   })
 }
 
-const moneyIn = (currency: string) => (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
+const moneyIn = (currency: string) => (minor: bigint) => moneyText(minor, currency)
 const cardOf = ({ cardNumber }: Named): string => (cardNumber === null ? 'an unknown card' : `card ${cardNumber}`)
 const dayOf = ({ createdAt }: CardRow): string => businessDateOf(createdAt, HELCIM_ZONE)
 const listOf = (rows: readonly CardRow[]): string => {

@@ -4,7 +4,7 @@ import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { InvoiceFinding } from '../domain/invoices/judge.ts'
 import type { InvoiceFacts, InvoiceMoney } from '../domain/invoices/sides.ts'
 import { type Finding, moneyFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { formatMinor, moneyText } from '../domain/money.ts'
 import { INVOICE_CHECKS } from './invoice-checks.ts'
 
 export function wordInvoice(found: InvoiceFinding): Finding {
@@ -65,7 +65,7 @@ export function wordLonePayment({
     currency,
     expectedMinor: 0n,
     actualMinor: amountMinor,
-    summary: `Transaction ${transactionId}, ${formatMinor(amountMinor, currency)} ${currency}, ${createdText ?? ''}, names invoice ${invoiceNumber}, which Helcim does not know.`,
+    summary: `Transaction ${transactionId}, ${moneyText(amountMinor, currency)}, ${createdText ?? ''}, names invoice ${invoiceNumber}, which Helcim does not know.`,
     advice,
     evidence: [`card_transaction:${transactionId}`],
   })

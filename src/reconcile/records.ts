@@ -9,7 +9,7 @@ import {
   type TransactionFault,
 } from '../db/record-faults.ts'
 import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 
 export const RECORD_CODES = [
   'record_undecodable',
@@ -158,10 +158,10 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
 }
 
 const valueText = (field: string, value: string | null, currency: string): string =>
-  field === 'amount_minor' && value !== null ? `${formatMinor(BigInt(value), currency)} ${currency}` : (value ?? 'none')
+  field === 'amount_minor' && value !== null ? moneyText(BigInt(value), currency) : (value ?? 'none')
 
 const describe = ({ transactionId, amountMinor, currency, createdAtText }: TransactionFault): string =>
-  `Card transaction ${transactionId} (${formatMinor(amountMinor, currency)} ${currency}, ${createdAtText})`
+  `Card transaction ${transactionId} (${moneyText(amountMinor, currency)}, ${createdAtText})`
 
 const nameOf = (resource: string): string => {
   const words = resource.replaceAll('_', ' ')

@@ -2,7 +2,7 @@ import { businessDateOf } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { type Finding, moneyFinding, type Severity, textFinding } from '../domain/mismatch.ts'
-import { formatMinor } from '../domain/money.ts'
+import { moneyText } from '../domain/money.ts'
 import type { Expectation } from '../domain/recurring/expectations.ts'
 import type { RecurringFinding } from '../domain/recurring/judge.ts'
 import type { ChargeRow, SubscriptionSide } from '../domain/recurring/sides.ts'
@@ -71,7 +71,7 @@ function wordFinding(customer: string, found: RecurringFinding): Finding {
       const { subscription, planMinor } = found
       const { subscriptionId, recurringMinor, plan } = subscription
       const currency = plan?.currency ?? ''
-      const of = (minor: bigint) => `${formatMinor(minor, currency)} ${currency}`
+      const of = (minor: bigint) => moneyText(minor, currency)
       return {
         ...onSubscription(found.code, subscription, {
           expectedText: null,
@@ -197,10 +197,9 @@ function onSubscription(
 const nameOf = ({ subscriptionId, paymentNumber }: Expectation): string =>
   `Payment ${paymentNumber} of subscription ${subscriptionId}`
 
-const moneyOf = ({ expectedMinor, currency }: Expectation): string =>
-  `${formatMinor(expectedMinor, currency)} ${currency}`
+const moneyOf = ({ expectedMinor, currency }: Expectation): string => moneyText(expectedMinor, currency)
 
-const money = ({ amountMinor, currency }: ChargeRow): string => `${formatMinor(amountMinor, currency)} ${currency}`
+const money = ({ amountMinor, currency }: ChargeRow): string => moneyText(amountMinor, currency)
 
 const whenOf = (at: Instant | null): string =>
   at === null ? 'on an unknown day' : `on ${businessDateOf(at, HELCIM_ZONE)}`

@@ -3,6 +3,7 @@ import type { ToldKind } from '../../domain/alert-routing.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Severity } from '../../domain/mismatch.ts'
 import type { Tx } from '../client.ts'
+import { rankOfSeverity } from '../mismatches/severity-rank.ts'
 import { epochMs, type Outbox } from './outbox.ts'
 
 /** One transition as a message lists it: the amounts are those of that time, state and words those of now. */
@@ -69,7 +70,7 @@ export async function loadGroup(
     from recon.mismatch_events e
     join recon.mismatches m on m.account_id = e.account_id and m.mismatch_id = e.mismatch_id
     where ${isTold}
-    order by array_position(array['critical', 'high', 'medium', 'low', 'info'], e.severity),
+    order by ${rankOfSeverity(sql`e.severity`)},
       abs(e.actual_minor - e.expected_minor) desc nulls last, e.event_id
     limit ${itemsMax}`)
   return {

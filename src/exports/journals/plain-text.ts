@@ -1,11 +1,8 @@
-import { formatMinor } from '../../domain/money.ts'
 import { type FileFacts, STANDING_KEYS } from './format.ts'
 import { accountsOf } from './load.ts'
 import { openingLines } from './opening.ts'
 
 /** What hledger and beancount, which keep books as plain text, write in the same way. */
-
-export const amountText = (minor: bigint, currency: string): string => `${formatMinor(minor, currency)} ${currency}`
 
 /** Names of all accounts; those that share one are one. */
 export const ledgersOf = ({ settings }: FileFacts): readonly string[] => [

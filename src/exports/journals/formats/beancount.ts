@@ -1,8 +1,9 @@
 import { addDays } from '../../../domain/calendar.ts'
+import { moneyText } from '../../../domain/money.ts'
 import { type JournalFormat, STANDING_KEYS } from '../format.ts'
-import { amountText, ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
+import { ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
 
-const posting = (ledger: string, minor: bigint, currency: string) => `  ${ledger}  ${amountText(minor, currency)}\n`
+const posting = (ledger: string, minor: bigint, currency: string) => `  ${ledger}  ${moneyText(minor, currency)}\n`
 const string = (text: string) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 
 /** Passes `bean-check`. Balances are asserted at the beginning of the day after, as beancount has it. */
@@ -39,7 +40,7 @@ export const beancount: JournalFormat = {
     return file.currencies
       .flatMap((currency) =>
         [...ledgers].map(
-          (ledger) => `${on} balance ${ledger}  ${amountText(standingOf(file, ledger, currency), currency)}\n`,
+          (ledger) => `${on} balance ${ledger}  ${moneyText(standingOf(file, ledger, currency), currency)}\n`,
         ),
       )
       .join('')

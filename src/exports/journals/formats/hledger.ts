@@ -1,7 +1,8 @@
+import { moneyText } from '../../../domain/money.ts'
 import { type JournalFormat, STANDING_KEYS } from '../format.ts'
-import { amountText, ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
+import { ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
 
-const posting = (ledger: string, minor: bigint, currency: string) => `    ${ledger}  ${amountText(minor, currency)}\n`
+const posting = (ledger: string, minor: bigint, currency: string) => `    ${ledger}  ${moneyText(minor, currency)}\n`
 
 /** Passes `hledger check --strict ordereddates`. Begins with what stood before, and ends with what must stand. */
 export const hledger: JournalFormat = {
@@ -34,7 +35,7 @@ export const hledger: JournalFormat = {
         STANDING_KEYS.filter((key) => key === 'clearing' || closing.has(`${currency} ${key}`)).map((key) => {
           const { ledger } = settings.chart[key]
           const stands = standingOf(file, ledger, currency)
-          return `${to} * Balance ${currency}\n    ${ledger}  ${amountText(0n, currency)} = ${amountText(stands, currency)}\n\n`
+          return `${to} * Balance ${currency}\n    ${ledger}  ${moneyText(0n, currency)} = ${moneyText(stands, currency)}\n\n`
         }),
       )
       .join('')
