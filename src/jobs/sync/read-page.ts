@@ -322,12 +322,16 @@ export async function askForWhatFollows(context: JobContext, key: Pick<Pull, 'ac
 }
 
 /**
- * What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. Of
- * the other resources nothing is judged but whether they could be read: once for all of them, when the hour's work ends.
+ * What an ended pull sets going: judging what it brought, and the end of the due work that it was the last part of. What
+ * the other resources brought is judged once for all of a cause: by its due work, or, where it has none, by its last one.
  */
 async function askNext(context: JobContext, { accountId, pullId, resource, cause }: Pull): Promise<void> {
-  if (isCardData(resource)) await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
   const key = dueOfCause(accountId, cause)
+  const isCard = isCardData(resource)
   // Each looks after its own end was written, so that the last one sees that it was the last.
-  if (key && !(await isReadingFor(context.db, accountId, cause))) await context.enqueue.due({ ...key, after: pullId })
+  const isLast = (!isCard || key !== null) && !(await isReadingFor(context.db, accountId, cause))
+  if (isCard || (isLast && key === null)) {
+    await context.enqueue.reconcile({ accountId, scope: 'marked', cause: `pull-${pullId}` })
+  }
+  if (isLast && key !== null) await context.enqueue.due({ ...key, after: pullId })
 }
