@@ -36,12 +36,13 @@ export async function reconcileRefunds(
   const { accountId, historyFrom, cardBatchIds, reading, settings } = input
   const { now } = reading
   const marked = (await takeMarks(tx, { accountId, kinds: ['card'] })).map(({ id }) => id)
-  const due = (await listDue(tx, { accountId, kind: 'card', now })).map((key) => key.slice(0, key.lastIndexOf(' ')))
+  const dueKeys = await listDue(tx, { accountId, kind: 'card', now })
+  const dueNumbers = dueKeys.map((key) => key.slice(0, key.lastIndexOf(' ')))
   const said = await locateTransactions(tx, {
     accountId,
     ids: (await listSaid(tx, { accountId, codes: CODES })).map(({ id }) => BigInt(id)),
   })
-  const numbers = [...marked, ...due, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
+  const numbers = [...marked, ...dueNumbers, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
   const scope = cardBatchIds === null ? null : { cardBatchIds, numbers }
   const cards = await listCardsWithRefunds(tx, { accountId, scope })
   const from = startOfDay(historyFrom, HELCIM_ZONE)
@@ -63,12 +64,8 @@ export async function reconcileRefunds(
     }
   }
   for (const id of waitingIds) roots.delete(String(id))
-  const judgedKeys = scope === null ? null : [...new Set([...cards.map(cardKeyText), ...(await dueKeys())])]
+  // Those that were due are judged, also where their card has no refund any more.
+  const judgedKeys = scope === null ? null : [...new Set([...cards.map(cardKeyText), ...dueKeys])]
   await storeDue(tx, { accountId, kind: 'card', judged: judgedKeys, due: dueAgain })
   return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds }
-
-  /** Those that were due are judged, also where their card has no refund any more. */
-  function dueKeys(): Promise<string[]> {
-    return listDue(tx, { accountId, kind: 'card', now })
-  }
 }
