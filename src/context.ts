@@ -10,7 +10,7 @@ import type { Clock, Instant } from './domain/clock.ts'
 import type { BooksSettings } from './domain/journal/chart.ts'
 import type { SettlementPolicy } from './domain/settlement-policy.ts'
 import type { HelcimClient } from './helcim/client.ts'
-import type { RunScope } from './reconcile/run.ts'
+import type { RunScope } from './reconcile/judge-batches.ts'
 import type { CheckSettings } from './reconcile/settings.ts'
 
 /** Work that one job asks of others; each is keyed, so asking twice is harmless. */

@@ -20,6 +20,7 @@ export async function loadAchBatches(
   tx: Tx,
   { accountId, ids }: { accountId: number; ids: readonly HelcimId[] | null },
 ): Promise<AchBatchFacts[]> {
+  if (ids?.length === 0) return []
   const only = ids === null ? sql`true` : sql`ach_batch_id = any(${arrayOf(ids)}::bigint[])`
   const sums = sql.raw(
     ACH_FIGURES.map((figure) => {
@@ -68,6 +69,7 @@ export async function loadAchRows(
   tx: Tx,
   { accountId, ids }: { accountId: number; ids: readonly HelcimId[] | null },
 ): Promise<AchRow[]> {
+  if (ids?.length === 0) return []
   const only = ids === null ? sql`true` : sql`t.ach_transaction_id = any(${arrayOf(ids)}::bigint[])`
   const { rows } = await tx.execute<Row>(sql`
     select t.ach_transaction_id, t.type, t.status_auth, t.status_clearing, t.amount_minor, t.currency,

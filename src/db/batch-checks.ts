@@ -3,7 +3,7 @@ import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { BatchState } from './batch-facts.ts'
 import type { Tx } from './client.ts'
-import { holdMark, takeMarks } from './marks.ts'
+import { holdMark } from './marks.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /**
@@ -132,11 +132,6 @@ export async function keepUnproved(tx: Tx, accountId: number, cardBatchIds: read
   await tx.execute(sql`
     update recon.batch_checks set is_final = false
     where account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[]) and is_final`)
-}
-
-/** Takes the marks of card batches: they are judged in this transaction, or stay marked if it fails. */
-export async function takeMarkedBatches(tx: Tx, accountId: number): Promise<HelcimId[]> {
-  return (await takeMarks(tx, { accountId, kinds: ['card_batch'] })).map(({ id }) => BigInt(id))
 }
 
 /** Batches that are open, or not yet proved for good: time alone can change what is to be said about them. */

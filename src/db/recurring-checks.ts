@@ -3,13 +3,8 @@ import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { Match } from '../domain/recurring/match.ts'
 import type { Tx } from './client.ts'
-import { holdMark, takeMarks } from './marks.ts'
+import { holdMark } from './marks.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
-
-/** Takes the marks of customers: they are judged in this transaction, or stay marked if it fails. */
-export async function takeMarkedCustomers(tx: Tx, accountId: number): Promise<string[]> {
-  return (await takeMarks(tx, { accountId, kinds: ['customer'] })).map(({ id }) => id)
-}
 
 /** Customers of whom time alone can have changed what is to be said. */
 export async function listDueCustomers(tx: Tx, accountId: number, now: Instant): Promise<string[]> {

@@ -1,8 +1,8 @@
 import { loadAchBatches, loadAchRows } from '../db/ach-checks.ts'
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { storeDue } from '../db/due-checks.ts'
 import { loadDaysRead } from '../db/invoices/sides.ts'
-import { takeMarks } from '../db/marks.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import type { AchFigure } from '../domain/ach.ts'
 import {
   type AchBatchFacts,
@@ -25,6 +25,7 @@ interface Input {
   readonly accountId: number
   readonly historyFrom: BusinessDate
   readonly isFull: boolean
+  readonly agenda: RunAgenda
   readonly settings: AchSettings
   readonly now: Instant
 }
@@ -40,13 +41,14 @@ export async function reconcileAch(tx: Tx, input: Input): Promise<FamilyResult> 
   }
 }
 
-async function reconcileBatches(tx: Tx, { accountId, historyFrom: from, isFull, now }: Input): Promise<FamilyResult> {
+async function reconcileBatches(tx: Tx, input: Input): Promise<FamilyResult> {
+  const { accountId, historyFrom: from, now } = input
   const kind = 'ach_batch'
-  const ids = await takeScope(tx, { accountId, kind, isFull, now })
+  const ids = scopeOf(input, kind)
   const daysRead = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(from, -3) })
   const findings: Finding[] = []
   const due: { id: string; at: Instant }[] = []
-  const roots = new Set([...(ids ?? []).map(String), ...(isFull ? await saidOf(tx, accountId, BATCH_CODES) : [])])
+  const roots = new Set(ids?.map(String) ?? saidOf(input, BATCH_CODES))
   for (const facts of await loadAchBatches(tx, { accountId, ids })) {
     const id = String(facts.achBatchId)
     const verdict = judgeAchBatch(facts, { daysRead, from })
@@ -60,12 +62,13 @@ async function reconcileBatches(tx: Tx, { accountId, historyFrom: from, isFull, 
   return { findings, examined: [{ codes: BATCH_CODES, subjectRoots: [...roots] }], waitingIds: [] }
 }
 
-async function reconcileRows(tx: Tx, { accountId, isFull, settings, now }: Input): Promise<FamilyResult> {
+async function reconcileRows(tx: Tx, input: Input): Promise<FamilyResult> {
+  const { accountId, settings, now } = input
   const kind = 'ach_transaction'
-  const ids = await takeScope(tx, { accountId, kind, isFull, now })
+  const ids = scopeOf(input, kind)
   const findings: Finding[] = []
   const due: { id: string; at: Instant }[] = []
-  const roots = new Set([...(ids ?? []).map(String), ...(isFull ? await saidOf(tx, accountId, ROW_CODES) : [])])
+  const roots = new Set(ids?.map(String) ?? saidOf(input, ROW_CODES))
   for (const row of await loadAchRows(tx, { accountId, ids })) {
     const id = String(row.achTransactionId)
     const verdict = judgeAchRow(row, now, settings)
@@ -82,22 +85,11 @@ async function reconcileRows(tx: Tx, { accountId, isFull, settings, now }: Input
 }
 
 /** Ids that changed or are due; null for everything. */
-async function takeScope(
-  tx: Tx,
-  {
-    accountId,
-    kind,
-    isFull,
-    now,
-  }: { accountId: number; kind: 'ach_batch' | 'ach_transaction'; isFull: boolean; now: Instant },
-): Promise<bigint[] | null> {
-  const marked = (await takeMarks(tx, { accountId, kinds: [kind] })).map(({ id }) => id)
-  if (isFull) return null
-  return [...new Set([...marked, ...(await listDue(tx, { accountId, kind, now }))])].map(BigInt)
-}
+const scopeOf = ({ agenda, isFull }: Input, kind: 'ach_batch' | 'ach_transaction'): bigint[] | null =>
+  isFull ? null : [...new Set([...agenda.marked(kind), ...agenda.due(kind)])].map(BigInt)
 
-const saidOf = async (tx: Tx, accountId: number, codes: readonly MismatchCode[]): Promise<string[]> =>
-  (await listSaid(tx, { accountId, codes })).map(({ id }) => id.split(':')[0] ?? id)
+const saidOf = ({ agenda }: Input, codes: readonly MismatchCode[]): string[] =>
+  agenda.said(codes).map(({ id }) => id.split(':')[0] ?? id)
 
 function wordBatch({ achBatchId, stated, summed, currencies }: AchBatchFacts, figure: AchFigure): Finding {
   const { severity, subject, advice } = ACH_CHECKS.ach_batch_total_differs

@@ -1,10 +1,10 @@
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { storeDue } from '../db/due-checks.ts'
 import { listLonePayments } from '../db/invoices/payments-without.ts'
 import { listInvoicesToJudge, listNumbersInBatches, numbersOf } from '../db/invoices/scope.ts'
 import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
-import { takeMarks } from '../db/marks.ts'
 import type { Examined } from '../db/mismatches.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { createReadBetween } from '../domain/days-read.ts'
@@ -28,6 +28,7 @@ const NUMBERS_PER_ROUND = 1_000
 interface Input {
   readonly accountId: number
   readonly historyFrom: BusinessDate
+  readonly agenda: RunAgenda
   /** Batches whose rows may have changed; null for everything. */
   readonly cardBatchIds: readonly HelcimId[] | null
   readonly reading: ReadingState
@@ -36,19 +37,16 @@ interface Input {
 
 /** Family E: judges the invoices that changed, that a payment names, or that are due; or all of them. */
 export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyResult> {
-  const { accountId, historyFrom, cardBatchIds, reading, settings } = input
-  const { now } = reading
-  const marked = (await takeMarks(tx, { accountId, kinds: ['invoice'] })).map(({ id }) => id)
-  const due = await listDue(tx, { accountId, kind: 'invoice', now })
+  const { accountId, historyFrom, agenda, cardBatchIds, settings } = input
   const changed = [
     ...new Set([
-      ...marked,
-      ...due,
+      ...agenda.marked('invoice'),
+      ...agenda.due('invoice'),
       ...(cardBatchIds === null ? [] : await listNumbersInBatches(tx, { accountId, cardBatchIds })),
     ]),
   ]
   const lone = await findLonePayments(tx, input, changed)
-  const said = (await listSaid(tx, { accountId, codes: INVOICE_CODES })).map(({ id }) => BigInt(id))
+  const said = agenda.said(INVOICE_CODES).map(({ id }) => BigInt(id))
   const numbers = cardBatchIds === null ? null : changed
   const scope = await listInvoicesToJudge(tx, { accountId, numbers, from: historyFrom })
   // What was read by its number alone may be older than the history; what is said of it is held up too.
@@ -88,11 +86,11 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
 /** Payments that name what is not there; what was said of one holds while its invoice stays away. */
 async function findLonePayments(
   tx: Tx,
-  { accountId, historyFrom, cardBatchIds }: Input,
+  { accountId, historyFrom, agenda, cardBatchIds }: Input,
   numbers: readonly string[],
 ): Promise<{ findings: Finding[]; examined: Examined }> {
   const codes = ['payment_without_invoice'] as const
-  const said = (await listSaid(tx, { accountId, codes })).map(({ id }) => BigInt(id))
+  const said = agenda.said(codes).map(({ id }) => BigInt(id))
   const scope = { numbers: cardBatchIds === null ? null : numbers, ids: said }
   const lone = await listLonePayments(tx, { accountId, scope, from: historyFrom })
   const found = lone.filter(({ transactionId, isProved }) => isProved || said.includes(transactionId))

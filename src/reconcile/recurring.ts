@@ -6,9 +6,9 @@ import {
   listSubscriptionIds,
   listUnexpectedCharges,
   storeRecurringChecks,
-  takeMarkedCustomers,
 } from '../db/recurring-checks.ts'
 import { loadCustomerSides } from '../db/recurring-sides.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding, MismatchCode } from '../domain/mismatch.ts'
@@ -56,18 +56,20 @@ export async function reconcileRecurring(
     accountId: number
     historyFrom: BusinessDate
     isFull: boolean
+    agenda: RunAgenda
     /** Customers to be judged beside those that are marked or due. */
     alsoCodes: readonly string[]
     reading: ReadingState
     settings: RecurringSettings
   },
 ): Promise<RecurringResult> {
-  const { accountId, historyFrom, isFull, reading, settings } = input
+  const { accountId, historyFrom, isFull, agenda, reading, settings } = input
   const { now } = reading
-  const marked = await takeMarkedCustomers(tx, accountId)
   const codes = isFull
     ? await listSubscribers(tx, accountId)
-    : [...new Set([...marked, ...input.alsoCodes, ...(await listDueCustomers(tx, accountId, now))])].toSorted()
+    : [
+        ...new Set([...agenda.marked('customer'), ...input.alsoCodes, ...(await listDueCustomers(tx, accountId, now))]),
+      ].toSorted()
   const findings: Finding[] = []
   const examined: Examined[] = []
   const sums = new Map<string, RecurringSums>()

@@ -1,7 +1,7 @@
 import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from '../db/card-money/cards.ts'
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
-import { takeMarks } from '../db/marks.ts'
+import { storeDue } from '../db/due-checks.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { judgeRefunds } from '../domain/card-money/refunds.ts'
 import { type CardRow, withoutVoided } from '../domain/card-money/rows.ts'
@@ -28,21 +28,21 @@ export async function reconcileRefunds(
   input: {
     accountId: number
     historyFrom: BusinessDate
+    agenda: RunAgenda
     cardBatchIds: readonly HelcimId[] | null
     reading: ReadingState
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, cardBatchIds, reading, settings } = input
+  const { accountId, historyFrom, agenda, cardBatchIds, reading, settings } = input
   const { now } = reading
-  const marked = (await takeMarks(tx, { accountId, kinds: ['card'] })).map(({ id }) => id)
-  const dueKeys = await listDue(tx, { accountId, kind: 'card', now })
+  const dueKeys = agenda.due('card')
   const dueNumbers = dueKeys.map((key) => key.slice(0, key.lastIndexOf(' ')))
   const said = await locateTransactions(tx, {
     accountId,
-    ids: (await listSaid(tx, { accountId, codes: CODES })).map(({ id }) => BigInt(id)),
+    ids: agenda.said(CODES).map(({ id }) => BigInt(id)),
   })
-  const numbers = [...marked, ...dueNumbers, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
+  const numbers = [...agenda.marked('card'), ...dueNumbers, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
   const scope = cardBatchIds === null ? null : { cardBatchIds, numbers }
   const cards = await listCardsWithRefunds(tx, { accountId, scope })
   const from = startOfDay(historyFrom, HELCIM_ZONE)

@@ -9,11 +9,11 @@ import {
   loadAlike,
 } from '../db/card-money/repetitions.ts'
 import type { Tx } from '../db/client.ts'
-import { listDue, listSaid, storeDue } from '../db/due-checks.ts'
+import { storeDue } from '../db/due-checks.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { findRepetitions } from '../domain/card-money/duplicates.ts'
 import { type Void, withoutVoided } from '../domain/card-money/rows.ts'
-import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { Finding, MismatchCode } from '../domain/mismatch.ts'
 import type { HelcimId } from '../domain/record.ts'
@@ -36,6 +36,7 @@ export async function reconcileRepetitions(
   input: {
     accountId: number
     historyFrom: BusinessDate
+    agenda: RunAgenda
     cardBatchIds: readonly HelcimId[] | null
     undecidedIds: ReadonlySet<HelcimId>
     rematchedIds: ReadonlySet<HelcimId>
@@ -43,12 +44,12 @@ export async function reconcileRepetitions(
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, cardBatchIds, undecidedIds, rematchedIds, reading, settings } = input
+  const { accountId, historyFrom, agenda, cardBatchIds, undecidedIds, rematchedIds, reading, settings } = input
   const { now, subscriptionsReadAt } = reading
   const withinMs = settings.repeatedWithinMs
   const from = startOfDay(historyFrom, HELCIM_ZONE)
-  const due = await listDue(tx, { accountId, kind: 'card_transaction', now })
-  const said = (await listSaid(tx, { accountId, codes: CODES })).map(({ id }) => id)
+  const due = agenda.due('card_transaction')
+  const said = agenda.said(CODES).map(({ id }) => id)
   const transactionIds = [...rematchedIds, ...[...due, ...said].map(BigInt)]
   const scope = cardBatchIds === null ? null : { cardBatchIds, transactionIds }
   const keys = await listAlike(tx, { accountId, scope, from, withinMs })
@@ -97,8 +98,8 @@ async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[
 /** Subscribers whose charges were not decided when they repeated: judged again, these may turn out to be expected. */
 export async function listCustomersDue(
   tx: Tx,
-  { accountId, now }: { accountId: number; now: Instant },
+  { accountId, agenda }: { accountId: number; agenda: RunAgenda },
 ): Promise<string[]> {
-  const due = await listDue(tx, { accountId, kind: 'card_transaction', now })
+  const due = agenda.due('card_transaction')
   return due.length === 0 ? [] : listCustomersOf(tx, { accountId, transactionIds: due.map(BigInt) })
 }

@@ -1,7 +1,7 @@
 import { locateTransactions } from '../db/card-money/cards.ts'
 import { loadReverseGroups } from '../db/card-money/reverses.ts'
 import type { Tx } from '../db/client.ts'
-import { listSaid } from '../db/due-checks.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
 import { judgeReverses } from '../domain/card-money/reverses.ts'
 import type { Finding, MismatchCode } from '../domain/mismatch.ts'
 import type { HelcimId } from '../domain/record.ts'
@@ -14,26 +14,37 @@ const CODES = ['reverse_without_original', 'reverse_after_close'] as const satis
 const BATCHES_PER_ROUND = 500
 
 /**
- * Family F, reverses: of every batch that was judged, because what a reverse voided is solved within its batch and needs
- * its rows read. Reverses of batches that wait keep what was said of them.
+ * Family F, reverses: of the judged batches that may have changed, because what a reverse voided is solved within its
+ * batch and needs its rows read. Reverses of batches that wait keep what was said of them.
+ * @param input `cardBatchIds`: batches whose rows or state may have changed; null for everything
  */
 export async function reconcileReverses(
   tx: Tx,
-  input: { accountId: number; judgements: readonly BatchJudgement[]; settings: CardMoneySettings },
+  input: {
+    accountId: number
+    agenda: RunAgenda
+    judgements: readonly BatchJudgement[]
+    cardBatchIds: readonly HelcimId[] | null
+    settings: CardMoneySettings
+  },
 ): Promise<FamilyResult> {
-  const { accountId, judgements, settings } = input
+  const { accountId, agenda, judgements, settings } = input
+  const changed = input.cardBatchIds === null ? null : new Set(input.cardBatchIds)
   const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
-  const said = await listSaid(tx, { accountId, codes: CODES })
+  const said = agenda.said(CODES)
   const located = (await locateTransactions(tx, { accountId, ids: said.map(({ id }) => BigInt(id)) })).filter(
     ({ cardBatchId, isProved }) => cardBatchId === null || (isProved && !waiting.has(cardBatchId)),
   )
-  const cardBatchIds = new Set<HelcimId>([
-    ...judgements.filter(({ state }) => state === 'tied' || state === 'differs').map(({ cardBatchId }) => cardBatchId),
+  const toJudge = new Set<HelcimId>([
+    ...judgements
+      .filter(({ state }) => state === 'tied' || state === 'differs')
+      .map(({ cardBatchId }) => cardBatchId)
+      .filter((id) => changed === null || changed.has(id)),
     ...located.flatMap(({ cardBatchId }) => cardBatchId ?? []),
   ])
   const findings: Finding[] = []
   const roots = new Set(located.map(({ id }) => String(id)))
-  for (const round of roundsOf([...cardBatchIds], BATCHES_PER_ROUND)) {
+  for (const round of roundsOf([...toJudge], BATCHES_PER_ROUND)) {
     const groups = await loadReverseGroups(tx, {
       accountId,
       cardBatchIds: round,

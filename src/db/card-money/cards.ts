@@ -32,6 +32,7 @@ export async function listCardsWithRefunds(
     scope,
   }: { accountId: number; scope: { cardBatchIds: readonly HelcimId[]; numbers: readonly string[] } | null },
 ): Promise<CardKey[]> {
+  if (scope?.cardBatchIds.length === 0 && scope.numbers.length === 0) return []
   const isInScope =
     scope === null
       ? sql`true`

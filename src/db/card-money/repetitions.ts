@@ -44,6 +44,7 @@ export async function listAlike(
   },
 ): Promise<AlikeKey[]> {
   const { accountId, scope, from } = input
+  if (scope?.cardBatchIds.length === 0 && scope.transactionIds.length === 0) return []
   const within = sql`make_interval(secs => ${input.withinMs / 1000})`
   const query =
     scope === null

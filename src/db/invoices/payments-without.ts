@@ -30,6 +30,7 @@ export async function listLonePayments(
   },
 ): Promise<LonePayment[]> {
   const { accountId, scope, from } = input
+  if (scope.numbers?.length === 0 && scope.ids.length === 0) return []
   const numbers =
     scope.numbers === null
       ? sql`select subject from recon.pulls where account_id = ${accountId} and resource = 'invoice' and window_kind = 'code'

@@ -45,6 +45,7 @@ export async function listInvoicesToJudge(
   tx: Tx,
   { accountId, numbers, from }: { accountId: number; numbers: readonly string[] | null; from: BusinessDate },
 ): Promise<{ numbers: string[]; plainIds: HelcimId[] }> {
+  if (numbers?.length === 0) return { numbers: [], plainIds: [] }
   const ofInvoice =
     numbers === null
       ? sql`i.created_on >= ${from}::date`

@@ -39,6 +39,8 @@ export const mismatches = recon.table(
     primaryKey({ columns: [t.accountId, t.mismatchId] }),
     uniqueIndex('mismatches_identity').on(t.accountId, t.code, t.subjectKind, t.subjectId, t.period),
     index('mismatches_open').on(t.accountId, t.code).where(sql`state <> 'resolved'`),
+    // What may be over by itself: a run asks for all of it, whatever the years before it hold.
+    index('mismatches_said').on(t.accountId, t.code).where(sql`state <> 'resolved' or resolution <> 'automatic'`),
   ],
 )
 

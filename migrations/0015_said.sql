@@ -1,0 +1,1 @@
+CREATE INDEX "mismatches_said" ON "recon"."mismatches" USING btree ("account_id","code") WHERE state <> 'resolved' or resolution <> 'automatic';

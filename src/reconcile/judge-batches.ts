@@ -1,0 +1,173 @@
+import {
+  completeUpTo,
+  keepUnproved,
+  listNumberGaps,
+  listUnprovedBatches,
+  type NumberGap,
+  storeJudgements,
+} from '../db/batch-checks.ts'
+import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
+import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
+import type { Tx } from '../db/client.ts'
+import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
+import type { RunAgenda } from '../db/run-agenda.ts'
+import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
+import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
+import type { Instant } from '../domain/clock.ts'
+import { HELCIM_ZONE } from '../domain/helcim-time.ts'
+import { isOfHistory } from '../domain/pull.ts'
+import type { HelcimId } from '../domain/record.ts'
+import { type BatchJudgement, judgeCardBatch } from './card-batches.ts'
+import type { CheckSettings } from './settings.ts'
+import { findTieBefore, isTiedOut } from './tie-now.ts'
+
+/** `marked`: what changed or came due; `full`: everything, which must find nothing that `marked` runs did not. */
+export type RunScope = 'marked' | 'full'
+
+export interface JudgedBatches {
+  readonly facts: readonly BatchFacts[]
+  readonly judgements: readonly BatchJudgement[]
+  readonly gaps: readonly NumberGap[]
+  /**
+   * Batches of which a row, a figure or the state changed since the last run: what follows from their rows is to be judged
+   * again. null: all batches there are.
+   */
+  readonly changedIds: readonly HelcimId[] | null
+}
+
+/**
+ * Judges the card batches that changed, those that time alone can change because they are not proved for good, or all of
+ * them; stores the judgements, and up to which row each is complete.
+ */
+export async function judgeBatches(
+  tx: Tx,
+  input: {
+    accountId: number
+    historyFrom: BusinessDate
+    scope: RunScope
+    agenda: RunAgenda
+    settings: CheckSettings
+    now: Instant
+  },
+): Promise<JudgedBatches> {
+  const { accountId, historyFrom, scope, agenda, settings, now } = input
+  const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
+  const marked = agenda.marked('card_batch').map(BigInt)
+  const asked = await loadFacts(tx, { accountId, scope, marked })
+  const running = await listRunningPulls(tx, accountId)
+  const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
+  const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now })
+  // What was judged by another rule, or by none, is judged again.
+  const everything = isNews ? await loadBatchFacts(tx, accountId, null) : asked
+  const facts = everything.filter((one) => isInScope(one, closedFrom))
+  const isPartial = scope === 'marked' && !isNews
+  const besideIds = isPartial ? facts.map((one) => one.cardBatchId) : null
+  const gaps = await listNumberGaps(tx, { accountId, closedFrom, besideIds })
+  // Should we be killed before the number is asked for, the next run must come upon the hole again.
+  const aboveIds = new Set(gaps.filter((gap) => !gap.isConfirmed).map((gap) => gap.aboveId))
+  const tiesBefore = await findTiesBefore(tx, { accountId, facts, rule })
+  const judgements = facts
+    .map((one) => {
+      const isTiedBefore = tiesBefore.has(one.cardBatchId)
+      return judgeCardBatch(one, { rule, isReading, isTiedBefore, settings, now })
+    })
+    .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
+  await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, facts), now })
+  await keepUnproved(tx, accountId, [...aboveIds])
+  await noteComplete(tx, { accountId, facts, judgements, tiesBefore, rule })
+  const changedIds = isPartial ? [...new Set([...marked, ...withChangedState(judgements, facts)])] : null
+  return { facts, judgements, gaps, changedIds }
+}
+
+async function loadFacts(
+  tx: Tx,
+  { accountId, scope, marked }: { accountId: number; scope: RunScope; marked: readonly HelcimId[] },
+): Promise<BatchFacts[]> {
+  if (scope === 'full') return loadBatchFacts(tx, accountId, null)
+  const ids = new Set<HelcimId>([...marked, ...(await listUnprovedBatches(tx, accountId))])
+  return loadBatchFacts(tx, accountId, [...ids])
+}
+
+/** Batches closed before the history that was asked for are not held to be complete. */
+const isInScope = ({ batch, check }: BatchFacts, closedFrom: Instant): boolean =>
+  batch === null || batch.closedAt === null || batch.closedAt >= closedFrom || check?.isFinal === true
+
+/** Open batches that agree with what they held when Helcim counted: up to which id. */
+async function findTiesBefore(
+  tx: Tx,
+  { accountId, facts, rule }: { accountId: number; facts: readonly BatchFacts[]; rule: CountRule | null },
+): Promise<Map<HelcimId, HelcimId>> {
+  const ties = new Map<HelcimId, HelcimId>()
+  for (const one of facts) {
+    if (!one.batch?.statistics || one.batch.isClosed || isTiedOut(one, rule)) continue
+    const upTo = await findTieBefore(tx, { accountId, facts: one, rule })
+    if (upTo !== null) ties.set(one.cardBatchId, upTo)
+  }
+  return ties
+}
+
+/**
+ * Rows that tied out are complete: the next reading of the batch need not go below them. Not without knowing how Helcim
+ * counts: five equal sums would not show that a declined row is missing.
+ */
+async function noteComplete(
+  tx: Tx,
+  input: {
+    accountId: number
+    facts: readonly BatchFacts[]
+    judgements: readonly BatchJudgement[]
+    tiesBefore: ReadonlyMap<HelcimId, HelcimId>
+    rule: CountRule | null
+  },
+): Promise<void> {
+  const { accountId, facts, judgements, tiesBefore, rule } = input
+  if (rule === null) return
+  const tied = new Set(judgements.filter(({ state }) => state === 'tied').map(({ cardBatchId }) => cardBatchId))
+  for (const { cardBatchId, batch, check } of facts) {
+    if (!tied.has(cardBatchId) || batch === null || batch.isClosed || check?.state === 'tied') continue
+    await completeUpTo(tx, { accountId, cardBatchId, upTo: tiesBefore.get(cardBatchId) ?? null })
+  }
+}
+
+/** Most judgements of a full run say what is stored already. */
+function changedJudgements(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): BatchJudgement[] {
+  const checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
+  return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint }) => {
+    const check = checks.get(cardBatchId)
+    return !check || check.state !== state || check.isFinal !== isFinal || check.finalFingerprint !== finalFingerprint
+  })
+}
+
+/** Also those known to be missing: whoever was told so by Helcim has stored that state before us. */
+function withChangedState(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): HelcimId[] {
+  const states = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check?.state]))
+  return judgements
+    .filter(({ cardBatchId, state }) => state === 'missing' || states.get(cardBatchId) !== state)
+    .map(({ cardBatchId }) => cardBatchId)
+}
+
+/** Learned on all closed batches: in full runs, and as soon as a batch contradicts what was learned. */
+async function chooseCountRule(
+  tx: Tx,
+  input: { accountId: number; scope: RunScope; facts: readonly BatchFacts[]; isReading: boolean; now: Instant },
+): Promise<{ rule: CountRule | null; isNews: boolean }> {
+  const { accountId, scope, isReading, now } = input
+  const known = await loadCountRule(tx, accountId)
+  // Half a history teaches the wrong rule.
+  if (isReading || (scope === 'marked' && !isContradicted(input.facts, known))) return { rule: known, isNews: false }
+  const facts = scope === 'full' ? input.facts : await loadBatchFacts(tx, accountId, null)
+  const calibration = calibrateCounts(closedOf(facts))
+  if (calibration === null) return { rule: known, isNews: false }
+  await storeCalibration(tx, { accountId, calibration, now })
+  return { rule: calibration.rule, isNews: scope === 'marked' && calibration.rule !== known }
+}
+
+const isContradicted = (facts: readonly BatchFacts[], known: CountRule | null): boolean =>
+  closedOf(facts).some(({ stated, rows }) => known === null || !isCountedBy(known, rows, stated))
+
+const closedOf = (facts: readonly BatchFacts[]) =>
+  facts.flatMap(({ batch, rows }) => {
+    if (!batch?.isClosed || !batch.statistics) return []
+    const isSound = tieOut(batch.statistics, rows, null).figures.length === 0
+    return [{ stated: batch.statistics.counts, rows, isSound }]
+  })
