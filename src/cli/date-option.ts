@@ -12,9 +12,6 @@ export function dateOf(option: string, text: string | undefined): BusinessDate |
   }
 }
 
-/** How a command asks for the state of an earlier time. */
-export const AS_OF_FLAG = ['--as-of <instant>', 'as it was known then, like 2026-10-31T17:00:00Z'] as const
-
 /** The instant that an option gives, or undefined without it. @throws UsageError that names the option */
 export function instantOption(option: string, text: string | undefined): Instant | undefined {
   if (text === undefined) return undefined

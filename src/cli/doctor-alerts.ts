@@ -5,8 +5,8 @@ import { listAccounts } from '../db/accounts.ts'
 import { listTargets } from '../db/alerts/targets.ts'
 import type { Db } from '../db/client.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { clockOf } from './clock.ts'
 import type { Check } from './doctor.ts'
-import { clockOf } from './runtime.ts'
 import { deathText } from './show-alert-targets.ts'
 
 /**

@@ -6,10 +6,11 @@ import { compareSchema } from '../db/migrate.ts'
 import { OperatingError, UsageError } from '../domain/operating-error.ts'
 import { openStore } from '../jobs/queue/store.ts'
 import { createLog } from '../log.ts'
+import { clockOf } from './clock.ts'
 import { checkAlerts } from './doctor-alerts.ts'
 import { checkTokens } from './doctor-tokens.ts'
+import { openMigrated } from './open-database.ts'
 import { paint, say } from './paint.ts'
-import { clockOf, openMigrated } from './runtime.ts'
 
 export interface DoctorOptions {
   readonly offline?: boolean

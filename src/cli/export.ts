@@ -1,30 +1,26 @@
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
 import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import { firstDayOf, lastDayOf, monthOf } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { CERTIFICATE } from '../domain/periods.ts'
 import { EXPORT_FORMATS, type ExportFormat } from '../exports/formats.ts'
 import { booksTotalsOf } from '../exports/journals/books-totals.ts'
 import type { JournalControl } from '../exports/journals/control.ts'
 import { DETAILS, type Detail } from '../exports/journals/entry.ts'
-import { JOURNAL_NAMES } from '../exports/journals/format.ts'
 import type { WithBooks } from '../exports/journals/verify.ts'
 import { type WrittenJournal, writeJournals } from '../exports/journals/write.ts'
 import { parsePeriod } from '../exports/period.ts'
-import { REPORT_NAMES } from '../exports/report.ts'
 import { verifyExports } from '../exports/verify.ts'
 import { type WrittenFile, writeExports } from '../exports/write.ts'
 import { writeClosedFiles } from '../periods/closed-files.ts'
-import { AS_OF_FLAG, instantOption } from './date-option.ts'
-
+import { type AccountOption, withAccount, withAccounts } from './account-option.ts'
+import { clockOf } from './clock.ts'
+import { instantOption } from './date-option.ts'
 import { showProgress } from './export-progress.ts'
-import { ACCOUNT_FLAG, type AccountOption, withAccount, withAccounts } from './judge.ts'
-
 import { count, paint, say } from './paint.ts'
-import { clockOf } from './runtime.ts'
 import { showVerification } from './show-verification.ts'
-import { CERTIFICATE, wantedBy } from './wanted-exports.ts'
+import { wantedBy } from './wanted-exports.ts'
 
 interface ExportOptions extends AccountOption {
   readonly period?: string
@@ -38,42 +34,8 @@ interface ExportOptions extends AccountOption {
   readonly json?: boolean
 }
 
-/** Adds `export` and `export verify` to the program. */
-export function addExportCommands(
-  program: Command,
-  surroundings: { config: () => Config; interruptible: () => AbortSignal; exitWith: (code: number) => void },
-): void {
-  const { config, interruptible, exitWith } = surroundings
-  program
-    .command('export <name>')
-    .description(
-      `writes a report (${REPORT_NAMES.join(', ')}) or the books for a target (${JOURNAL_NAMES.join(', ')}), each file ` +
-        `with its control file; all of them: all; of a closed month: ${CERTIFICATE}`,
-    )
-    // Options after `verify` are its own.
-    .enablePositionalOptions()
-    .option(...ACCOUNT_FLAG)
-    .option('--period <month>', 'a whole month, like 2026-10')
-    .option('--from <date>', 'first day, in the account’s zone')
-    .option('--to <date>', 'last day, inclusive')
-    .option('--out <folder>', 'where the files go; made if it is not there', 'exports')
-    .option('--format <format>', `of reports: ${EXPORT_FORMATS.join(' or ')}`, 'csv')
-    .option('--detail <detail>', `of the books: one entry for each ${DETAILS.join(', or each ')}`, 'day')
-    .option(...AS_OF_FLAG)
-    .option('--require-complete', 'exits 1 when the period is not proved complete; the files are written all the same')
-    .option('--json', 'prints the control files as a JSON array')
-    .action(async (name, options) => exitWith(await runExport(config(), name, options, interruptible())))
-    .command('verify <folder>')
-    .description(
-      'reads exported files back: rows, sums and hash of each, one against the other, journals against the books',
-    )
-    .option('--files-only', 'does not ask the database: journals are compared with each other alone')
-    .option('--json', 'prints JSON')
-    .action(async (folder, options) => exitWith(await runVerify(config, folder, options)))
-}
-
 /** Writes files. @returns 0, or 1 when the period has to be complete and is not */
-function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
+export function runExport(config: Config, name: string, options: ExportOptions, signal: AbortSignal): Promise<number> {
   if (name === CERTIFICATE) return runCertificate(config, options)
   const format = oneOf('--format', options.format, EXPORT_FORMATS)
   const detail = oneOf('--detail', options.detail, DETAILS)
@@ -130,7 +92,7 @@ function runCertificate(config: Config, options: ExportOptions): Promise<number>
 }
 
 /** Reads files back. @returns 1 when anything does not agree */
-async function runVerify(
+export async function runVerify(
   config: () => Config,
   folder: string,
   { json, filesOnly }: { json?: boolean; filesOnly?: boolean },

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
 import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import { loadZone } from '../db/accounts.ts'
@@ -11,11 +10,11 @@ import { maskCardNumbers } from '../helcim/card-numbers.ts'
 import { closePeriod } from '../periods/close.ts'
 import { writeClosedFiles } from '../periods/closed-files.ts'
 import { reopenPeriod } from '../periods/reopen.ts'
+import { type AccountOption, withAccount } from './account-option.ts'
 import { actorOf } from './actor.ts'
+import { clockOf } from './clock.ts'
 import { showProgress } from './export-progress.ts'
-import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
 import { cross, paint, say, tick, wrap } from './paint.ts'
-import { clockOf } from './runtime.ts'
 import { listPeriods, periodsTable, periodToJson } from './show-periods.ts'
 import { versionOfPackage } from './version.ts'
 
@@ -34,47 +33,7 @@ interface FilesOptions extends PeriodOptions {
   readonly revision?: string
 }
 
-/** Adds `period` and what can be done with one to the program. */
-export function addPeriodCommands(
-  program: Command,
-  surroundings: { config: () => Config; interruptible: () => AbortSignal; exitWith: (code: number) => void },
-): void {
-  const { config, interruptible, exitWith } = surroundings
-  const period = program.command('period').description('closed months: what was known then, and stays')
-  period
-    .command('list')
-    .description('each month, open or closed, by whom and why')
-    .option(...ACCOUNT_FLAG)
-    .option('--json', 'prints a JSON array')
-    .action(async (options) => exitWith(await runList(config(), options)))
-  period
-    .command('close <month>')
-    .description('keeps every report of a month as it is now for good, or says what is missing and exits 1')
-    .option(...ACCOUNT_FLAG)
-    .option('--force', 'also when something is missing; needs --reason')
-    .option('--reason <text>', 'why it is forced; kept')
-    .option('--by <name>', 'who closes it; the user of this machine unless said')
-    .option('--json', 'prints the certificate, or what is missing, as JSON')
-    .action(async (month, options) => exitWith(await runClose(config(), month, options, interruptible())))
-  period
-    .command('reopen <month>')
-    .description('lets the last closed month be closed anew; its revisions stay')
-    .option(...ACCOUNT_FLAG)
-    .option('--reason <text>', 'why; kept')
-    .option('--by <name>', 'who reopens it; the user of this machine unless said')
-    .option('--json', 'prints JSON')
-    .action(async (month, options) => exitWith(await runReopen(config(), month, options)))
-  period
-    .command('export <month>')
-    .description('writes the files of a closed month as they were kept, with the certificate')
-    .option(...ACCOUNT_FLAG)
-    .option('--revision <number>', 'of which close; the last one unless said')
-    .option('--out <folder>', 'where the files go; made if it is not there', 'exports')
-    .option('--json', 'prints a JSON array')
-    .action(async (month, options) => exitWith(await runFiles(config(), month, options)))
-}
-
-function runList(config: Config, options: PeriodOptions): Promise<number> {
+export function runList(config: Config, options: PeriodOptions): Promise<number> {
   return withAccount(config, options, async ({ db }, { accountId, historyFrom }) => {
     const present = monthOf(businessDateOf(clockOf(config).now(), await loadZone(db, accountId)))
     const [events, revisions] = [await listPeriodEvents(db, accountId), await listRevisions(db, accountId)]
@@ -85,7 +44,12 @@ function runList(config: Config, options: PeriodOptions): Promise<number> {
 }
 
 /** @returns 0, or 1 when something is missing */
-async function runClose(config: Config, text: string, options: DecisionOptions, signal: AbortSignal): Promise<number> {
+export async function runClose(
+  config: Config,
+  text: string,
+  options: DecisionOptions,
+  signal: AbortSignal,
+): Promise<number> {
   const month = monthOption(text)
   const actor = actorOf(options.by)
   const reason = reasonOf(options.reason)
@@ -118,7 +82,7 @@ async function runClose(config: Config, text: string, options: DecisionOptions, 
   })
 }
 
-async function runReopen(config: Config, text: string, options: DecisionOptions): Promise<number> {
+export async function runReopen(config: Config, text: string, options: DecisionOptions): Promise<number> {
   const month = monthOption(text)
   const actor = actorOf(options.by)
   const reason = reasonOf(options.reason)
@@ -131,7 +95,7 @@ async function runReopen(config: Config, text: string, options: DecisionOptions)
   })
 }
 
-async function runFiles(config: Config, text: string, options: FilesOptions): Promise<number> {
+export async function runFiles(config: Config, text: string, options: FilesOptions): Promise<number> {
   const month = monthOption(text)
   const revision = options.revision === undefined ? undefined : revisionOf(options.revision)
   return withAccount(config, options, async ({ db }, { accountId }) => {

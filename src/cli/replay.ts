@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import { resourceOf } from '../jobs/sync/resources.ts'
-import { type AccountOption, withAccounts } from './judge.ts'
+import { type AccountOption, withAccounts } from './account-option.ts'
 import { paint, say, table } from './paint.ts'
 import { resourcesOf } from './resource-option.ts'
 

@@ -9,53 +9,15 @@ import { type AlertSettings, readAlertSettings } from '../alerts-file.ts'
 import { readBooks } from '../books-file.ts'
 import type { Config } from '../config.ts'
 import type { Enqueue, JobContext, Services } from '../context.ts'
-import { assertReachable, type Database, openDatabase } from '../db/client.ts'
-import { joinEmbeddedPostgres } from '../db/embedded/embedded-postgres.ts'
-import { migrateDatabase } from '../db/migrate.ts'
-import { type Clock, createSimulatedClock, createSystemClock } from '../domain/clock.ts'
-import { refreshViews } from '../exports/views.ts'
-import { openJobs, SETTLE_WORKERS, WORKERS } from '../jobs/index.ts'
+import type { Clock } from '../domain/clock.ts'
+import { openJobs } from '../jobs/index.ts'
 import { migrateQueue } from '../jobs/queue/postgres-store.ts'
 import type { JobQueue } from '../jobs/queue/queue.ts'
 import type { Logger } from '../log.ts'
 import { type AccountWork, openAccount } from './account-work.ts'
+import { clockOf } from './clock.ts'
 import type { EndedCall } from './observed-permits.ts'
-
-/** A database that is up to date, wherever it runs. */
-export interface OpenDatabase extends Database {
-  readonly url: string
-  readonly isEmbedded: boolean
-}
-
-export const clockOf = ({ clock }: Config): Clock =>
-  clock === null ? createSystemClock() : createSimulatedClock(clock.startsAt, clock.rate)
-
-/** Opens the database of the settings, or the embedded one, and migrates it. */
-export async function openMigrated(config: Config, log: Logger): Promise<OpenDatabase> {
-  const embedded =
-    config.databaseUrl === null
-      ? await joinEmbeddedPostgres({ dataDir: config.dataDir, log: (event, facts) => log.debug(facts, event) })
-      : null
-  const url = embedded?.url ?? config.databaseUrl?.reveal() ?? ''
-  const database = openDatabase(url, {
-    // Each worker stores in one transaction while permits, schedule and commands need connections of their own.
-    maxConnections: (WORKERS + SETTLE_WORKERS) * 2 + 3,
-    onError: (error) => log.warn({ err: error }, 'database.connection_lost'),
-  })
-  const close = async () => {
-    await database.close()
-    await embedded?.leave()
-  }
-  try {
-    await assertReachable(database.pool, url)
-    await migrateDatabase(database.pool, refreshViews)
-    await migrateQueue(url)
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return { ...database, url, isEmbedded: embedded !== null, close }
-}
+import { type OpenDatabase, openMigrated } from './open-database.ts'
 
 export interface Runtime {
   readonly database: OpenDatabase
@@ -99,12 +61,12 @@ export async function openRuntime(
     config.redisUrl === null
       ? { kind: 'postgres' as const, url: database.url }
       : { kind: 'redis' as const, url: config.redisUrl.reveal() }
-  const { queue, settleQueue, enqueue } = await openJobs({ servicesOf, clock, store, log }).catch(
-    async (error: unknown) => {
+  const { queue, settleQueue, enqueue } = await migrateQueue(database.url)
+    .then(() => openJobs({ servicesOf, clock, store, log }))
+    .catch(async (error: unknown) => {
       await database.close()
       throw error
-    },
-  )
+    })
   const shared = {
     db: database.db,
     clock,

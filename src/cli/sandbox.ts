@@ -4,9 +4,9 @@ import { helcimDate } from '../domain/helcim-time.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { DEMO_HISTORY_DAYS } from '../sandbox/demo.ts'
 import { demoScenario, startSandbox } from '../sandbox/sandbox.ts'
+import { clockOf } from './clock.ts'
 import { dateOf } from './date-option.ts'
 import { paint, say } from './paint.ts'
-import { clockOf } from './runtime.ts'
 
 export interface SandboxOptions {
   readonly port: string

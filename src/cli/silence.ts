@@ -1,4 +1,3 @@
-import type { Command } from 'commander'
 import { readAlertSettings } from '../alerts-file.ts'
 import type { Config } from '../config.ts'
 import { addSilence, endSilence, listPastSilences, listSilences, type StoredSilence } from '../db/alerts/silences.ts'
@@ -9,11 +8,11 @@ import { MISMATCH_CODES, parseSubject } from '../domain/mismatch.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import { printable } from '../domain/printable.ts'
 import { maskCardNumbers } from '../helcim/card-numbers.ts'
+import { type AccountOption, withAccount } from './account-option.ts'
 import { actorOf } from './actor.ts'
+import { clockOf } from './clock.ts'
 import { instantOption } from './date-option.ts'
-import { ACCOUNT_FLAG, type AccountOption, withAccount } from './judge.ts'
 import { say, table, wrap } from './paint.ts'
-import { clockOf } from './runtime.ts'
 
 interface AddOptions extends AccountOption {
   readonly code?: string
@@ -23,40 +22,12 @@ interface AddOptions extends AccountOption {
   readonly by?: string
 }
 
-export function addSilenceCommand(
-  program: Command,
-  { config, exitWith }: { config: () => Config; exitWith: (code: number) => void },
-): void {
-  const command = program
-    .command('silence')
-    .description('lists what is not told for a while, and why; adds to it, or ends it early')
-    // Options after `add` and `end` are theirs.
-    .enablePositionalOptions()
-    .option(...ACCOUNT_FLAG)
-    .option('--all', 'those that are over as well')
-    .option('--json', 'prints a JSON array')
-    .action(async (options) => exitWith(await runSilences(config(), options)))
-  command
-    .command('add')
-    .description('holds back what is told of a code, a subject, or a subject under a code, until an instant')
-    .option(...ACCOUNT_FLAG)
-    .option('--code <code>', 'a code of mismatches')
-    .option('--subject <kind:id>', 'a kind, an id, or both: card_batch:4209764')
-    .option('--until <instant>', 'needed; like 2026-10-31T17:00:00Z')
-    .option('--reason <text>', 'needed; kept')
-    .option('--by <name>', 'who decided; the user of this machine unless said')
-    .action(async (options) => exitWith(await runAddSilence(config(), options)))
-  command
-    .command('end <number>')
-    .description('ends one before its time; what it held back and still stands is told then')
-    .option(...ACCOUNT_FLAG)
-    .option('--by <name>', 'who decided; the user of this machine unless said')
-    .action(async (number, options) => exitWith(await runEndSilence(config(), number, options)))
-}
-
 const PAST_MAX = 100
 
-function runSilences(config: Config, options: AccountOption & { all?: boolean; json?: boolean }): Promise<number> {
+export function runSilences(
+  config: Config,
+  options: AccountOption & { all?: boolean; json?: boolean },
+): Promise<number> {
   const settings = readAlertSettings(config)
   return withAccount(config, options, async ({ db }, { accountId, name }) => {
     const now = clockOf(config).now()
@@ -89,7 +60,7 @@ function runSilences(config: Config, options: AccountOption & { all?: boolean; j
   })
 }
 
-function runAddSilence(config: Config, options: AddOptions): Promise<number> {
+export function runAddSilence(config: Config, options: AddOptions): Promise<number> {
   const actor = actorOf(options.by)
   const silence = silenceOf(options)
   return withAccount(config, options, async ({ db }, { accountId }) => {
@@ -138,7 +109,11 @@ function silenceOf({ code, subject, until, reason }: AddOptions): Silence {
   }
 }
 
-function runEndSilence(config: Config, number: string, options: AccountOption & { by?: string }): Promise<number> {
+export function runEndSilence(
+  config: Config,
+  number: string,
+  options: AccountOption & { by?: string },
+): Promise<number> {
   const actor = actorOf(options.by)
   if (!/^\d{1,18}$/.test(number))
     throw new UsageError(`"${number}" is no number of a silence; "tieout silence" lists them`)

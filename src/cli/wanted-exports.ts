@@ -1,12 +1,10 @@
 import type { Instant } from '../domain/clock.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { CERTIFICATE } from '../domain/periods.ts'
 import { JOURNAL_NAMES, type JournalFormat, type JournalName } from '../exports/journals/format.ts'
 import { JOURNALS, journalOf } from '../exports/journals/formats.ts'
 import { REPORT_NAMES, type Report, type ReportName } from '../exports/report.ts'
 import { REPORTS, reportOf } from '../exports/reports.ts'
-
-/** What is made when a month is closed, and only then. */
-export const CERTIFICATE = 'certificate'
 
 export interface WantedExports {
   readonly reports: readonly Report[]

@@ -1,5 +1,8 @@
 import { type Month, monthsBetween, nextMonth } from './month.ts'
 
+/** The name of what is made when a month is closed, and only then. */
+export const CERTIFICATE = 'certificate'
+
 /** What happened to a month; the last of it says whether it is closed. */
 export interface PeriodStep {
   readonly month: Month

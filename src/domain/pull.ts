@@ -2,6 +2,21 @@ import type { CallClass } from './budget-class.ts'
 import { addDays, type BusinessDate } from './calendar.ts'
 import type { HelcimId } from './record.ts'
 
+/** What can be read, in the order in which it is shown. */
+export const RESOURCE_NAMES = [
+  'card_terminal',
+  'card_batch',
+  'card_transaction',
+  'customer',
+  'invoice',
+  'payment_plan',
+  'add_on',
+  'subscription',
+  'ach_transaction',
+  'ach_batch',
+] as const
+export type ResourceName = (typeof RESOURCE_NAMES)[number]
+
 /** What one pull reads. Dates are Mountain dates, both inclusive, as Helcim's filters mean them. */
 export type PullWindow =
   /** A list without filters. */

@@ -15,10 +15,7 @@ import { createStoreLog } from './queue/store-log.ts'
 import { reconcile } from './reconcile.ts'
 import { SETTLE_KIND } from './settle/attempt.ts'
 import { confirmAchAttempt, confirmAttempt, settleAchBatch, settleBatch, settleDue } from './settle/jobs.ts'
-
-export const WORKERS = 5
-/** Of the queue that settles. They never wait behind the others, whatever those are at. */
-export const SETTLE_WORKERS = 2
+import { SETTLE_WORKERS, WORKERS } from './workers.ts'
 
 /** The queues of a process: urgent work that moves money has one of its own. */
 export interface Queues {

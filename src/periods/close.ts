@@ -11,7 +11,7 @@ import type { BooksSettings } from '../domain/journal/chart.ts'
 import { RULES_VERSION } from '../domain/journal/rules.ts'
 import { firstDayOf, lastDayOf, type Month } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
-import { nextRevision, objectionToClosing } from '../domain/periods.ts'
+import { CERTIFICATE, nextRevision, objectionToClosing } from '../domain/periods.ts'
 import { REPORT_VERSION } from '../exports/report.ts'
 import { fileName } from '../exports/write.ts'
 import { buildCertificate, type Certificate } from './certificate.ts'
@@ -122,7 +122,7 @@ async function store(
     const bytes = Buffer.from(text)
     await storePeriodFile(tx, key, {
       file,
-      content: 'certificate',
+      content: CERTIFICATE,
       definition: null,
       countBytes: BigInt(bytes.length),
       sha256: createHash('sha256').update(bytes).digest('hex'),
@@ -143,8 +143,8 @@ function certificateFiles(certificate: Certificate): { file: string; text: strin
   const { account, month } = certificate
   const period = { from: firstDayOf(month), to: lastDayOf(month) }
   return [
-    { file: fileName(account, 'certificate', period, 'json'), text: `${JSON.stringify(certificate, null, 2)}\n` },
-    { file: fileName(account, 'certificate', period, 'txt'), text: certificateText(certificate) },
+    { file: fileName(account, CERTIFICATE, period, 'json'), text: `${JSON.stringify(certificate, null, 2)}\n` },
+    { file: fileName(account, CERTIFICATE, period, 'txt'), text: certificateText(certificate) },
   ]
 }
 

@@ -15,7 +15,7 @@ import type { BooksSettings } from '../domain/journal/chart.ts'
 import { type Finding, textFinding } from '../domain/mismatch.ts'
 import { monthOf } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
-import { periodStatesOf } from '../domain/periods.ts'
+import { CERTIFICATE, periodStatesOf } from '../domain/periods.ts'
 import { hashOf } from '../exports/stage-file.ts'
 import { hashOver } from './close.ts'
 import { renderLasting, withScratchFolder } from './render.ts'
@@ -73,7 +73,7 @@ async function findStoredDifferences(db: Db, accountId: number, revision: Period
     const sha256 = await hashOf(readPeriodFile(db, { ...key, file: file.file }))
     if (sha256 !== file.sha256) findings.push(differs(revision, file, { actual: sha256, kind: 'stored' }))
   }
-  const sha256 = hashOver(files.filter(({ content }) => content !== 'certificate'))
+  const sha256 = hashOver(files.filter(({ content }) => content !== CERTIFICATE))
   if (sha256 !== revision.sha256) {
     const all = { file: 'all files', sha256: revision.sha256 }
     findings.push(differs(revision, all, { actual: sha256, kind: 'stored' }))

@@ -5,9 +5,9 @@ import { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import { Registry } from 'prom-client'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { addSilenceCommand } from '../../src/cli/commands/silence.ts'
 import { runDoctor } from '../../src/cli/doctor.ts'
 import { runMismatches, runShowMismatch } from '../../src/cli/mismatches.ts'
-import { addSilenceCommand } from '../../src/cli/silence.ts'
 import { runStatus } from '../../src/cli/status.ts'
 import { type Config, readConfig } from '../../src/config.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
@@ -60,7 +60,11 @@ async function printed(run: () => Promise<unknown>): Promise<string> {
 const silence = (...args: string[]) =>
   printed(async () => {
     const program = new Command().exitOverride()
-    addSilenceCommand(program, { config: () => config, exitWith: () => {} })
+    addSilenceCommand(program, {
+      config: () => config,
+      interruptible: () => new AbortController().signal,
+      exitWith: () => {},
+    })
     await program.parseAsync(['silence', ...args], { from: 'user' })
   })
 
