@@ -102,6 +102,7 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
     ],
     ['recon.runs', `select * from recon.runs where ${ofAccount} and finished_at <= ${then}`],
     ['recon.covered_days', coveredDaysSql(ofAccount, then)],
+    ['recon.matches', matchesSql(ofAccount, then)],
     ['books.entries', `select * from books.entries where ${ofAccount} and posted_at <= ${then}`],
     ['books.posting_runs', `select * from books.posting_runs where ${ofAccount} and posted_at <= ${then}`],
   ])
@@ -145,6 +146,22 @@ function mismatchesSql(ofAccount: string, then: string): string {
     where ${ofAccount} and finished_at <= ${then} group by 1
   ) sightings on seen_id = mismatch_id
   where first_seen_at <= ${then}`
+}
+
+/** None of a time from which former matches were not kept. */
+function matchesSql(ofAccount: string, then: string): string {
+  const columns = 'account_id, via, transaction_id, subscription_id, payment_number, rule'
+  return `
+    select ${columns} from (
+      select ${columns}, matched_at from recon.matches where ${ofAccount}
+      union all
+      select ${columns}, matched_at from (
+        select distinct on (via, transaction_id) * from recon.match_versions
+        where ${ofAccount} and until > ${then} order by via, transaction_id, until
+      ) former
+    ) known
+    where matched_at <= ${then} and exists (
+      select from recon.accounts where ${ofAccount} and match_versions_since <= ${then})`
 }
 
 /** A day's last reading, unless it was read again since: then the one before, as long as that is kept. */

@@ -102,13 +102,22 @@ export async function storeRecurringChecks(
             excluded.window_from, excluded.window_until, excluded.confidence, excluded.is_interchangeable,
             excluded.amount_minor, excluded.currency)
       returning via, transaction_id
+    ), changed as (
+      select * from gone union select * from stored
+    ), versions as (
+      -- As they were before this statement, which sees nothing of its own changes.
+      insert into recon.match_versions (account_id, via, transaction_id, until, matched_at, subscription_id, payment_number, rule)
+      select m.account_id, m.via, m.transaction_id, ${timestamp(now)}, m.matched_at, m.subscription_id, m.payment_number, m.rule
+      from changed c join recon.matches m
+        on m.account_id = ${accountId} and m.via = c.via and m.transaction_id = c.transaction_id
+      on conflict do nothing
     ), marked as (
       -- Whether a sale is a recurring one is told by its match.
       insert into recon.marks (account_id, subject_kind, subject_id)
       select ${accountId}::int, case via when 'ach' then 'books_ach_transaction' else 'books_transaction' end, transaction_id::text
-      from (select * from gone union select * from stored) changed order by 2, 3 ${holdMark}
+      from changed order by 2, 3 ${holdMark}
     )
-    select transaction_id from (select * from gone union select * from stored) changed where via = 'card'`)
+    select transaction_id from changed where via = 'card'`)
   return changed.map((row) => BigInt(row.transaction_id))
 }
 

@@ -84,7 +84,7 @@ export interface Column {
   readonly clocks?: 'utc' | 'account'
   /** A card number as the mirror keeps it, of which `******` and the last four characters are shown. */
   readonly isCardNumber?: true
-  /** Nothing fills it yet. */
+  /** The API tells nothing that would fill it. */
   readonly isBlank?: true
 }
 
@@ -120,7 +120,7 @@ export function moneySql(
 /** An instant of ours without its fraction; Helcim's have none. */
 export const secondSql = (instant: string): string => `date_trunc('second', ${instant})`
 
-/** What a column that nothing fills yet holds: blank, never zero. */
+/** A column of which the API tells nothing: blank, never zero. */
 export const blank = (name: string, type: ColumnType, description: string): Column => ({
   name,
   type,

@@ -84,6 +84,16 @@ it('recurring has each payment that Helcim tells of once, with the charge that t
       }
       expect(countPaid).toBeGreaterThan(10)
       expect(countDeclined).toBeGreaterThan(0)
+      // The transactions say the same of themselves.
+      const shown = new Map(
+        (await look.query('select * from accounting.transactions')).map((row) => [String(row.transaction_id), row]),
+      )
+      const byCard = rows.filter((row) => row.transaction_id !== '' && !row.match_rule?.startsWith('ach_'))
+      expect(byCard.length).toBeGreaterThan(countPaid / 2)
+      for (const { transaction_id: id = '', subscription_id, payment_number, match_rule } of byCard) {
+        const { subscription_id: of, payment_number: number, match_rule: rule } = shown.get(id) ?? {}
+        expect([String(of), String(number), rule]).toEqual([subscription_id, payment_number, match_rule])
+      }
       await write('jsonl')
       expect((await verifyExports(folder)).differences).toEqual([])
       // The same sums as those that matching goes by, of whatever parts a payment states.

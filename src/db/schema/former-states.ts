@@ -1,4 +1,4 @@
-import { json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { integer, json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { accountId, instant, int64 } from './columns.ts'
 import { recon } from './recon.ts'
 
@@ -28,4 +28,20 @@ export const batchCheckVersions = recon.table(
     state: text('state').notNull(),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.cardBatchId, t.until] })],
+)
+
+/** Which payment a charge was held for, until it was held for another or for none. Never deleted. */
+export const matchVersions = recon.table(
+  'match_versions',
+  {
+    accountId: accountId(),
+    via: text('via').notNull(),
+    transactionId: int64('transaction_id').notNull(),
+    until: instant('until').notNull(),
+    matchedAt: instant('matched_at').notNull(),
+    subscriptionId: int64('subscription_id').notNull(),
+    paymentNumber: integer('payment_number').notNull(),
+    rule: text('rule').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.via, t.transactionId, t.until] })],
 )

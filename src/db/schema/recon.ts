@@ -33,6 +33,8 @@ export const accounts = recon.table('accounts', {
   createdAt: createdNow('created_at'),
   /** Former states of mismatches and judgements are kept from here on. */
   versionsSince: createdNow('versions_since'),
+  /** Former matches are kept from here on. */
+  matchVersionsSince: createdNow('match_versions_since'),
 })
 
 /** One row per account: its lock, and what answers taught us about the limits. All times are Postgres' own. */

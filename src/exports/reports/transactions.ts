@@ -1,6 +1,10 @@
 import { isReturned, signedMinor, transactionTables } from '../../db/movements/movements.ts'
 import { accountTable, isCreatedWithin } from '../movements.ts'
-import { blank, type Report } from '../report.ts'
+import type { Report } from '../report.ts'
+
+/** A transaction is matched once, so that it adds no rows. */
+const matchTable = `left join recon.matches m
+  on m.account_id = t.account_id and m.via = 'card' and m.transaction_id = t.transaction_id`
 
 export const transactions: Report = {
   name: 'transactions',
@@ -63,11 +67,28 @@ export const transactions: Report = {
       sql: 't.card_number_masked',
     },
     { name: 'approval_code', type: 'text', description: 'of the card’s bank', sql: 't.approval_code' },
-    blank('subscription_id', 'number', 'the recurring charge it was matched with; not filled by this version'),
-    blank('payment_number', 'number', 'the cycle of that charge; not filled by this version'),
-    blank('match_rule', 'text', 'why they were matched; not filled by this version'),
+    {
+      name: 'subscription_id',
+      type: 'number',
+      description:
+        'the subscription whose payment it was matched with, as far as that is known; also of a declined try',
+      sql: 'm.subscription_id',
+    },
+    {
+      name: 'payment_number',
+      type: 'number',
+      description: 'which payment of that subscription, from 1',
+      sql: 'm.payment_number',
+    },
+    {
+      name: 'match_rule',
+      type: 'text',
+      description:
+        'why they were matched: `amount_and_time`, `amount_and_day`, or `declined_try`, which carries no money',
+      sql: 'm.rule',
+    },
   ],
-  tables: (scope) => (scope === null ? `${transactionTables} ${accountTable}` : transactionTables),
+  tables: (scope) => `${transactionTables} ${matchTable} ${scope === null ? accountTable : ''}`,
   where: isReturned,
   within: isCreatedWithin,
   orderBy: ['t.transaction_id'],
