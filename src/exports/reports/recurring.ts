@@ -121,5 +121,5 @@ export const recurring: Report = {
   orderBy: [day, 'e.subscription_id', 'e.payment_number'],
   usesReverses: false,
   needs: { days: 'period', batchList: false, judgement: true, subscriptions: 'payments' },
-  presentOnly: 'former payments of subscriptions, and what they were matched with, are not kept',
+  presentOnly: 'former payments of subscriptions are not kept',
 }
