@@ -3,12 +3,23 @@ import type { BenchDatabase } from './database.ts'
 
 const ROWS_PER_BATCH = 200
 
+/** What a subscription is charged, and every how many rows there is such a charge. */
+export const CHARGE_MINOR = 2_500
+const ROWS_PER_CHARGE = 10
+
 /**
- * Closed batches that tie out: of a hundred rows one is a refund and four are declined, and every other batch holds a
- * voided sale. The rows have the width of real ones.
+ * Closed batches that tie out: of a hundred rows one refunds a sale of before and four are declined, and every other batch
+ * holds a voided sale. The rows have the width of real ones. Nothing is wrong with any of them.
+ * @param countSubscriptions every tenth row is a charge of one of so many, in turns; 0 for none
  */
-export async function createHistory({ db, addAccount }: BenchDatabase, countRows: number): Promise<number> {
+export async function createHistory(
+  { db, addAccount }: BenchDatabase,
+  countRows: number,
+  { countSubscriptions = 0 } = {},
+): Promise<number> {
   const accountId = await addAccount()
+  const isCharge = countSubscriptions === 0 ? sql`false` : sql`n % ${ROWS_PER_CHARGE}::int = 3`
+  const subscriber = sql`(n / ${ROWS_PER_CHARGE}::int) % ${Math.max(1, countSubscriptions)}::int`
   const rowTime = sql`timestamptz '2026-02-01Z' + n * interval '15 seconds'`
   await db.execute(sql`
     insert into helcim.card_terminals (account_id, terminal_id, currency, status, raw, content_hash, observed_at, first_seen_at)
@@ -19,14 +30,20 @@ export async function createHistory({ db, addAccount }: BenchDatabase, countRows
       card_holder_name, approval_code, customer_code, invoice_number, raw, content_hash, observed_at, first_seen_at)
     select ${accountId}, 30000000 + n, ${rowTime}, to_char(${rowTime}, 'YYYY-MM-DD HH24:MI:SS'), (${rowTime})::date,
       4000000 + n / ${ROWS_PER_BATCH}::int, case outcome when 'approved' then 'APPROVED' else 'DECLINED' end, outcome, type,
-      1 + sale * 7919 % 50000, 'CAD', 'Helcim System', 'MC', '385200******' || 1000 + sale % 9000,
-      'Cardholder ' || sale % 5000, 'T' || sale, 'CST' || sale % 5000, 'INV' || sale,
+      case when is_charge then ${CHARGE_MINOR}::int else 1 + sale * 7919 % 49999 end, 'CAD', 'Helcim System', 'MC',
+      case when is_charge then (400000 + subscriber)::text else '385200' end || '******' || 1000 + (sale / 100 + sale * 97) % 9000,
+      'Cardholder ' || sale % 5000, 'T' || sale, case when is_charge then 'SUB' || subscriber else 'CST' || sale % 5000 end,
+      'INV' || sale,
       json_build_object('transactionId', 30000000 + n, 'filler', repeat('x', 350)), ${NO_HASH}, now(), now()
     from (
-      select n, case when is_reverse then n - 1 else n end as sale,
-        case when is_reverse then 'reverse' when n % 100 = 50 then 'refund' else 'purchase' end as type,
+      select n, is_charge, subscriber,
+        case when is_reverse then n - 1 when n % 100 = 50 and n > 300 then n - 249 else n end as sale,
+        case when is_reverse then 'reverse' when n % 100 = 50 and n > 300 then 'refund' else 'purchase' end as type,
         case when n % 25 = 7 then 'declined' else 'approved' end as outcome
-      from (select n::bigint, n % 400 = 100 as is_reverse from generate_series(0, ${countRows}::int - 1) n) numbered
+      from (
+        select n::bigint, n % 400 = 100 as is_reverse, ${isCharge} as is_charge, ${subscriber} as subscriber
+        from generate_series(0, ${countRows}::int - 1) n
+      ) numbered
     ) typed`)
   await db.execute(sql`
     insert into helcim.card_batches (account_id, card_batch_id, terminal_id, batch_number, is_closed, is_strictly_open,
@@ -50,7 +67,7 @@ export async function createHistory({ db, addAccount }: BenchDatabase, countRows
   return accountId
 }
 
-const NO_HASH = sql`'00000000-0000-0000-0000-000000000000'::uuid`
+export const NO_HASH = sql`'00000000-0000-0000-0000-000000000000'::uuid`
 
 const sumOf = (type: string) =>
   sql`coalesce(sum(amount_minor) filter (where outcome = 'approved' and type = ${type}), 0)`

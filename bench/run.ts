@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import { measureBackfill } from './backfill.ts'
+import { measureCatalogue, measureCatalogueLarge } from './catalogue.ts'
 import { openBenchDatabase } from './database.ts'
 import { measureEventLoop } from './event-loop.ts'
 import { measureExport } from './export.ts'
@@ -12,17 +13,22 @@ import { measureTieOut } from './tie-out.ts'
 /**
  * Measures what we hold ourselves to, side by side in one run, on a database of its own that is removed afterwards: an
  * embedded one, or one on the server that DATABASE_URL names. A line that misses its target does not fail the run.
- * Arguments name the subjects to measure; without any it is all of them.
+ * Arguments name the subjects to measure; without any it is all of them but the long ones.
  */
 const SUBJECTS = {
   ingest: measureIngest,
   'event-loop': measureEventLoop,
   'tie-out': measureTieOut,
+  catalogue: measureCatalogue,
+  'catalogue-10m': measureCatalogueLarge,
   export: measureExport,
   'settle-wait': measureSettleWait,
   backfill: measureBackfill,
   'merchant-hours': measureMerchantHours,
 }
+
+/** Measured only when they are asked for. */
+const LONG = ['catalogue-10m']
 
 const asked = process.argv.slice(2)
 const unknown = asked.find((name) => !Object.hasOwn(SUBJECTS, name))
@@ -40,7 +46,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.stdout.on('error', () => {})
 try {
   for (const [name, measure] of Object.entries(SUBJECTS)) {
-    if (asked.length > 0 && !asked.includes(name)) continue
+    if (asked.length > 0 ? !asked.includes(name) : LONG.includes(name)) continue
     for (const line of await measure(database)) console.log(formatLine(line))
   }
 } finally {
