@@ -6,6 +6,7 @@ const ROWS_PER_BATCH = 200
 /** What a subscription is charged, and every how many rows there is such a charge. */
 export const CHARGE_MINOR = 2_500
 const ROWS_PER_CHARGE = 10
+const ROWS_PER_CARD = 20
 
 /**
  * Closed batches that tie out: of a hundred rows one refunds a sale of before and four are declined, and every other batch
@@ -19,6 +20,8 @@ export async function createHistory(
 ): Promise<number> {
   const accountId = await addAccount()
   const isCharge = countSubscriptions === 0 ? sql`false` : sql`n % ${ROWS_PER_CHARGE}::int = 3`
+  // A longer history has more buyers, and each of them as many rows.
+  const countCards = Math.ceil(countRows / ROWS_PER_CARD)
   const subscriber = sql`(n / ${ROWS_PER_CHARGE}::int) % ${Math.max(1, countSubscriptions)}::int`
   const rowTime = sql`timestamptz '2026-02-01Z' + n * interval '15 seconds'`
   await db.execute(sql`
@@ -31,11 +34,11 @@ export async function createHistory(
     select ${accountId}, 30000000 + n, ${rowTime}, to_char(${rowTime}, 'YYYY-MM-DD HH24:MI:SS'), (${rowTime})::date,
       4000000 + n / ${ROWS_PER_BATCH}::int, case outcome when 'approved' then 'APPROVED' else 'DECLINED' end, outcome, type,
       case when is_charge then ${CHARGE_MINOR}::int else 1 + sale * 7919 % 49999 end, 'CAD', 'Helcim System', 'MC',
-      case when is_charge then (400000 + subscriber)::text else '385200' end || '******' || 1000 + (sale / 100 + sale * 97) % 9000,
-      'Cardholder ' || sale % 5000, 'T' || sale, case when is_charge then 'SUB' || subscriber else 'CST' || sale % 5000 end,
+      case when is_charge then (400000 + subscriber)::text else (500000 + card / 9000)::text end || '******' || 1000 + card % 9000,
+      'Cardholder ' || card, 'T' || sale, case when is_charge then 'SUB' || subscriber else 'CST' || card end,
       'INV' || sale,
       json_build_object('transactionId', 30000000 + n, 'filler', repeat('x', 350)), ${NO_HASH}, now(), now()
-    from (
+    from (select *, (sale / 100 + sale * 97) % ${countCards}::bigint as card from (
       select n, is_charge, subscriber,
         case when is_reverse then n - 1 when n % 100 = 50 and n > 300 then n - 249 else n end as sale,
         case when is_reverse then 'reverse' when n % 100 = 50 and n > 300 then 'refund' else 'purchase' end as type,
@@ -44,7 +47,7 @@ export async function createHistory(
         select n::bigint, n % 400 = 100 as is_reverse, ${isCharge} as is_charge, ${subscriber} as subscriber
         from generate_series(0, ${countRows}::int - 1) n
       ) numbered
-    ) typed`)
+    ) typed) carded`)
   await db.execute(sql`
     insert into helcim.card_batches (account_id, card_batch_id, terminal_id, batch_number, is_closed, is_strictly_open,
       created_at, created_at_text, updated_at, updated_at_text, closed_at, closed_at_text, net_minor, sales_minor,

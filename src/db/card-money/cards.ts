@@ -5,7 +5,8 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../mirror/store-records.ts'
 import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
-import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf, timeOf } from './card-row.ts'
+import { batchOfRow, cardRowColumns, cardRowOf, cardRowStored, type Row, textOf, timeOf } from './card-row.ts'
+import { rowsOfBatches } from './rows-of-batches.ts'
 
 /** One card number in one currency. */
 export interface CardKey {
@@ -37,8 +38,7 @@ export async function listCardsWithRefunds(
     scope === null
       ? sql`true`
       : sql`card_number_masked in (
-          select card_number_masked from helcim.card_transactions
-          where account_id = ${accountId} and card_batch_id = any(${arrayOf(scope.cardBatchIds)}::bigint[])
+          ${rowsOfBatches('card_number_masked', { accountId, cardBatchIds: scope.cardBatchIds })}
           union select json_array_elements_text(${JSON.stringify(scope.numbers)}::json))`
   const { rows } = await tx.execute<Row>(sql`
     select distinct card_number_masked, currency from helcim.card_transactions
@@ -56,7 +56,8 @@ export async function loadCards(
   if (cards.length === 0) return []
   const asked = sql`json_to_recordset(${JSON.stringify(cards)}::json) as c("cardNumber" text, currency text)`
   const { rows } = await tx.execute<Row>(sql`
-    select t.type, ${cardRowColumns} from ${asked}
+    -- All rows first: joined card by card, the batches would be read as often as there are cards.
+    with t as materialized (select ${cardRowStored} from ${asked}
     -- Lateral with an offset: each kind by its own small index.
     cross join lateral (
       (select * from helcim.card_transactions
@@ -68,8 +69,8 @@ export async function loadCards(
         where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
           and type = 'refund' and outcome = 'approved' and vanished_at is null
           and created_at >= ${timestamp(from)} offset 0)
-    ) t
-    ${batchOfRow}`)
+    ) t)
+    select t.type, ${cardRowColumns} from t ${batchOfRow}`)
   const byCard = new Map(
     cards.map((card) => [cardKeyText(card), { ...card, sales: [], refunds: [], voids: [] } as Made]),
   )

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import type { HelcimId } from '../../domain/record.ts'
+import { rowsOfBatches } from '../card-money/rows-of-batches.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf } from '../mirror/store-records.ts'
 
@@ -17,8 +18,7 @@ export async function listNumbersInBatches(
   if (cardBatchIds.length === 0) return []
   const { rows } = await tx.execute<{ number: string }>(sql`
     with own as materialized (
-      select invoice_number, card_number_masked, currency, type, outcome from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
+      ${rowsOfBatches('invoice_number, card_number_masked, currency, type, outcome', { accountId, cardBatchIds })}
     ), cards as materialized (
       select distinct card_number_masked, currency from own
       where invoice_number is null and card_number_masked is not null and ${approvedFollower}

@@ -93,9 +93,9 @@ export const cardTransactions = helcim.table(
     index('card_transactions_customer').on(t.accountId, t.customerCode, t.createdAt).where(sql`type = 'purchase'`),
     // What names an invoice: it is judged by its payments, and what it tells of them is posted with them.
     index('card_transactions_invoice').on(t.accountId, t.invoiceNumber).where(sql`invoice_number is not null`),
-    // Few rows are reverses, and what each voided has to be told of all of them together.
-    index('card_transactions_reverses')
-      .on(t.accountId, t.transactionId)
+    // Few rows are reverses, and what each voided is told by those of its batch.
+    index('card_transactions_reverses_batch')
+      .on(t.accountId, t.cardBatchId, t.transactionId)
       .where(sql`type = 'reverse' and outcome = 'approved'`),
     // Sales that are alike, in order of time: what repeats within minutes, and what a reverse of another batch may void.
     index('card_transactions_sales')
