@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { writeDigests } from '../alerts/write-digests.ts'
 import type { JobContext } from '../context.ts'
 import { loadHistoryFrom, loadZone } from '../db/accounts.ts'
+import type { Tx } from '../db/client.ts'
 import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
 import { listPullsByCause, type Pull } from '../db/pulls.ts'
 import { forgetOld } from '../db/retention.ts'
@@ -76,21 +77,21 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
   const ask = { accountId, cause, now }
   switch (kind) {
     case 'poll':
-      await db.transaction((tx) => askForBatches(tx, ask))
+      await askOnce(context, key, (tx) => askForBatches(tx, ask))
       break
     case 'recent':
-      // All or none: of a history that was asked for in part, the rest would pass for being read.
-      await db.transaction(async (tx) => {
+      await askOnce(context, key, async (tx) => {
         await askForHistory(tx, ask, account.historyFrom)
         await askForDays(tx, ask, { from: addDays(today, -2), to: today, callClass: 'detail' })
       })
       break
     case 'week':
-      await db.transaction((tx) => askForDays(tx, ask, { from: addDays(today, -6), to: today, callClass: 'backfill' }))
+      await askOnce(context, key, (tx) =>
+        askForDays(tx, ask, { from: addDays(today, -6), to: today, callClass: 'backfill' }),
+      )
       break
     case 'lists': {
-      const asked = await listPullsByCause(db, accountId, cause)
-      if (asked.length === 0) await db.transaction((tx) => askForDueLists(tx, ask, account.historyFrom))
+      await askOnce(context, key, (tx) => askForDueLists(tx, ask, account.historyFrom))
       const isReading = (await listPullsByCause(db, accountId, cause)).some(({ state }) => state === 'running')
       // What is needed shows when the lists are there.
       if (!isReading) await db.transaction((tx) => askForNeeds(tx, ask))
@@ -129,6 +130,15 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
       return []
   }
   return listPullsByCause(db, accountId, cause)
+}
+
+/**
+ * Asks for what is due unless it was asked for: run again after midnight, the same work would mean other days, read the
+ * most of them twice and end later. All or none: of a history that was asked for in part, the rest would pass for read.
+ */
+async function askOnce({ db }: JobContext, key: DueKey, ask: (tx: Tx) => Promise<unknown>): Promise<void> {
+  const asked = await listPullsByCause(db, key.accountId, causeOf(key))
+  if (asked.length === 0) await db.transaction(ask)
 }
 
 /** Where it was switched off meanwhile, what was due is no longer wanted. */

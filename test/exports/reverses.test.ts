@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reversesSql } from '../../src/db/movements/reverses.ts'
+import { reversesOfBatches, reversesSql } from '../../src/db/movements/reverses.ts'
 import { moneySql } from '../../src/exports/report.ts'
 import { createDatabase, type TestDatabase } from '../mismatches/support.ts'
 
@@ -112,6 +112,11 @@ describe('what a reverse voided', () => {
     ] as const
     expect(await kindsOf({ rows, state: 'waiting' })).toEqual(['refund', 'sale'])
   })
+})
+
+it('the same batches are asked for by the same statement, in whatever order they were found', () => {
+  expect(reversesOfBatches([100n, 20n, 3n])).toEqual(reversesOfBatches([20n, 3n, 100n]))
+  expect(reversesOfBatches([100n, 20n, 3n])).not.toEqual(reversesOfBatches([20n, 3n]))
 })
 
 it('amounts have the digits of their currency', async () => {

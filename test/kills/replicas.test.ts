@@ -20,10 +20,11 @@ import { readableTotals } from './shop.ts'
 const SEED = Number(process.env.SEED ?? 5)
 /**
  * Clock seconds in a real one. What the machine measures stays real: a dead worker's job is another's after 10 to 15 s,
- * which is six to eight hours of this clock, and what a dead process was telling is told again after 30 s. `REPLICAS_RATE`
- * gives a longer day, in which those are less of it.
+ * which is three to four hours of this clock, and what a dead process was telling is told again after 30 s. What is
+ * unfinished is asked for again each minute of the clock, that is many times a real second: on a day shorter than two
+ * cores can do its work in, this is most of what they do. `REPLICAS_RATE` gives a longer one.
  */
-const RATE = Number(process.env.REPLICAS_RATE ?? 2_000)
+const RATE = Number(process.env.REPLICAS_RATE ?? 1_000)
 const REPLICAS = 3
 /** As far as the week of a night looks back at least. */
 const HISTORY_DAYS = 7
@@ -34,7 +35,8 @@ const STARTS_AT = zone.at(DAY, '06:00')
 const ENDS_AT = zone.at(addDays(DAY, 1), '06:00')
 /** All are away when the week is due for the first time. */
 const OUTAGE = { from: zone.at(addDays(DAY, 1), '01:30'), to: zone.at(addDays(DAY, 1), '02:50') }
-const REST_MS_MAX = 240_000
+/** Later there are days that the other history does not know, and another night, whose work supersedes this one's. */
+const REST_ENDS_AT = zone.at(addDays(DAY, 2), '00:00')
 
 const redisUrl = inject('redisUrl')
 const processes: CliProcess[] = []
@@ -69,7 +71,12 @@ describe.skipIf(redisUrl === null || !isLong)(`${REPLICAS} daemons on one Postgr
       await runCli(['migrate'], { env })
       const lived = await liveADay(() => startCli(['start'], { env }), { random, now: clock.now })
       receiver.recover()
-      const restMs = await until('all is done and told', () => isDone(rows, clock.now()), REST_MS_MAX)
+      const restMs = await until(
+        'all is done and told',
+        () => isDone(rows, clock.now()),
+        (REST_ENDS_AT - ENDS_AT) / RATE,
+      )
+      const doneAt = clock.now()
       const isStarted = (daemon: CliProcess) => daemon.stdout().includes('daemon.started')
       await until('the last one has started', () => lived.running.every(isStarted), 30_000)
       for (const daemon of lived.running) daemon.kill('SIGTERM')
@@ -86,15 +93,15 @@ describe.skipIf(redisUrl === null || !isLong)(`${REPLICAS} daemons on one Postgr
       // Each instant of the calendar since the first of them ran has its row, and no row stands for anything else.
       expect(ends.map(({ name }) => name).sort()).toEqual(plannedSince(Number(account?.at)).sort())
       expect(ends.filter(({ isEnded }) => !isEnded)).toEqual([])
-      const doneOf = (kind: string) => ends.filter(({ name, outcome }) => name.startsWith(kind) && outcome === 'done')
-      for (const kind of ['poll', 'recent', 'lists', 'week', 'full', 'retention'])
-        expect(doneOf(kind), kind).not.toEqual([])
-      // The day and its night are once each, whoever did them.
-      for (const kind of ['week', 'full', 'retention']) expect(doneOf(kind), kind).toHaveLength(1)
+      const outcomesOf = (kind: string) =>
+        ends.filter(({ name }) => name.startsWith(kind)).map(({ outcome }) => outcome)
+      for (const kind of ['poll', 'recent', 'lists']) expect(outcomesOf(kind), kind).toContain('done')
+      // The night is once, whoever did its work.
+      for (const kind of ['week', 'full', 'retention']) expect(outcomesOf(kind), kind).toEqual(['done'])
       expect(await rows(DOUBLED_PULLS)).toEqual([])
 
       const outcome = await outcomeOf(database)
-      const undisturbed = await readOnce(sandbox, clock.now())
+      const undisturbed = await readOnce(sandbox, doneAt)
       expect(effectsOf(outcome)).toEqual(effectsOf(undisturbed))
       expect(outcome.totals).toMatchObject(readableTotals(sandbox))
       const found = await rows(`select code, subject_kind || ' ' || subject_id as key from recon.mismatches

@@ -31,11 +31,11 @@ export interface ReversesPart {
   readonly isWithin: string
 }
 
-/** The reverses of these batches. */
-export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPart => ({
-  scope: '',
-  isWithin: `r.card_batch_id = any('${arrayOf(cardBatchIds)}'::bigint[])`,
-})
+/** The reverses of these batches. The same ones make the same statement, in whatever order they were found. */
+export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPart => {
+  const ordered = cardBatchIds.toSorted((a, b) => Number(a - b))
+  return { scope: '', isWithin: `r.card_batch_id = any('${arrayOf(ordered)}'::bigint[])` }
+}
 
 /**
  * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`. Exports, books and checks
