@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { hasCome } from '../domain/ach.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type {
@@ -237,13 +238,21 @@ async function loadAchCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope):
       null as card_number_masked, null as terminal_id,
       coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
       coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand, true as is_fee_known,
-      t.status_auth in ('DECLINED', 'CANCELLED') or t.status_clearing in ('REJECTED', 'CONTESTED', 'RETURNED') as has_failed
+      t.status_auth, t.status_clearing, exists (
+        -- It names the same invoice, by which it is found.
+        select from helcim.ach_transactions r
+        where r.account_id = t.account_id and r.order_id = t.order_id and r.type = 'REVERSE'
+          and r.original_transaction_id = t.ach_transaction_id and r.status_auth = 'APPROVED' and r.vanished_at is null
+      ) as is_voided
     from helcim.customers c
     join helcim.invoices i on i.account_id = c.account_id and i.customer_id = c.customer_id
     join helcim.ach_transactions t on t.account_id = i.account_id and t.order_id = i.invoice_id
     where c.account_id = ${accountId} and c.customer_code in ${codesOf(codes)} and t.type = 'WITHDRAWAL'
       and t.created_at >= ${timestamp(chargesFrom)} and t.vanished_at is null`)
-  return rows.flatMap((row) => chargeOf(row, 'ach', row.has_failed === true ? 'declined' : 'approved'))
+  return rows.flatMap((row) => {
+    const facts = { statusAuth: text(row, 'status_auth'), statusClearing: text(row, 'status_clearing') }
+    return chargeOf(row, 'ach', hasCome({ ...facts, isVoided: row.is_voided === true }) ? 'approved' : 'declined')
+  })
 }
 
 function chargeOf(row: Row, via: Via, outcome: ChargeRow['outcome']): OfCustomer<ChargeRow>[] {
