@@ -168,7 +168,11 @@ function viasOf(method: string): readonly Via[] {
 async function loadPayments(tx: Tx, { accountId, codes }: Omit<Scope, 'chargesFrom'>) {
   const { rows } = await tx.execute<Row>(sql`
     select p.subscription_id, p.payment_number, p.status, p.due_on::text as due_on, p.processed_at, p.amount_minor,
-      p.setup_minor, p.recurring_minor, p.add_on_minor, p.tax_minor, p.count_retries
+      p.setup_minor, p.recurring_minor, p.add_on_minor, p.tax_minor, p.count_retries, (
+        select round(sum(a.amount_minor * coalesce(a.quantity, 1))) from helcim.subscription_add_ons a
+        where a.account_id = p.account_id and a.subscription_id = p.subscription_id and a.frequency = 'one_time'
+          and a.last_payment_number = p.payment_number
+      ) as add_on_once_minor
     from helcim.subscriptions s
     join helcim.subscription_payments p on p.account_id = s.account_id and p.subscription_id = s.subscription_id
     where s.account_id = ${accountId} and s.customer_code in ${codesOf(codes)}
@@ -185,6 +189,7 @@ async function loadPayments(tx: Tx, { accountId, codes }: Omit<Scope, 'chargesFr
       setupMinor: minor(row, 'setup_minor'),
       recurringMinor: minor(row, 'recurring_minor'),
       addOnMinor: minor(row, 'add_on_minor'),
+      addOnOnceMinor: minor(row, 'add_on_once_minor'),
       taxMinor: minor(row, 'tax_minor'),
       countRetries: Number(row.count_retries ?? 0),
     }

@@ -233,13 +233,38 @@ describe('a subscription that is not billed', () => {
     expect(toldOf({}, { ...after, amountMinor: 4000n })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, isByHand: true })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, terminalId: 1n })).toEqual(['1 matched'])
-    // A setup fee is not charged again.
-    const payments = [payment({ setupMinor: 5000n, amountMinor: 7999n })]
-    const first = { ...OWN, amountMinor: 7999n }
-    const withSetup = (second: typeof after) =>
-      told(judge({ subscriptions: [subscription({ ...idle, setupMinor: 5000n, payments })], charges: [first, second] }))
-    expect(withSetup({ ...after, amountMinor: 7999n })).toEqual(['1 matched'])
-    expect(withSetup(after)).toEqual(['1 matched', 'charge_unexpected'])
+  })
+
+  it('is not charged once more for what its last charge took, nor for what its next one would', () => {
+    const payments = [payment({ setupMinor: 2500n, recurringMinor: 4900n, taxMinor: 370n, amountMinor: 7770n })]
+    const first = { ...OWN, amountMinor: 7770n }
+    const withSetup = (amountMinor: bigint) =>
+      told(
+        judge({
+          subscriptions: [subscription({ ...idle, recurringMinor: 4900n, payments })],
+          charges: [first, { ...after, amountMinor }],
+        }),
+      )
+    expect(withSetup(7770n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(5145n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(4900n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(5270n)).toEqual(['1 matched'])
+  })
+
+  it('has customers who buy for what an earlier payment came to with its set-up or a one-time add-on', () => {
+    const firstPayment = { amountMinor: 10499n, setupMinor: 2500n, addOnMinor: 5000n, addOnOnceMinor: 5000n }
+    const last = payment({ paymentNumber: 2, processedAt: mountain('2026-10-09 01:30:00') })
+    const charges = [{ ...OWN, amountMinor: 10499n }, charge({ transactionId: 3n, at: '2026-10-09 01:30:02' })]
+    const toldOfSecond = (amountMinor: bigint) =>
+      told(
+        judge({
+          subscriptions: [subscription({ ...idle, payments: [payment(firstPayment), last] })],
+          charges: [...charges, { ...after, amountMinor }],
+        }),
+      )
+    expect(toldOfSecond(10499n)).toEqual(['1 matched', '2 matched'])
+    expect(toldOfSecond(7999n)).toEqual(['1 matched', '2 matched'])
+    expect(toldOfSecond(2999n)).toEqual(['1 matched', '2 matched', 'charge_unexpected'])
   })
 })
 
