@@ -102,6 +102,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     seed,
     isEditTold: switches.subscriptionDateUpdated !== 'never',
     isParentTold: switches.refundRow === 'with-parent',
+    isInvoiceTold: switches.refundRow !== 'empty',
     ignoreFilters: (names) => {
       for (const name of names) filtersIgnored.add(name)
     },
