@@ -90,11 +90,16 @@ export function judgeCustomer(
   }
   const approved = distinctApproved(sides.charges)
   const free = approved.filter((charge) => !verdict.isSpoken(charge))
-  for (const { charge, finding } of findUnexpected({ subscriptions, charges: free, isWhole }, settings)) {
+  const { matches } = matching
+  const { defaultCard } = sides
+  for (const { charge, finding } of findUnexpected(
+    { subscriptions, charges: free, isWhole, matches, defaultCard },
+    settings,
+  )) {
     if (finding === null) verdict.wait(charge)
     else verdict.findCharge(charge, finding)
   }
-  const terms = subscriptions.map((one) => judgeTerms(one, sides.defaultCard))
+  const terms = subscriptions.map((one) => judgeTerms(one, defaultCard))
   const outcomes = expectations.map((expectation) => ({ expectation, outcome: verdict.outcomeOf(expectation) }))
   return {
     customerCode: sides.customerCode,

@@ -1,12 +1,14 @@
 import type { Instant } from '../clock.ts'
 import { isBilling, sumsOf } from './expectations.ts'
 import type { RecurringFinding } from './judge.ts'
-import type { ChargeRow, RecurringSettings, SubscriptionSide, ToldPayment } from './sides.ts'
+import type { Match } from './match.ts'
+import type { ChargeRow, DefaultCard, RecurringSettings, SubscriptionSide, ToldPayment } from './sides.ts'
 
 /**
  * Charges that no payment stands behind, of a subscription's customer, amount and terminal, made while it was paused,
  * cancelled or ended. Where it cannot be told whether it had ended by then, that is said instead.
- * @param given `charges`: those that nothing else claims; `isWhole`: whether a payment behind one would have been read
+ * @param given `charges`: those that nothing else claims; `isWhole`: whether a payment behind one would have been read;
+ *   `matches` and `defaultCard`: what tells the cards that its charges are made to
  * @returns one entry for each charge that is a subscription's; its finding is null while it waits for a reading
  */
 export function findUnexpected(
@@ -14,8 +16,10 @@ export function findUnexpected(
     subscriptions: readonly SubscriptionSide[]
     charges: readonly ChargeRow[]
     isWhole: (charge: ChargeRow) => boolean
+    matches: readonly Match[]
+    defaultCard: DefaultCard | null
   },
-  { duplicateMs }: RecurringSettings,
+  settings: RecurringSettings,
 ): { charge: ChargeRow; finding: RecurringFinding | null }[] {
   const idle = given.subscriptions.filter((one) => !isBilling(one) && one.plan !== null && one.payments !== null)
   return given.charges.flatMap((charge): { charge: ChargeRow; finding: RecurringFinding | null }[] => {
@@ -25,8 +29,14 @@ export function findUnexpected(
       at: idleSince(subscription),
       last: lastOf(subscription),
     }))
-    const fitting = since.filter(({ subscription, last }) => isOf(subscription, last?.payment ?? null, charge))
-    const after = fitting.filter(({ last }) => last !== null && charge.createdAt > last.at + duplicateMs)
+    const fitting = since.filter(
+      ({ subscription, last }) =>
+        isOf(subscription, last?.payment ?? null, charge) && isOnItsCard(subscription, charge, given),
+    )
+    const after = fitting.filter(
+      ({ subscription, last }) =>
+        last !== null && charge.createdAt > last.at + ownMs(subscription, last.payment, given.matches, settings),
+    )
     const certain = after.find(({ at }) => charge.createdAt > at)
     const [open] = after
     if (!open) return []
@@ -60,6 +70,30 @@ function isOf(
   const again = last === null ? [] : sumsOf(last).sumsMinor
   const sums = new Set([recurringMinor, ...again, ...(payments ?? []).flatMap(sumsOfNext)])
   return sums.has(charge.amountMinor) || sums.has(charge.amountMinor - charge.feesMinor)
+}
+
+/** How long after the last payment a charge may be its own: that of one before the history is not matched, and still comes. */
+function ownMs(
+  { subscriptionId }: SubscriptionSide,
+  { paymentNumber, status }: ToldPayment,
+  matches: readonly Match[],
+  { duplicateMs, windowAfterMs }: RecurringSettings,
+): number {
+  const hasOwn = matches.some(
+    ({ expectation }) => expectation.subscriptionId === subscriptionId && expectation.paymentNumber === paymentNumber,
+  )
+  return status === 'approved' && !hasOwn ? windowAfterMs : duplicateMs
+}
+
+/** It charges the default card, which may be another one since its last charge: on a third somebody bought something. */
+function isOnItsCard(
+  { subscriptionId }: SubscriptionSide,
+  { cardNumber }: ChargeRow,
+  { matches, defaultCard }: { matches: readonly Match[]; defaultCard: DefaultCard | null },
+): boolean {
+  const own = matches.filter(({ expectation }) => expectation.subscriptionId === subscriptionId)
+  if (cardNumber === null || own.length === 0) return true
+  return [defaultCard?.cardNumber, ...own.map(({ charge }) => charge.cardNumber)].includes(cardNumber)
 }
 
 /** What a payment after this one would come to: without its set-up and one-time add-ons, and the tax on these. */

@@ -229,10 +229,30 @@ describe('a subscription that is not billed', () => {
     expect(toldOf({ updatedAt: null })).toEqual(['1 matched', 'charge_ambiguous 1'])
   })
 
+  it('was charged before the history for a payment that is not expected any more, and its charge came hours later', () => {
+    const old = payment({ processedAt: mountain('2026-09-01 01:00:00'), dueOn: toBusinessDate('2026-09-01') })
+    const of = (at: string) => {
+      const subscriptions = [subscription({ ...idle, updatedAt: mountain('2026-09-01 02:00:00'), payments: [old] })]
+      return told(judge({ subscriptions, charges: [charge({ at })] }))
+    }
+    expect(of('2026-09-01 09:00:00')).toEqual([])
+    expect(of('2026-09-01 14:00:00')).toEqual(['charge_unexpected'])
+  })
+
   it('has customers who buy', () => {
     expect(toldOf({}, { ...after, amountMinor: 4000n })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, isByHand: true })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, terminalId: 1n })).toEqual(['1 matched'])
+    expect(toldOf({}, { ...after, cardNumber: '545454******0007' })).toEqual(['1 matched'])
+  })
+
+  it('is not charged on the card that is the default one by now', () => {
+    const defaultCard = { cardNumber: '545454******0007', expiry: '1228' }
+    const charges = [OWN, { ...after, cardNumber: '545454******0007' }]
+    expect(told(judge({ subscriptions: [subscription(idle)], charges, defaultCard }))).toEqual([
+      '1 matched',
+      'charge_unexpected',
+    ])
   })
 
   it('is not charged once more for what its last charge took, nor for what its next one would', () => {
