@@ -93,7 +93,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     closesAt: automaticClose(seed),
   })
   const history = createHistory(merchant, scenario, seed, switches)
-  const ledger = createTruthLedger(merchant, { countedTypes: switches.batchCounts, refundRow: switches.refundRow })
+  const ledger = createTruthLedger(merchant, {
+    ...switches,
+    countedTypes: switches.batchCounts,
+    links: () => history.billing?.subscriptions.links() ?? [],
+  })
   const filtersIgnored = new Set(switches.filtersIgnored)
   const defects = createDefectSchedule({
     merchant,
