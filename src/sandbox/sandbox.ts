@@ -20,7 +20,7 @@ import { createTokens, DEFAULT_TOKENS, type Tokens } from './tokens.ts'
 import { computeTotals, type Totals } from './totals.ts'
 import { createTruthLedger, type Truth } from './truth.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
-import { createZone } from './zone.ts'
+import { createReadingOf, createZone } from './zone.ts'
 
 export { demoScenario } from './demo.ts'
 
@@ -96,6 +96,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const ledger = createTruthLedger(merchant, {
     ...switches,
     countedTypes: switches.batchCounts,
+    readingOf: createReadingOf(zone),
     links: () => history.billing?.subscriptions.links() ?? [],
   })
   const filtersIgnored = new Set(switches.filtersIgnored)

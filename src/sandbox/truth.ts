@@ -120,7 +120,12 @@ export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', 
 
 export function createTruthLedger(
   merchant: Merchant,
-  told: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] } & ToldOfSubscriptions,
+  told: {
+    countedTypes: CountedTypes
+    refundRow: Switches['refundRow']
+    /** When a reader takes something to have been that is served with its time. */
+    readingOf: (instant: Instant) => Instant
+  } & ToldOfSubscriptions,
 ): TruthLedger {
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
@@ -168,7 +173,7 @@ export function createTruthLedger(
       for (const entry of recurringEntries(merchant, now)) add(entry)
       for (const entry of coincidenceEntries(merchant, told)) add(entry)
       for (const entry of achEntries(merchant, now)) add(entry)
-      for (const entry of invoiceEntries(merchant, now, told.refundRow)) add(entry)
+      for (const entry of invoiceEntries(merchant, now, told)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {
