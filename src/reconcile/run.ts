@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { analyzeUnknown } from '../db/analyze.ts'
 import {
   completeUpTo,
   keepUnproved,
@@ -78,6 +79,7 @@ export async function runReconcile(
   },
 ): Promise<RunResult> {
   const { accountId, historyFrom, scope, settings, clock } = input
+  await analyzeUnknown(db)
   return db.transaction(async (tx) => {
     await lockJudging(tx, accountId)
     const startedAt = clock.now()
