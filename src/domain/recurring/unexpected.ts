@@ -19,7 +19,7 @@ export function findUnexpected(
     matches: readonly Match[]
     defaultCard: DefaultCard | null
   },
-  settings: RecurringSettings,
+  { duplicateMs }: RecurringSettings,
 ): { charge: ChargeRow; finding: RecurringFinding | null }[] {
   const idle = given.subscriptions.filter((one) => !isBilling(one) && one.plan !== null && one.payments !== null)
   return given.charges.flatMap((charge): { charge: ChargeRow; finding: RecurringFinding | null }[] => {
@@ -33,10 +33,7 @@ export function findUnexpected(
       ({ subscription, last }) =>
         isOf(subscription, last?.payment ?? null, charge) && isOnItsCard(subscription, charge, given),
     )
-    const after = fitting.filter(
-      ({ subscription, last }) =>
-        last !== null && charge.createdAt > last.at + ownMs(subscription, last.payment, given.matches, settings),
-    )
+    const after = fitting.filter(({ last }) => last !== null && charge.createdAt > last.at + duplicateMs)
     const certain = after.find(({ at }) => charge.createdAt > at)
     const [open] = after
     if (!open) return []
@@ -70,19 +67,6 @@ function isOf(
   const again = last === null ? [] : sumsOf(last).sumsMinor
   const sums = new Set([recurringMinor, ...again, ...(payments ?? []).flatMap(sumsOfNext)])
   return sums.has(charge.amountMinor) || sums.has(charge.amountMinor - charge.feesMinor)
-}
-
-/** How long after the last payment a charge may be its own: that of one before the history is not matched, and still comes. */
-function ownMs(
-  { subscriptionId }: SubscriptionSide,
-  { paymentNumber, status }: ToldPayment,
-  matches: readonly Match[],
-  { duplicateMs, windowAfterMs }: RecurringSettings,
-): number {
-  const hasOwn = matches.some(
-    ({ expectation }) => expectation.subscriptionId === subscriptionId && expectation.paymentNumber === paymentNumber,
-  )
-  return status === 'approved' && !hasOwn ? windowAfterMs : duplicateMs
 }
 
 /** It charges the default card, which may be another one since its last charge: on a third somebody bought something. */

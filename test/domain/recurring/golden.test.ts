@@ -162,6 +162,25 @@ describe('a charge beyond those expected', () => {
   })
 })
 
+it('a payment just before the history claims its charge, which is no second one of a payment like it', () => {
+  const reading = { ...readUntil(), scopeFrom: mountain('2026-10-05 00:00:00') }
+  const early = subscription({ payments: [payment({ processedAt: mountain('2026-10-05 00:35:35') })] })
+  const late = subscription({
+    subscriptionId: 19_901n,
+    payments: [payment({ processedAt: mountain('2026-10-05 02:33:24') })],
+  })
+  const charges = [
+    charge({ at: '2026-10-05 00:35:38' }),
+    charge({ transactionId: 30_537_002n, at: '2026-10-05 02:33:25' }),
+  ]
+  const judgement = judge({ subscriptions: [early, late], charges }, reading)
+  expect(told(judgement)).toEqual(['1 matched'])
+  expect(judgement.outcomes.map(({ expectation }) => expectation.subscriptionId)).toEqual([19_901n])
+  expect(judgement.chargeOutcomes.map(({ outcome }) => outcome)).toEqual(['matched', 'matched'])
+  // Without it, nothing tells what it was for.
+  expect(told(judge({ subscriptions: [late], charges }, reading))).toEqual(['1 matched', 'charge_ambiguous 1'])
+})
+
 describe('twins', () => {
   const twins = [subscription(), subscription({ subscriptionId: 19_901n })]
 
