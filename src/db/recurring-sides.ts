@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { hasCome } from '../domain/ach.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type {
@@ -167,7 +168,11 @@ function viasOf(method: string): readonly Via[] {
 async function loadPayments(tx: Tx, { accountId, codes }: Omit<Scope, 'chargesFrom'>) {
   const { rows } = await tx.execute<Row>(sql`
     select p.subscription_id, p.payment_number, p.status, p.due_on::text as due_on, p.processed_at, p.amount_minor,
-      p.setup_minor, p.recurring_minor, p.add_on_minor, p.tax_minor, p.count_retries
+      p.setup_minor, p.recurring_minor, p.add_on_minor, p.tax_minor, p.count_retries, (
+        select round(sum(a.amount_minor * coalesce(a.quantity, 1))) from helcim.subscription_add_ons a
+        where a.account_id = p.account_id and a.subscription_id = p.subscription_id and a.frequency = 'one_time'
+          and a.last_payment_number = p.payment_number
+      ) as add_on_once_minor
     from helcim.subscriptions s
     join helcim.subscription_payments p on p.account_id = s.account_id and p.subscription_id = s.subscription_id
     where s.account_id = ${accountId} and s.customer_code in ${codesOf(codes)}
@@ -184,6 +189,7 @@ async function loadPayments(tx: Tx, { accountId, codes }: Omit<Scope, 'chargesFr
       setupMinor: minor(row, 'setup_minor'),
       recurringMinor: minor(row, 'recurring_minor'),
       addOnMinor: minor(row, 'add_on_minor'),
+      addOnOnceMinor: minor(row, 'add_on_once_minor'),
       taxMinor: minor(row, 'tax_minor'),
       countRetries: Number(row.count_retries ?? 0),
     }
@@ -237,13 +243,21 @@ async function loadAchCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope):
       null as card_number_masked, null as terminal_id,
       coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
       coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand, true as is_fee_known,
-      t.status_auth in ('DECLINED', 'CANCELLED') or t.status_clearing in ('REJECTED', 'CONTESTED', 'RETURNED') as has_failed
+      t.status_auth, t.status_clearing, exists (
+        -- It names the same invoice, by which it is found.
+        select from helcim.ach_transactions r
+        where r.account_id = t.account_id and r.order_id = t.order_id and r.type = 'REVERSE'
+          and r.original_transaction_id = t.ach_transaction_id and r.status_auth = 'APPROVED' and r.vanished_at is null
+      ) as is_voided
     from helcim.customers c
     join helcim.invoices i on i.account_id = c.account_id and i.customer_id = c.customer_id
     join helcim.ach_transactions t on t.account_id = i.account_id and t.order_id = i.invoice_id
     where c.account_id = ${accountId} and c.customer_code in ${codesOf(codes)} and t.type = 'WITHDRAWAL'
       and t.created_at >= ${timestamp(chargesFrom)} and t.vanished_at is null`)
-  return rows.flatMap((row) => chargeOf(row, 'ach', row.has_failed === true ? 'declined' : 'approved'))
+  return rows.flatMap((row) => {
+    const facts = { statusAuth: text(row, 'status_auth'), statusClearing: text(row, 'status_clearing') }
+    return chargeOf(row, 'ach', hasCome({ ...facts, isVoided: row.is_voided === true }) ? 'approved' : 'declined')
+  })
 }
 
 function chargeOf(row: Row, via: Via, outcome: ChargeRow['outcome']): OfCustomer<ChargeRow>[] {

@@ -38,6 +38,19 @@ export interface AchTransaction {
   readonly closed: HelcimTime
 }
 
+/**
+ * Whether a payment's money came, or still may. What was voided in its batch keeps its status, is cleared together with its
+ * reverse and leaves nothing: only the reverse, which names it, tells.
+ */
+export const hasCome = ({
+  statusAuth,
+  statusClearing,
+  isVoided,
+}: Pick<AchTransaction, 'statusAuth' | 'statusClearing'> & { readonly isVoided: boolean }): boolean =>
+  !isVoided &&
+  !['DECLINED', 'CANCELLED'].includes(statusAuth) &&
+  !['REJECTED', 'CONTESTED', 'RETURNED'].includes(statusClearing)
+
 export const ACH_FIGURES = ['withdrawals', 'deposits', 'reversed', 'refunded'] as const
 export type AchFigure = (typeof ACH_FIGURES)[number]
 

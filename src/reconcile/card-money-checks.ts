@@ -41,7 +41,7 @@ export const CARD_MONEY_CHECKS = {
     subject: 'card_transaction',
     severity: 'high',
     meaning:
-      'An approved sale with the same card, amount and currency as another one at most 10 minutes before it, unless both were expected as payments of subscriptions. None when one of the two was voided or refunded in full since, and none what Helcim itself declined as a suspected duplicate.',
+      'An approved sale with the same card, amount and currency as another one at most 10 minutes before it, unless both were expected as payments of subscriptions. None when one of the two was voided or refunded in full since, and none what Helcim itself declined as a suspected duplicate. A refund that names nothing and can be of another sale of that card and amount as well settles none: the mismatch names it.',
     example: 'Transactions 30537112 and 30537115 took 49.99 CAD from one card, 40 seconds apart.',
     advice: 'Ask the customer, or look at the receipts: if it was bought once, reverse or refund the later one.',
   },

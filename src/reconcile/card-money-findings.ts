@@ -64,14 +64,17 @@ export function wordReverse(found: ReverseFinding, named: Named): Finding {
   })
 }
 
-export function wordRepetition({ earlier, later }: Repetition<AlikeSale>, named: Named): Finding {
+export function wordRepetition(found: Repetition<AlikeSale>, named: Named): Finding {
+  const { earlier, later, refundsPossible } = found
   const apart = Math.round((later.createdAt - earlier.createdAt) / 1000)
   const distance = apart < 120 ? `${apart} seconds` : `${Math.round(apart / 60)} minutes`
+  const doubt =
+    refundsPossible.length === 0 ? '' : ` Whether ${listOf(refundsPossible)} gave one of them back is not told.`
   return onTransaction('transaction_duplicated', later, named, {
     expectedMinor: 0n,
     actualMinor: later.amountMinor,
-    summary: `Transaction ${later.transactionId} took ${moneyIn(named.currency)(later.amountMinor)} from ${cardOf(named)} ${distance} after transaction ${earlier.transactionId} had taken the same.`,
-    rows: [later, earlier],
+    summary: `Transaction ${later.transactionId} took ${moneyIn(named.currency)(later.amountMinor)} from ${cardOf(named)} ${distance} after transaction ${earlier.transactionId} had taken the same.${doubt}`,
+    rows: [later, earlier, ...refundsPossible],
   })
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { analyzeUnknown } from '../db/analyze.ts'
 import type { NumberGap } from '../db/batch-checks.ts'
 import type { Db, Tx } from '../db/client.ts'
 import { lockJudging } from '../db/judging-lock.ts'
@@ -62,6 +63,7 @@ export async function runReconcile(
   },
 ): Promise<RunResult> {
   const { accountId, historyFrom, scope, settings, clock } = input
+  await analyzeUnknown(db)
   return db.transaction(async (tx) => {
     await lockJudging(tx, accountId)
     const startedAt = clock.now()

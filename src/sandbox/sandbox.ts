@@ -20,7 +20,7 @@ import { createTokens, DEFAULT_TOKENS, type Tokens } from './tokens.ts'
 import { computeTotals, type Totals } from './totals.ts'
 import { createTruthLedger, type Truth } from './truth.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
-import { createZone } from './zone.ts'
+import { createReadingOf, createZone } from './zone.ts'
 
 export { demoScenario } from './demo.ts'
 
@@ -93,7 +93,12 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     closesAt: automaticClose(seed),
   })
   const history = createHistory(merchant, scenario, seed, switches)
-  const ledger = createTruthLedger(merchant, { countedTypes: switches.batchCounts, refundRow: switches.refundRow })
+  const ledger = createTruthLedger(merchant, {
+    ...switches,
+    countedTypes: switches.batchCounts,
+    readingOf: createReadingOf(zone),
+    links: () => history.billing?.subscriptions.links() ?? [],
+  })
   const filtersIgnored = new Set(switches.filtersIgnored)
   const defects = createDefectSchedule({
     merchant,
@@ -102,6 +107,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     seed,
     isEditTold: switches.subscriptionDateUpdated !== 'never',
     isParentTold: switches.refundRow === 'with-parent',
+    isInvoiceTold: switches.refundRow !== 'empty',
     ignoreFilters: (names) => {
       for (const name of names) filtersIgnored.add(name)
     },

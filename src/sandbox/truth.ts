@@ -1,5 +1,6 @@
 import type { Instant } from '../domain/clock.ts'
 import { achEntries } from './defects/ach.ts'
+import { coincidenceEntries, type ToldOfSubscriptions } from './defects/coincidences.ts'
 import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
 import type { Merchant } from './merchant.ts'
@@ -119,7 +120,12 @@ export const cardBatchSubject = (id: bigint): Subject => ({ kind: 'card_batch', 
 
 export function createTruthLedger(
   merchant: Merchant,
-  told: { countedTypes: CountedTypes; refundRow: Switches['refundRow'] },
+  told: {
+    countedTypes: CountedTypes
+    refundRow: Switches['refundRow']
+    /** When a reader takes something to have been that is served with its time. */
+    readingOf: (instant: Instant) => Instant
+  } & ToldOfSubscriptions,
 ): TruthLedger {
   const noted: { entry: TruthEntry; holds: (now: Instant) => boolean }[] = []
   const touchedBatches = new Map<bigint, DefectCode[]>()
@@ -165,8 +171,9 @@ export function createTruthLedger(
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
       for (const entry of recurringEntries(merchant, now)) add(entry)
+      for (const entry of coincidenceEntries(merchant, told)) add(entry)
       for (const entry of achEntries(merchant, now)) add(entry)
-      for (const entry of invoiceEntries(merchant, now, told.refundRow)) add(entry)
+      for (const entry of invoiceEntries(merchant, now, told)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
 
       function addMissing({ id, batchNumber }: BatchRow) {

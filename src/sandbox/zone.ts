@@ -38,6 +38,18 @@ export function createZone(name: ZoneName): Zone {
   }
 }
 
+/**
+ * The instant that a reader takes a time for that is served in that zone: Helcim's documents say Mountain Time, whatever is
+ * served (API.md §0).
+ */
+export function createReadingOf(served: Zone): (instant: Instant) => Instant {
+  const documented = createZone('America/Edmonton')
+  return (instant) => {
+    const text = served.text(instant)
+    return toInstant(documented.at(text.slice(0, 10), text.slice(11, 16)) + Number(text.slice(17)) * 1000)
+  }
+}
+
 /** The calendar day `days` after `date`. */
 export function addDays(date: string, days: number): string {
   return new Date(Date.parse(`${date}T00:00:00Z`) + days * 24 * HOUR_MS).toISOString().slice(0, 10)

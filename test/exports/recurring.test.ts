@@ -110,6 +110,7 @@ it('recurring has each payment that Helcim tells of once, with the charge that t
           setupMinor: minor(cells.setup_minor),
           recurringMinor: minor(cells.recurring_minor),
           addOnMinor: minor(cells.add_on_minor),
+          addOnOnceMinor: 0n,
           taxMinor: minor(cells.tax_minor),
           countRetries: 0,
         })

@@ -1,6 +1,6 @@
-import { createPull, listPullsByCause, type Pull } from '../../src/db/pulls.ts'
+import { listPullsByCause } from '../../src/db/pulls.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
-import type { PullWindow } from '../../src/domain/pull.ts'
+import { askForDays, askForList } from '../../src/jobs/sync/ask-for-lists.ts'
 import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import type { RunScope } from '../../src/reconcile/judge-batches.ts'
@@ -31,15 +31,14 @@ export function createReader({ runtime }: Look, settings = runtime.services.sett
       await resourceOf(running.resource).readPage(context, running)
     }
   }
-  const ask = (resource: string, window: PullWindow, cause: string): Promise<{ pull: Pull }> => {
-    const { pageLimit } = resourceOf(resource)
-    return createPull(db, { accountId, resource, window, cause, callClass: 'fresh', pageLimit, now: clock.now() })
-  }
   return {
     async read(cause, resources = [...LISTS, ...DAYS]) {
-      const days = { kind: 'days', from: historyFrom, to: helcimDate(clock.now()) } as const
+      const asked = { accountId, cause, now: clock.now() }
+      const days = { from: historyFrom, to: helcimDate(clock.now()), callClass: 'fresh' } as const
       for (const resource of resources) {
-        await ask(resource, DAYS.includes(resource) ? days : { kind: 'all' }, cause)
+        // By the week, as the jobs do: one walk over all days would sort them all for each of its pages.
+        if (DAYS.includes(resource)) await askForDays(db, asked, days, resource)
+        else await askForList(db, asked, resource)
         await readToEnd(cause)
       }
     },

@@ -6,6 +6,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../mirror/store-records.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf } from './card-row.ts'
+import { rowsOfBatches } from './rows-of-batches.ts'
 
 /** What sales that are alike have in common. */
 export interface AlikeKey {
@@ -32,7 +33,7 @@ const isSale = sql.raw(`type in ('purchase', 'capture') and outcome = 'approved'
 
 /**
  * What is sold again within `withinMs`.
- * @param scope `cardBatchIds`: beside the rows of these batches; `transactionIds`: and whatever these are; null: anywhere
+ * @param scope `cardBatchIds`: beside the rows of these batches, or refunded by them or instead of them; `transactionIds`: and whatever these are; null: anywhere
  */
 export async function listAlike(
   tx: Tx,
@@ -68,6 +69,24 @@ export async function listAlike(
         where s.account_id = ${accountId} and s.card_batch_id = any(${arrayOf(scope.cardBatchIds)}::bigint[])
           and ${sql.raw("s.type in ('purchase', 'capture') and s.outcome = 'approved' and s.vanished_at is null")}
           and s.created_at >= ${timestamp(from)}
+        union
+        -- Far from a repetition, a refund may be of it, and another sale may be what a refund is of.
+        select s.card_number_masked, s.currency, s.amount_minor
+        from (${rowsOfBatches('card_number_masked, currency, amount_minor, type, created_at', { accountId, cardBatchIds: scope.cardBatchIds })}) s
+        where s.card_number_masked is not null and s.type in ('purchase', 'capture', 'refund')
+          and (s.type = 'refund' or exists (
+            select from helcim.card_transactions r
+            where r.account_id = ${accountId} and r.card_number_masked = s.card_number_masked
+              and r.currency = s.currency and r.type = 'refund' and r.outcome = 'approved'
+              and r.amount_minor = s.amount_minor and r.created_at > s.created_at))
+          and exists (
+            select from (
+              select o.created_at - lag(o.created_at) over (order by o.created_at, o.transaction_id) as gap
+              from helcim.card_transactions o
+              where o.account_id = ${accountId} and o.card_number_masked = s.card_number_masked
+                and o.currency = s.currency and o.amount_minor = s.amount_minor and o.type in ('purchase', 'capture')
+                and o.outcome = 'approved' and o.vanished_at is null
+            ) g where g.gap <= ${within})
         union
         select card_number_masked, currency, amount_minor from helcim.card_transactions
         where account_id = ${accountId} and transaction_id = any(${arrayOf(scope.transactionIds)}::bigint[])

@@ -79,7 +79,8 @@ interface Choice {
   readonly candidates: readonly CardRow[]
 }
 
-function candidatesOf(refund: CardRow, sales: readonly CardRow[]): CardRow[] {
+/** Sales that a refund can be of, the likeliest first: what it names; else any of its card, settled by then, of at least its amount. */
+export function candidatesOf<T extends CardRow>(refund: CardRow, sales: readonly T[]): T[] {
   const earlier = sales.filter(
     (sale) =>
       compareRows(sale, refund) < 0 &&

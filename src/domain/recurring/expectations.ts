@@ -37,7 +37,13 @@ export const isBilling = ({ status }: Pick<SubscriptionSide, 'status'>): boolean
 export const keyOf = ({ subscriptionId, paymentNumber }: Pick<Expectation, 'subscriptionId' | 'paymentNumber'>) =>
   `${subscriptionId}:${paymentNumber}`
 
-/** What should have been charged until now, by subscription and payment number. */
+/** One whose charge may lie before what was asked for: it is not held against what is mirrored, and claims what is its own. */
+export const isBeforeScope = ({ window }: Expectation, { scopeFrom }: ReadingState): boolean => window.from < scopeFrom
+
+/**
+ * What should have been charged until now, by subscription and payment number; also what was just before the scope, as long
+ * as its charge may lie within it.
+ */
 export function expectationsOf(
   subscription: SubscriptionSide,
   reading: ReadingState,
@@ -52,7 +58,9 @@ export function expectationsOf(
     if (numbers.has(payment.paymentNumber)) continue
     numbers.add(payment.paymentNumber)
     const one = toldExpectation(subscription, payment, { today, settings })
-    if (one !== null && one.window.from >= reading.scopeFrom) expectations.push(one)
+    if (one === null) continue
+    const mayReachIn = one.state === 'approved' && one.processedAt !== null && one.window.until >= reading.scopeFrom
+    if (mayReachIn || !isBeforeScope(one, reading)) expectations.push(one)
   }
   return expectations
 }

@@ -3,7 +3,7 @@ import { isTolerated } from '../check-rules.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE } from '../helcim-time.ts'
 import { isOverdue, isProvedMissing, isReadSince, mayHaveFees, overdueFrom } from './absence.ts'
-import { type Expectation, expectationsOf, isBilling } from './expectations.ts'
+import { type Expectation, expectationsOf, isBeforeScope, isBilling } from './expectations.ts'
 import { type Match, type Matching, matchCharges, type Surplus } from './match.ts'
 import type { ChargeRow, CustomerSides, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
 import { judgeTerms, type TermsFinding } from './terms.ts'
@@ -69,12 +69,20 @@ export function judgeCustomer(
   settings: RecurringSettings,
 ): CustomerJudgement {
   const subscriptions = sides.subscriptions.toSorted((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1))
-  const expectations = subscriptions.flatMap((one) => expectationsOf(one, reading, settings))
+  const known = subscriptions.flatMap((one) => expectationsOf(one, reading, settings))
+  const expectations = known.filter((one) => !isBeforeScope(one, reading))
   const overdue = expectations.filter((one) => isOverdue(one, reading, settings))
-  const matching = matchCharges(
-    { expectations: expectations.filter((one) => !overdue.includes(one)), charges: sides.charges },
+  const all = matchCharges(
+    { expectations: known.filter((one) => !overdue.includes(one)), charges: sides.charges },
     settings,
   )
+  // Of a payment before the scope it counts which charge is its own, and no more.
+  const isJudged = ({ expectation }: { expectation: Expectation }) => !isBeforeScope(expectation, reading)
+  const matching: Matching = {
+    matches: all.matches,
+    surplus: all.surplus.filter(isJudged),
+    nearMisses: all.nearMisses.filter(isJudged),
+  }
   const isWhole = (charge: ChargeRow) => subscriptions.every((one) => isReadSince(one, charge.createdAt, reading))
   const hasFees = (expectation: Expectation) => mayHaveFees(expectation, sides.charges, settings)
   const verdict = verdictOf(matching, { isWhole, mayHaveFees: hasFees, reading, settings })
@@ -90,11 +98,16 @@ export function judgeCustomer(
   }
   const approved = distinctApproved(sides.charges)
   const free = approved.filter((charge) => !verdict.isSpoken(charge))
-  for (const { charge, finding } of findUnexpected({ subscriptions, charges: free, isWhole }, settings)) {
+  const { matches } = matching
+  const { defaultCard } = sides
+  for (const { charge, finding } of findUnexpected(
+    { subscriptions, charges: free, isWhole, matches, defaultCard },
+    settings,
+  )) {
     if (finding === null) verdict.wait(charge)
     else verdict.findCharge(charge, finding)
   }
-  const terms = subscriptions.map((one) => judgeTerms(one, sides.defaultCard))
+  const terms = subscriptions.map((one) => judgeTerms(one, defaultCard))
   const outcomes = expectations.map((expectation) => ({ expectation, outcome: verdict.outcomeOf(expectation) }))
   return {
     customerCode: sides.customerCode,

@@ -31,6 +31,8 @@ export interface ToldPayment {
   readonly setupMinor: bigint
   readonly recurringMinor: bigint
   readonly addOnMinor: bigint
+  /** What of its add-ons is charged this one time. */
+  readonly addOnOnceMinor: bigint
   readonly taxMinor: bigint
   readonly countRetries: number
 }

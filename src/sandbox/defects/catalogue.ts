@@ -24,6 +24,8 @@ export interface DefectContext {
   readonly isEditTold: boolean
   /** Whether a refund or reverse names its original. */
   readonly isParentTold: boolean
+  /** Whether a refund or reverse names the invoice of its original. */
+  readonly isInvoiceTold: boolean
   ignoreFilters(names: readonly string[]): void
 }
 

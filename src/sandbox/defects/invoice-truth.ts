@@ -11,7 +11,11 @@ export const invoiceSubject = (id: bigint) => ({ kind: 'invoice', id: String(id)
 const OVERDUE_AFTER_MS = 30 * 86_400_000
 
 /** What invoices and payments disagree about, as both are served: one rule behind defects and all that follows from others. */
-export function invoiceEntries(merchant: Merchant, now: Instant, refundRow: Switches['refundRow']): TruthEntry[] {
+export function invoiceEntries(
+  merchant: Merchant,
+  now: Instant,
+  { refundRow, readingOf }: { refundRow: Switches['refundRow']; readingOf: (instant: Instant) => Instant },
+): TruthEntry[] {
   const { invoices, achTransactions } = merchant.records
   const all = invoices.visible(invoices.all(), now)
   if (all.length === 0) return []
@@ -34,7 +38,7 @@ export function invoiceEntries(merchant: Merchant, now: Instant, refundRow: Swit
         ...entry,
         isConsequence: spoiled.has(invoice.number),
       })),
-      ...ownEntries(invoice, now),
+      ...ownEntries(invoice, now, readingOf),
     ]),
     ...rows
       .filter(({ type, invoiceNumber }) => isPayment(type) && invoiceNumber !== '' && !known.has(invoiceNumber))
@@ -115,7 +119,7 @@ function achChanges({ type, statusAuth, statusClearing, amountMinor }: AchTransa
   return statusClearing === 'CLEARED' ? [signed] : [0n, signed]
 }
 
-function ownEntries(invoice: InvoiceRow, now: Instant): TruthEntry[] {
+function ownEntries(invoice: InvoiceRow, now: Instant, readingOf: (instant: Instant) => Instant): TruthEntry[] {
   const { id, status, currency, amountMinor, dueMinor, createdAt, detail } = invoice
   const common = { subject: invoiceSubject(id), currency, isConsequence: false }
   const entries: TruthEntry[] = []
@@ -124,7 +128,7 @@ function ownEntries(invoice: InvoiceRow, now: Instant): TruthEntry[] {
     const sides = { expectedMinor: sumOfParts(detail), actualMinor: amountMinor }
     entries.push({ code: 'invoice_total_differs', ...common, ...sides, note })
   }
-  const isOverdue = status === 'OVERDUE' || (status === 'DUE' && now >= createdAt + OVERDUE_AFTER_MS)
+  const isOverdue = status === 'OVERDUE' || (status === 'DUE' && now >= readingOf(createdAt) + OVERDUE_AFTER_MS)
   if (isOverdue && dueMinor > 0n) {
     const sides = { expectedMinor: dueMinor, actualMinor: 0n }
     entries.push({ code: 'invoice_overdue', ...common, ...sides, note: 'it has been owed for 30 days' })

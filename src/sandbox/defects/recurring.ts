@@ -3,6 +3,7 @@ import { chargedMinor, type SubscriptionRow } from '../records/recurring.ts'
 import { cardTransactionSubject, type TruthEntry } from '../truth.ts'
 import { addDays, createZone } from '../zone.ts'
 import type { Defect, DefectContext } from './catalogue.ts'
+import { isGivenBack, isToldGivenBack } from './given-back.ts'
 import { claimOne, isWithinBatch, loneSubscriptions, type Paid, paidPayments } from './recurring-targets.ts'
 import { subscriptionPaymentSubject } from './recurring-truth.ts'
 
@@ -115,12 +116,16 @@ export const RECURRING_DEFECTS = {
       actualMinor: paid.charge.amountMinor * 2n,
       note: `transaction ${second.id} repeats ${paid.charge.id}`,
     })
-    const { merchant, ledger } = context
-    const isGivenBack = () =>
-      merchant.transactions().some(({ originalId }) => originalId === second.id || originalId === paid.charge.id)
-    const subject = cardTransactionSubject(second.id)
-    const note = `it repeats ${paid.charge.id}`
-    ledger.note({ code: 'transaction_duplicated', subject, isConsequence: true, note }, () => !isGivenBack())
+    const { ledger } = context
+    const alike = [paid.charge, second]
+    const entry = {
+      code: 'transaction_duplicated',
+      subject: cardTransactionSubject(second.id),
+      isConsequence: true,
+      note: `it repeats ${paid.charge.id}`,
+    } as const
+    ledger.note(entry, () => !isGivenBack(context, alike))
+    ledger.note({ ...entry, isUndecidable: true }, () => !isToldGivenBack(context, alike))
     return true
   },
   // A charge a day after the subscription was cancelled. Where no date of a change is told, it is ambiguous.

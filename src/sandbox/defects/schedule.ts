@@ -34,6 +34,7 @@ export function createDefectSchedule(options: {
   seed: number
   isEditTold: boolean
   isParentTold: boolean
+  isInvoiceTold: boolean
   ignoreFilters: (names: readonly string[]) => void
   heedFilters: (names: readonly string[]) => void
 }): DefectSchedule {

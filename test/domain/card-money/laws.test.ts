@@ -169,6 +169,34 @@ describe('repeated sales', () => {
     expect(find(sales)).toHaveLength(1)
     expect(find(sales, [rowAt(9, 40, 500)])).toEqual([])
   })
+
+  it('stay while a refund can be of another sale as well, and say so; not when as many refunds as that came', () => {
+    const named = (sale: Repeatable) => ({ ...sale, invoiceNumber: `INV${sale.transactionId}` })
+    const sales = [
+      { ...rowAt(7, -160, 500), isExpected: true },
+      ...salesOf([0, 3].map((minutes) => ({ minutes, isExpected: false, holder: null }))),
+    ].map(named)
+    const told = (refunds: readonly CardRow[]) =>
+      find(sales, refunds).map(({ later, refundsPossible }) => [
+        Number(later.transactionId),
+        refundsPossible.map(({ transactionId }) => Number(transactionId)),
+      ])
+    const refund = rowAt(9, 40, 500)
+    expect(told([])).toEqual([[1, []]])
+    expect(told([refund])).toEqual([[1, [9]]])
+    expect(told([refund, rowAt(10, 41, 500)])).toEqual([])
+    expect(told([{ ...refund, invoiceNumber: 'INV7' }])).toEqual([[1, []]])
+    expect(told([{ ...refund, invoiceNumber: 'INV0' }])).toEqual([])
+    expect(told([{ ...refund, originalId: 1n }])).toEqual([])
+  })
+
+  it('of three in a row are one less for each refund, and those of two pairs are all told beside one refund', () => {
+    const of = (...minutes: number[]) =>
+      salesOf(minutes.map((one) => ({ minutes: one, isExpected: false, holder: null })))
+    const refunds = [40, 41, 42].map((hours) => rowAt(100 + hours, hours, 500))
+    expect([0, 1, 2].map((count) => find(of(0, 3, 6), refunds.slice(0, count)).length)).toEqual([2, 1, 0])
+    expect([0, 1, 2, 3].map((count) => find(of(0, 3, 40, 43), refunds.slice(0, count)).length)).toEqual([2, 2, 2, 0])
+  })
 })
 
 describe('reverses of a batch', () => {

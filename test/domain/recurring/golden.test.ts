@@ -162,6 +162,25 @@ describe('a charge beyond those expected', () => {
   })
 })
 
+it('a payment just before the history claims its charge, which is no second one of a payment like it', () => {
+  const reading = { ...readUntil(), scopeFrom: mountain('2026-10-05 00:00:00') }
+  const early = subscription({ payments: [payment({ processedAt: mountain('2026-10-05 00:35:35') })] })
+  const late = subscription({
+    subscriptionId: 19_901n,
+    payments: [payment({ processedAt: mountain('2026-10-05 02:33:24') })],
+  })
+  const charges = [
+    charge({ at: '2026-10-05 00:35:38' }),
+    charge({ transactionId: 30_537_002n, at: '2026-10-05 02:33:25' }),
+  ]
+  const judgement = judge({ subscriptions: [early, late], charges }, reading)
+  expect(told(judgement)).toEqual(['1 matched'])
+  expect(judgement.outcomes.map(({ expectation }) => expectation.subscriptionId)).toEqual([19_901n])
+  expect(judgement.chargeOutcomes.map(({ outcome }) => outcome)).toEqual(['matched', 'matched'])
+  // Without it, nothing tells what it was for.
+  expect(told(judge({ subscriptions: [late], charges }, reading))).toEqual(['1 matched', 'charge_ambiguous 1'])
+})
+
 describe('twins', () => {
   const twins = [subscription(), subscription({ subscriptionId: 19_901n })]
 
@@ -229,17 +248,62 @@ describe('a subscription that is not billed', () => {
     expect(toldOf({ updatedAt: null })).toEqual(['1 matched', 'charge_ambiguous 1'])
   })
 
+  it('was charged before the history for a payment that is not expected any more, and its charge came hours later', () => {
+    const old = payment({ processedAt: mountain('2026-09-01 01:00:00'), dueOn: toBusinessDate('2026-09-01') })
+    const of = (at: string) => {
+      const subscriptions = [subscription({ ...idle, updatedAt: mountain('2026-09-01 02:00:00'), payments: [old] })]
+      return told(judge({ subscriptions, charges: [charge({ at })] }))
+    }
+    expect(of('2026-09-01 09:00:00')).toEqual([])
+    expect(of('2026-09-01 14:00:00')).toEqual(['charge_unexpected'])
+  })
+
   it('has customers who buy', () => {
     expect(toldOf({}, { ...after, amountMinor: 4000n })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, isByHand: true })).toEqual(['1 matched'])
     expect(toldOf({}, { ...after, terminalId: 1n })).toEqual(['1 matched'])
-    // A setup fee is not charged again.
-    const payments = [payment({ setupMinor: 5000n, amountMinor: 7999n })]
-    const first = { ...OWN, amountMinor: 7999n }
-    const withSetup = (second: typeof after) =>
-      told(judge({ subscriptions: [subscription({ ...idle, setupMinor: 5000n, payments })], charges: [first, second] }))
-    expect(withSetup({ ...after, amountMinor: 7999n })).toEqual(['1 matched'])
-    expect(withSetup(after)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(toldOf({}, { ...after, cardNumber: '545454******0007' })).toEqual(['1 matched'])
+  })
+
+  it('is not charged on the card that is the default one by now', () => {
+    const defaultCard = { cardNumber: '545454******0007', expiry: '1228' }
+    const charges = [OWN, { ...after, cardNumber: '545454******0007' }]
+    expect(told(judge({ subscriptions: [subscription(idle)], charges, defaultCard }))).toEqual([
+      '1 matched',
+      'charge_unexpected',
+    ])
+  })
+
+  it('is not charged once more for what its last charge took, nor for what its next one would', () => {
+    const payments = [payment({ setupMinor: 2500n, recurringMinor: 4900n, taxMinor: 370n, amountMinor: 7770n })]
+    const first = { ...OWN, amountMinor: 7770n }
+    const withSetup = (amountMinor: bigint) =>
+      told(
+        judge({
+          subscriptions: [subscription({ ...idle, recurringMinor: 4900n, payments })],
+          charges: [first, { ...after, amountMinor }],
+        }),
+      )
+    expect(withSetup(7770n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(5145n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(4900n)).toEqual(['1 matched', 'charge_unexpected'])
+    expect(withSetup(5270n)).toEqual(['1 matched'])
+  })
+
+  it('has customers who buy for what an earlier payment came to with its set-up or a one-time add-on', () => {
+    const firstPayment = { amountMinor: 10499n, setupMinor: 2500n, addOnMinor: 5000n, addOnOnceMinor: 5000n }
+    const last = payment({ paymentNumber: 2, processedAt: mountain('2026-10-09 01:30:00') })
+    const charges = [{ ...OWN, amountMinor: 10499n }, charge({ transactionId: 3n, at: '2026-10-09 01:30:02' })]
+    const toldOfSecond = (amountMinor: bigint) =>
+      told(
+        judge({
+          subscriptions: [subscription({ ...idle, payments: [payment(firstPayment), last] })],
+          charges: [...charges, { ...after, amountMinor }],
+        }),
+      )
+    expect(toldOfSecond(10499n)).toEqual(['1 matched', '2 matched'])
+    expect(toldOfSecond(7999n)).toEqual(['1 matched', '2 matched'])
+    expect(toldOfSecond(2999n)).toEqual(['1 matched', '2 matched', 'charge_unexpected'])
   })
 })
 

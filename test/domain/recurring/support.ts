@@ -55,6 +55,7 @@ export const payment = (facts: Partial<ToldPayment> = {}): ToldPayment => ({
   setupMinor: 0n,
   recurringMinor: 2999n,
   addOnMinor: 0n,
+  addOnOnceMinor: 0n,
   taxMinor: 0n,
   countRetries: 0,
   ...facts,
