@@ -3,6 +3,8 @@ import { jitter } from './settings.ts'
 
 const DELAY_MS_MIN = 100
 const DELAY_MS_MAX = 5_000
+/** Who has not come back by then after its delay was run elsewhere, or is behind a long queue: it counts no more. */
+const LATE_MS = 5_000
 
 /** Keeps count of running jobs per lane, so that one hanging or flooding lane never holds all workers of a process. */
 export interface Lanes {
@@ -13,16 +15,27 @@ export interface Lanes {
 }
 
 /**
+ * Time is real: `now` gives milliseconds.
+ *
  * The more jobs of a lane are waiting outside, the longer each is sent away for: a thousand of them cost no more than a
  * few admissions a second. A lane that is narrowed by trouble has one place until a job of it ends without: whoever
  * hangs holds one worker, and the others of the process are for those who do not.
  */
-export function createLanes(): Lanes {
+export function createLanes(now: () => number = () => performance.now()): Lanes {
   const running = new Map<string, number>()
-  const outside = new Map<string, Set<string>>()
+  /** By lane, jobs with when they are back, in the order in which they were sent away. */
+  const outside = new Map<string, Map<string, number>>()
   const inTrouble = new Set<string>()
 
   const isFull = ({ key, cap }: Lane): boolean => (running.get(key) ?? 0) >= (inTrouble.has(key) ? 1 : cap)
+
+  /** Another replica may have run some of those outside. */
+  function forgetLate(waiting: Map<string, number>): void {
+    for (const [jobId, backAt] of waiting) {
+      if (backAt + LATE_MS > now()) return
+      waiting.delete(jobId)
+    }
+  }
 
   return {
     enter(lanes, jobId) {
@@ -35,11 +48,13 @@ export function createLanes(): Lanes {
         }
         return { isAdmitted: true }
       }
-      const waiting = outside.get(full.key) ?? new Set()
-      // Another replica may have run some of those outside: forget them all now and then.
-      if (waiting.size > 1_000) waiting.clear()
-      outside.set(full.key, waiting.add(jobId))
-      return { isAdmitted: false, delayMs: jitter(Math.min(DELAY_MS_MAX, DELAY_MS_MIN * (1 + waiting.size / 4))) }
+      const waiting = outside.get(full.key) ?? new Map<string, number>()
+      outside.set(full.key, waiting)
+      forgetLate(waiting)
+      waiting.delete(jobId)
+      const delayMs = jitter(Math.min(DELAY_MS_MAX, DELAY_MS_MIN * (1 + (waiting.size + 1) / 4)))
+      waiting.set(jobId, now() + delayMs)
+      return { isAdmitted: false, delayMs }
     },
     leave(lanes, isInTrouble) {
       for (const { key, isNarrowedByTrouble } of lanes) {
