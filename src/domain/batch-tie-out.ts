@@ -155,14 +155,23 @@ interface Reading {
 
 /** All sums that the reverses of a batch can mean: each group splits into voided sales, refunds and preauths. */
 function readingsOf(groups: readonly ReverseGroup[]): Iterable<Reading> {
-  let readings = new Map<string, Reading>([['0 0', { reversed: 0n, refundsReversed: 0n }]])
-  for (const group of groups) {
+  const splits = groups.map(({ amountMinor, ...group }) => ({ amountMinor, ways: splitsOf(group) }))
+  // Most groups can be read in one way only: taken together, they are added once and not to every reading.
+  const sure = { reversed: 0n, refundsReversed: 0n }
+  for (const { amountMinor, ways } of splits) {
+    const [only] = ways
+    if (ways.length !== 1 || !only) continue
+    sure.reversed += amountMinor * BigInt(only[0])
+    sure.refundsReversed += amountMinor * BigInt(only[1])
+  }
+  let readings = new Map<string, Reading>([['', sure]])
+  for (const { amountMinor, ways } of splits.filter(({ ways: some }) => some.length !== 1)) {
     const next = new Map<string, Reading>()
-    for (const [sales, refunds] of splitsOf(group)) {
+    for (const [sales, refunds] of ways) {
       for (const reading of readings.values()) {
         if (next.size >= READINGS_MAX) break
-        const reversed = reading.reversed + group.amountMinor * BigInt(sales)
-        const refundsReversed = reading.refundsReversed + group.amountMinor * BigInt(refunds)
+        const reversed = reading.reversed + amountMinor * BigInt(sales)
+        const refundsReversed = reading.refundsReversed + amountMinor * BigInt(refunds)
         next.set(`${reversed} ${refundsReversed}`, { reversed, refundsReversed })
       }
     }
@@ -172,7 +181,12 @@ function readingsOf(groups: readonly ReverseGroup[]): Iterable<Reading> {
 }
 
 /** How many of a group's reverses void sales and how many refunds (the rest void preauths), the plainest first. */
-function splitsOf({ reverses, sales, refunds, preauths }: ReverseGroup): [sales: number, refunds: number][] {
+function splitsOf({
+  reverses,
+  sales,
+  refunds,
+  preauths,
+}: Omit<ReverseGroup, 'amountMinor'>): [sales: number, refunds: number][] {
   // Reverses beyond all candidates have lost their original; they may have voided a sale or a refund that we do not see.
   const orphans = Math.max(0, reverses - sales - refunds - preauths)
   const splits: [number, number][] = []

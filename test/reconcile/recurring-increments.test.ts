@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { loadCustomerSides } from '../../src/db/recurring-sides.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { addDays, createZone } from '../../src/sandbox/zone.ts'
 import { createJumpingClock } from '../days/jumping-clock.ts'
@@ -126,5 +127,38 @@ it('a run on data that stopped coming opens nothing that only absence would prov
     expect(late.evidence.staleResources).toContain('card_transaction')
     // and knows that they are due.
     expect(late.recurring.reduce((sum, { counts }) => sum + counts.waiting, 0)).toBeGreaterThan(0)
+  })
+})
+
+it('a withdrawal that was voided in its batch is none that brought money, whatever its status says', async () => {
+  await withLivingShop(54, async ({ look, reader }) => {
+    const { achTransactions } = look.sandbox.state.merchant().records
+    const withdrawals = achTransactions
+      .all()
+      .filter(
+        ({ type, statusAuth, statusClearing }) =>
+          type === 'WITHDRAWAL' && `${statusAuth} ${statusClearing}` === 'APPROVED CLEARED',
+      )
+    const [voided, kept] = withdrawals
+    if (!voided || !kept) throw new Error('nobody paid by bank')
+    const { db, account } = look.runtime.services
+    const outcomesOf = async () => {
+      const codes = [...new Set([voided.customerCode, kept.customerCode])]
+      const asked = { accountId: account.accountId, codes, chargesFrom: toInstant(0) }
+      const sides = await db.transaction((tx) => loadCustomerSides(tx, asked))
+      const charges = sides.flatMap((one) => one.charges.filter(({ via }) => via === 'ach'))
+      return [voided, kept].map(({ id }) => charges.find(({ transactionId }) => transactionId === id)?.outcome)
+    }
+    await reader.read('before')
+    expect(await outcomesOf()).toEqual(['approved', 'approved'])
+    achTransactions.add((id) => ({
+      ...voided,
+      id,
+      createdAt: toInstant(voided.createdAt + 60_000),
+      type: 'REVERSE',
+      originalId: voided.id,
+    }))
+    await reader.read('after')
+    expect(await outcomesOf()).toEqual(['declined', 'approved'])
   })
 })
