@@ -1,8 +1,9 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { BatchRows, ReverseGroup, TypeCounts } from '../domain/batch-tie-out.ts'
+import type { BatchRows, TypeCounts } from '../domain/batch-tie-out.ts'
 import type { BatchStatistics } from '../domain/card-batch.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
+import type { ReverseGroup } from '../domain/reverse-readings.ts'
 import type { Tx } from './client.ts'
 import { arrayOf } from './mirror/store-records.ts'
 

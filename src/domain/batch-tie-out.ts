@@ -1,22 +1,11 @@
 import { BATCH_AMOUNTS, type BatchAmounts, type BatchCounts, type BatchStatistics } from './card-batch.ts'
+import { type ReverseGroup, readingsOf } from './reverse-readings.ts'
 
 /** How often transactions of one type stand in a batch, by outcome; `unknown` outcomes count in the total only. */
 export interface TypeCounts {
   readonly approved: number
   readonly declined: number
   readonly unknown: number
-}
-
-/**
- * Approved reverses of one card and amount within a batch, and what they can have voided. A reverse row does not name
- * its original (API.md §7), so the group is solved as a whole.
- */
-export interface ReverseGroup {
-  readonly amountMinor: bigint
-  readonly reverses: number
-  readonly sales: number
-  readonly refunds: number
-  readonly preauths: number
 }
 
 /** What our rows say about a batch. Amounts are of approved rows, minor units. */
@@ -130,7 +119,7 @@ export function calibrateCounts(
 function sumsOf(rows: BatchRows, stated: BatchAmounts): BatchAmounts {
   const { salesMinor: sales, refundsMinor: refunds } = rows
   let best: { amounts: BatchAmounts; differing: number; distance: bigint } | null = null
-  for (const { reversed, refundsReversed } of readingsOf(rows.reverseGroups)) {
+  for (const { reversed, refundsReversed } of readingsOf(rows.reverseGroups, stated)) {
     const net = sales - refunds - reversed + refundsReversed
     const amounts = { net, sales, refunds, reversed, refundsReversed }
     const differing = BATCH_AMOUNTS.filter((figure) => amounts[figure] !== stated[figure]).length
@@ -144,57 +133,3 @@ function sumsOf(rows: BatchRows, stated: BatchAmounts): BatchAmounts {
 }
 
 const magnitude = (minor: bigint): bigint => (minor < 0n ? -minor : minor)
-
-/** More distinct readings than this are not searched; the plain one (sales first) comes first and is always there. */
-const READINGS_MAX = 20_000
-
-interface Reading {
-  readonly reversed: bigint
-  readonly refundsReversed: bigint
-}
-
-/** All sums that the reverses of a batch can mean: each group splits into voided sales, refunds and preauths. */
-function readingsOf(groups: readonly ReverseGroup[]): Iterable<Reading> {
-  const splits = groups.map(({ amountMinor, ...group }) => ({ amountMinor, ways: splitsOf(group) }))
-  // Most groups can be read in one way only: taken together, they are added once and not to every reading.
-  const sure = { reversed: 0n, refundsReversed: 0n }
-  for (const { amountMinor, ways } of splits) {
-    const [only] = ways
-    if (ways.length !== 1 || !only) continue
-    sure.reversed += amountMinor * BigInt(only[0])
-    sure.refundsReversed += amountMinor * BigInt(only[1])
-  }
-  let readings = new Map<string, Reading>([['', sure]])
-  for (const { amountMinor, ways } of splits.filter(({ ways: some }) => some.length !== 1)) {
-    const next = new Map<string, Reading>()
-    for (const [sales, refunds] of ways) {
-      for (const reading of readings.values()) {
-        if (next.size >= READINGS_MAX) break
-        const reversed = reading.reversed + amountMinor * BigInt(sales)
-        const refundsReversed = reading.refundsReversed + amountMinor * BigInt(refunds)
-        next.set(`${reversed} ${refundsReversed}`, { reversed, refundsReversed })
-      }
-    }
-    readings = next
-  }
-  return readings.values()
-}
-
-/** How many of a group's reverses void sales and how many refunds (the rest void preauths), the plainest first. */
-function splitsOf({
-  reverses,
-  sales,
-  refunds,
-  preauths,
-}: Omit<ReverseGroup, 'amountMinor'>): [sales: number, refunds: number][] {
-  // Reverses beyond all candidates have lost their original; they may have voided a sale or a refund that we do not see.
-  const orphans = Math.max(0, reverses - sales - refunds - preauths)
-  const splits: [number, number][] = []
-  for (let ofPreauths = 0; ofPreauths <= Math.min(preauths, reverses); ofPreauths += 1) {
-    for (let ofRefunds = 0; ofRefunds <= Math.min(refunds + orphans, reverses - ofPreauths); ofRefunds += 1) {
-      const ofSales = reverses - ofPreauths - ofRefunds
-      if (ofSales <= sales + orphans) splits.push([ofSales, ofRefunds])
-    }
-  }
-  return splits
-}

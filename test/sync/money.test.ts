@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type BatchRows, countsOf, type ReverseGroup, tieOut } from '../../src/domain/batch-tie-out.ts'
+import { type BatchRows, countsOf, tieOut } from '../../src/domain/batch-tie-out.ts'
 import { BATCH_AMOUNTS, type BatchAmounts } from '../../src/domain/card-batch.ts'
 import { formatMinor, parseMinor } from '../../src/domain/money.ts'
+import type { ReverseGroup } from '../../src/domain/reverse-readings.ts'
 
 /** Printed, so that a failure can be run again: `TIEOUT_TEST_SEED=… npx vitest run test/sync/money.test.ts`. */
 const seed = Number(process.env.TIEOUT_TEST_SEED ?? Date.now() % 2 ** 31)
