@@ -1,2 +1,1 @@
-DROP INDEX "helcim"."card_transactions_reverses";--> statement-breakpoint
 CREATE INDEX "card_transactions_reverses_batch" ON "helcim"."card_transactions" USING btree ("account_id","card_batch_id","transaction_id") WHERE type = 'reverse' and outcome = 'approved';

@@ -141,6 +141,18 @@ export async function listUnprovedBatches(tx: Tx, accountId: number): Promise<He
   return rows.map((row) => BigInt(row.card_batch_id))
 }
 
+/** Of these batches, those that do not wait for a reading. */
+export async function listDecidedBatches(
+  tx: Tx,
+  { accountId, cardBatchIds }: { accountId: number; cardBatchIds: readonly HelcimId[] },
+): Promise<ReadonlySet<HelcimId>> {
+  if (cardBatchIds.length === 0) return new Set()
+  const { rows } = await tx.execute<{ card_batch_id: string }>(sql`
+    select card_batch_id from recon.batch_checks
+    where account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[]) and state <> 'waiting'`)
+  return new Set(rows.map((row) => BigInt(row.card_batch_id)))
+}
+
 export interface NumberGap {
   readonly terminalId: bigint
   readonly batchNumber: bigint

@@ -1,3 +1,4 @@
+import { listDecidedBatches } from '../db/batch-checks.ts'
 import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from '../db/card-money/cards.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
@@ -53,13 +54,20 @@ export async function reconcileRefunds(
   const waitingIds: HelcimId[] = []
   const dueAgain: { id: string; at: Instant }[] = []
   for (const round of roundsOf(cards, CARDS_PER_ROUND)) {
-    for (const card of await loadCards(tx, { accountId, cards: round, from })) {
-      const judged = judgeRefunds(withoutVoided(card), (refund) => isRead(windowFrom(refund), refund.createdAt))
+    const loaded = await loadCards(tx, { accountId, cards: round, from })
+    const batchIds = loaded.flatMap(({ refunds }) => refunds.flatMap(({ cardBatchId }) => cardBatchId ?? []))
+    const decided = await listDecidedBatches(tx, { accountId, cardBatchIds: [...new Set(batchIds)] })
+    const isProved = (refund: CardRow) => isRead(windowFrom(refund), refund.createdAt)
+    // A row of its own batch may have voided it.
+    const isDecided = ({ cardBatchId }: CardRow) => cardBatchId === null || decided.has(cardBatchId)
+    for (const card of loaded) {
+      const judged = judgeRefunds(withoutVoided(card), isProved, isDecided)
       findings.push(...judged.findings.map((found) => wordRefund(found, card)))
       for (const { transactionId } of [...card.sales, ...card.refunds]) roots.add(String(transactionId))
+      for (const id of judged.heldIds) roots.delete(String(id))
       for (const { transactionId } of judged.waiting) waitingIds.push(transactionId)
       // What lies before the history is not read by waiting.
-      if (judged.waiting.some((one) => windowFrom(one) >= historyFrom))
+      if (judged.waiting.some((one) => windowFrom(one) >= historyFrom || !isDecided(one)))
         dueAgain.push({ id: cardKeyText(card), at: now })
     }
   }

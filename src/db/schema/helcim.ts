@@ -93,7 +93,10 @@ export const cardTransactions = helcim.table(
     index('card_transactions_customer').on(t.accountId, t.customerCode, t.createdAt).where(sql`type = 'purchase'`),
     // What names an invoice: it is judged by its payments, and what it tells of them is posted with them.
     index('card_transactions_invoice').on(t.accountId, t.invoiceNumber).where(sql`invoice_number is not null`),
-    // Few rows are reverses, and what each voided is told by those of its batch.
+    // Few rows are reverses: all of them are exported, and what each voided is told by those of its batch.
+    index('card_transactions_reverses')
+      .on(t.accountId, t.transactionId)
+      .where(sql`type = 'reverse' and outcome = 'approved'`),
     index('card_transactions_reverses_batch')
       .on(t.accountId, t.cardBatchId, t.transactionId)
       .where(sql`type = 'reverse' and outcome = 'approved'`),

@@ -18,6 +18,8 @@ export interface RefundJudgement {
   readonly findings: readonly RefundFinding[]
   /** Refunds of which more reading would tell. */
   readonly waiting: readonly CardRow[]
+  /** Sales of which those among them may be too much: what was said of them stands until then. */
+  readonly heldIds: readonly HelcimId[]
 }
 
 /** More steps than this are not searched: what is undecided by then waits. */
@@ -28,10 +30,12 @@ const STEPS_MAX = 20_000
  * earlier one, settled by then, of at least its amount. All refunds of the card are assigned together, so that partial
  * ones that add up are innocent; only what no assignment explains is found. Voided rows are not handed over.
  * @param isProved whether every sale that can be this refund's own would have been read
+ * @param isDecided whether every row that can have voided this refund would have been read
  */
 export function judgeRefunds(
   { sales, refunds }: { readonly sales: readonly CardRow[]; readonly refunds: readonly CardRow[] },
   isProved: (refund: CardRow) => boolean,
+  isDecided: (refund: CardRow) => boolean = () => true,
 ): RefundJudgement {
   const choices = refunds
     .map((refund) => ({ refund, candidates: candidatesOf(refund, sales) }))
@@ -47,15 +51,17 @@ export function judgeRefunds(
   const findings: RefundFinding[] = []
   const waiting: RefundJudgement['waiting'][number][] = []
   for (const refund of orphans) {
-    if (isProved(refund)) findings.push({ code: 'refund_without_original', refund })
+    if (isProved(refund) && isDecided(refund)) findings.push({ code: 'refund_without_original', refund })
     else waiting.push(refund)
   }
+  const heldIds: HelcimId[] = []
   const exceeded = new Map<HelcimId, { original: CardRow; beyond: CardRow[]; isOneOfSeveral: boolean }>()
   for (const { refund, candidates } of overflow) {
     const [original] = candidates
     const isSure = isComplete && (isTold(refund, original) || isProved(refund))
     if (!original || !isSure) {
       waiting.push(refund)
+      if (original) heldIds.push(original.transactionId)
       continue
     }
     const known = exceeded.get(original.transactionId)
@@ -68,9 +74,15 @@ export function judgeRefunds(
   for (const { original, beyond, isOneOfSeveral } of exceeded.values()) {
     const own = others.filter(({ refund }) => assigned.get(refund.transactionId) === original)
     const all = [...own.map(({ refund }) => refund), ...beyond].toSorted(compareRows)
-    findings.push({ code: 'refund_exceeds_original', original, refunds: all, isOneOfSeveral })
+    // One that was only inferred may turn out to be of a sale that is still to be read.
+    const isSure = all.every((refund) => isDecided(refund) && (isTold(refund, original) || isProved(refund)))
+    if (isSure) findings.push({ code: 'refund_exceeds_original', original, refunds: all, isOneOfSeveral })
+    else {
+      waiting.push(...beyond)
+      heldIds.push(original.transactionId)
+    }
   }
-  return { originals: assigned, findings, waiting }
+  return { originals: assigned, findings, waiting, heldIds }
 }
 
 interface Choice {

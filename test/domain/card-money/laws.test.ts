@@ -50,6 +50,35 @@ const plain = (value: unknown): string =>
 const always = () => true
 
 describe('refunds of a card', () => {
+  it('are not too much while a row that can have voided one of them may be unread, and the sale is held', () => {
+    const sale = rowAt(100, 1, 1_000, { invoiceNumber: 'INV1' })
+    const refunds = [50, 60].map((hours, place) => rowAt(200 + place, hours, 1_000, { invoiceNumber: 'INV1' }))
+    const unread = refunds[1]
+    const judged = judgeRefunds({ sales: [sale], refunds }, always, (refund) => refund !== unread)
+    expect(judged).toMatchObject({ findings: [], heldIds: [100n] })
+    expect(judged.waiting.map(({ transactionId }) => transactionId)).toEqual([201n])
+    const lone = judgeRefunds({ sales: [], refunds }, always, () => false)
+    expect(lone.findings).toEqual([])
+    // The control: with all rows read both are found.
+    expect(judgeRefunds({ sales: [sale], refunds }, always).findings).toMatchObject([
+      { code: 'refund_exceeds_original' },
+    ])
+  })
+
+  it('are not too much while one of them may be of a sale that is still unread', () => {
+    const sale = rowAt(101, 30, 1_000, { invoiceNumber: 'INV2' })
+    const ofUnread = rowAt(200, 60, 1_000, { invoiceNumber: 'INV1' })
+    const own = rowAt(201, 80, 1_000, { invoiceNumber: 'INV2' })
+    const refunds = [ofUnread, own]
+    const judged = judgeRefunds({ sales: [sale], refunds }, () => false)
+    expect(judged).toMatchObject({ findings: [], heldIds: [101n] })
+    expect(judgeRefunds({ sales: [sale], refunds }, always).findings).toMatchObject([
+      { code: 'refund_exceeds_original' },
+    ])
+    const all = [rowAt(100, 1, 1_000, { invoiceNumber: 'INV1' }), sale]
+    expect(judgeRefunds({ sales: all, refunds }, () => false)).toMatchObject({ findings: [], waiting: [], heldIds: [] })
+  })
+
   it('each end in exactly one: their sale, a finding, or waiting', () => {
     fc.assert(
       fc.property(card, fc.boolean(), ({ sales, refunds }, isProved) => {
