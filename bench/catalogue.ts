@@ -49,7 +49,7 @@ export async function measureCatalogueLarge(database: BenchDatabase): Promise<Li
   return [await measureGrowth(database, sides)]
 }
 
-export async function createShop(database: BenchDatabase, countRows: number): Promise<number> {
+async function createShop(database: BenchDatabase, countRows: number): Promise<number> {
   const accountId = await createHistory(database, countRows, { countSubscriptions: COUNT_SUBSCRIPTIONS })
   await addSubscriptions(database, accountId)
   for (const table of [
@@ -66,7 +66,7 @@ export async function createShop(database: BenchDatabase, countRows: number): Pr
 }
 
 /** @throws Error when something is found where nothing is wrong */
-export async function reconcile({ db }: BenchDatabase, accountId: number, scope: RunScope): Promise<void> {
+async function reconcile({ db }: BenchDatabase, accountId: number, scope: RunScope): Promise<void> {
   const { countOpened, countTied, countBatches, recurring } = await runReconcile(db, {
     accountId,
     historyFrom: toBusinessDate('2026-01-01'),
@@ -118,7 +118,7 @@ async function measureGrowth(
 }
 
 /** Of the middle of the history, so that neither side is at an edge. */
-export async function markSome({ db }: BenchDatabase, accountId: number): Promise<void> {
+async function markSome({ db }: BenchDatabase, accountId: number): Promise<void> {
   await db.execute(sql`
     insert into recon.marks (account_id, subject_kind, subject_id)
     select ${accountId}::int, 'card_batch', card_batch_id::text from (

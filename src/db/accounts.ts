@@ -42,7 +42,7 @@ export async function ensureAccount(
         baseUrl,
         tokenFingerprint,
         historyFrom: addDays(input.today, -input.historyDays),
-        ...(now !== undefined && createdAt(new Date(now))),
+        ...(now !== undefined && beginningOn(new Date(now))),
       })
       .onConflictDoNothing({ target: accounts.name })
     const [row] = await tx.select().from(accounts).where(eq(accounts.name, name)).for('update')
@@ -169,4 +169,4 @@ export async function findBlock(
 }
 
 /** All that is kept of an account is kept from its beginning on. */
-const createdAt = (now: Date) => ({ createdAt: now, versionsSince: now, matchVersionsSince: now })
+const beginningOn = (now: Date) => ({ createdAt: now, versionsSince: now, matchVersionsSince: now })

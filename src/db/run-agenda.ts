@@ -8,12 +8,6 @@ import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 const MARK_KINDS = ['card_batch', 'customer', 'card', 'invoice', 'ach_transaction', 'ach_batch'] as const
 
-/** What was said of a subject, and may be over. */
-export interface Said {
-  readonly code: string
-  readonly id: string
-}
-
 /** What a run has to look at because something changed, came due, or was said before: asked for once, at its start. */
 export interface RunAgenda {
   /** Subjects of which a record changed. */
@@ -21,7 +15,7 @@ export interface RunAgenda {
   /** Subjects of which time or a reading can have changed what is to be said. */
   due(kind: DueKind): readonly string[]
   /** Subjects of mismatches of these codes that are not resolved, or were resolved by a person. */
-  said(codes: readonly MismatchCode[]): readonly Said[]
+  said(codes: readonly MismatchCode[]): readonly string[]
 }
 
 /** Takes the marks that a reconciliation works off: they are gone when its transaction commits, or stay if it fails. */
@@ -30,15 +24,15 @@ export async function takeAgenda(tx: Tx, { accountId, now }: { accountId: number
   const { rows: due } = await tx.execute<{ kind: string; id: string }>(sql`
     select subject_kind as kind, subject_id as id from recon.due_checks
     where account_id = ${accountId} and subject_kind = any(${arrayOf(DUE_KINDS)}::text[]) and due_at <= ${timestamp(now)}`)
-  const { rows: said } = await tx.execute<{ code: string; id: string }>(sql`
-    select code, subject_id as id from recon.mismatches
+  const { rows: said } = await tx.execute<{ kind: string; id: string }>(sql`
+    select code as kind, subject_id as id from recon.mismatches
     where account_id = ${accountId} and (state <> 'resolved' or resolution <> 'automatic')
     order by code, subject_id`)
-  const idsOf = (subjects: readonly { kind: string; id: string }[], kind: string) =>
-    subjects.filter((one) => one.kind === kind).map(({ id }) => id)
+  const idsOf = (subjects: readonly { kind: string; id: string }[], kinds: readonly string[]) =>
+    subjects.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id)
   return {
-    marked: (kind) => idsOf(marks, kind),
-    due: (kind) => idsOf(due, kind),
-    said: (codes) => said.filter(({ code }) => (codes as readonly string[]).includes(code)),
+    marked: (kind) => idsOf(marks, [kind]),
+    due: (kind) => idsOf(due, [kind]),
+    said: (codes) => idsOf(said, codes),
   }
 }

@@ -38,6 +38,10 @@ export interface AchTransaction {
   readonly closed: HelcimTime
 }
 
+/** Whether the bank has taken back what such a payment brought. */
+export const hasGoneBack = (statusClearing: string): boolean =>
+  ['REJECTED', 'CONTESTED', 'RETURNED'].includes(statusClearing)
+
 /**
  * Whether a payment's money came, or still may. What was voided in its batch keeps its status, is cleared together with its
  * reverse and leaves nothing: only the reverse, which names it, tells.
@@ -47,9 +51,7 @@ export const hasCome = ({
   statusClearing,
   isVoided,
 }: Pick<AchTransaction, 'statusAuth' | 'statusClearing'> & { readonly isVoided: boolean }): boolean =>
-  !isVoided &&
-  !['DECLINED', 'CANCELLED'].includes(statusAuth) &&
-  !['REJECTED', 'CONTESTED', 'RETURNED'].includes(statusClearing)
+  !isVoided && !['DECLINED', 'CANCELLED'].includes(statusAuth) && !hasGoneBack(statusClearing)
 
 export const ACH_FIGURES = ['withdrawals', 'deposits', 'reversed', 'refunded'] as const
 export type AchFigure = (typeof ACH_FIGURES)[number]

@@ -89,7 +89,7 @@ const scopeOf = ({ agenda, isFull }: Input, kind: 'ach_batch' | 'ach_transaction
   isFull ? null : [...new Set([...agenda.marked(kind), ...agenda.due(kind)])].map(BigInt)
 
 const saidOf = ({ agenda }: Input, codes: readonly MismatchCode[]): string[] =>
-  agenda.said(codes).map(({ id }) => id.split(':')[0] ?? id)
+  agenda.said(codes).map((id) => id.split(':')[0] ?? id)
 
 function wordBatch({ achBatchId, stated, summed, currencies }: AchBatchFacts, figure: AchFigure): Finding {
   const { severity, subject, advice } = ACH_CHECKS.ach_batch_total_differs

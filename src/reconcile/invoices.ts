@@ -46,7 +46,7 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
     ]),
   ]
   const lone = await findLonePayments(tx, input, changed)
-  const said = agenda.said(INVOICE_CODES).map(({ id }) => BigInt(id))
+  const said = agenda.said(INVOICE_CODES).map(BigInt)
   const numbers = cardBatchIds === null ? null : changed
   const scope = await listInvoicesToJudge(tx, { accountId, numbers, from: historyFrom })
   // What was read by its number alone may be older than the history; what is said of it is held up too.
@@ -90,7 +90,7 @@ async function findLonePayments(
   numbers: readonly string[],
 ): Promise<{ findings: Finding[]; examined: Examined }> {
   const codes = ['payment_without_invoice'] as const
-  const said = agenda.said(codes).map(({ id }) => BigInt(id))
+  const said = agenda.said(codes).map(BigInt)
   const scope = { numbers: cardBatchIds === null ? null : numbers, ids: said }
   const lone = await listLonePayments(tx, { accountId, scope, from: historyFrom })
   const found = lone.filter(({ transactionId, isProved }) => isProved || said.includes(transactionId))

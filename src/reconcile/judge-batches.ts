@@ -72,10 +72,11 @@ export async function judgeBatches(
       return judgeCardBatch(one, { rule, isReading, isTiedBefore, settings, now })
     })
     .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
-  await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, facts), now })
+  const checks: Checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
+  await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, checks), now })
   await keepUnproved(tx, accountId, [...aboveIds])
   await noteComplete(tx, { accountId, facts, judgements, tiesBefore, rule })
-  const changedIds = isPartial ? [...new Set([...marked, ...withChangedState(judgements, facts)])] : null
+  const changedIds = isPartial ? [...new Set([...marked, ...withChangedState(judgements, checks)])] : null
   return { facts, judgements, gaps, changedIds }
 }
 
@@ -129,9 +130,11 @@ async function noteComplete(
   }
 }
 
+/** What was stored of each before this run. */
+type Checks = ReadonlyMap<HelcimId, BatchFacts['check']>
+
 /** Most judgements of a full run say what is stored already. */
-function changedJudgements(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): BatchJudgement[] {
-  const checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
+function changedJudgements(judgements: readonly BatchJudgement[], checks: Checks): BatchJudgement[] {
   return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint }) => {
     const check = checks.get(cardBatchId)
     return !check || check.state !== state || check.isFinal !== isFinal || check.finalFingerprint !== finalFingerprint
@@ -139,10 +142,9 @@ function changedJudgements(judgements: readonly BatchJudgement[], facts: readonl
 }
 
 /** Also those known to be missing: whoever was told so by Helcim has stored that state before us. */
-function withChangedState(judgements: readonly BatchJudgement[], facts: readonly BatchFacts[]): HelcimId[] {
-  const states = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check?.state]))
+function withChangedState(judgements: readonly BatchJudgement[], checks: Checks): HelcimId[] {
   return judgements
-    .filter(({ cardBatchId, state }) => state === 'missing' || states.get(cardBatchId) !== state)
+    .filter(({ cardBatchId, state }) => state === 'missing' || checks.get(cardBatchId)?.state !== state)
     .map(({ cardBatchId }) => cardBatchId)
 }
 

@@ -41,7 +41,7 @@ export async function reconcileRefunds(
   const dueNumbers = dueKeys.map((key) => key.slice(0, key.lastIndexOf(' ')))
   const said = await locateTransactions(tx, {
     accountId,
-    ids: agenda.said(CODES).map(({ id }) => BigInt(id)),
+    ids: agenda.said(CODES).map(BigInt),
   })
   const numbers = [...agenda.marked('card'), ...dueNumbers, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
   const scope = cardBatchIds === null ? null : { cardBatchIds, numbers }

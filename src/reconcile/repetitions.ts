@@ -49,7 +49,7 @@ export async function reconcileRepetitions(
   const withinMs = settings.repeatedWithinMs
   const from = startOfDay(historyFrom, HELCIM_ZONE)
   const due = agenda.due('card_transaction')
-  const said = agenda.said(CODES).map(({ id }) => id)
+  const said = agenda.said(CODES)
   const transactionIds = [...rematchedIds, ...[...due, ...said].map(BigInt)]
   const scope = cardBatchIds === null ? null : { cardBatchIds, transactionIds }
   const keys = await listAlike(tx, { accountId, scope, from, withinMs })

@@ -31,8 +31,7 @@ export async function reconcileReverses(
   const { accountId, agenda, judgements, settings } = input
   const changed = input.cardBatchIds === null ? null : new Set(input.cardBatchIds)
   const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
-  const said = agenda.said(CODES)
-  const located = (await locateTransactions(tx, { accountId, ids: said.map(({ id }) => BigInt(id)) })).filter(
+  const located = (await locateTransactions(tx, { accountId, ids: agenda.said(CODES).map(BigInt) })).filter(
     ({ cardBatchId, isProved }) => cardBatchId === null || (isProved && !waiting.has(cardBatchId)),
   )
   const toJudge = new Set<HelcimId>([

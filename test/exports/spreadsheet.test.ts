@@ -13,6 +13,7 @@ import { HOSTILE, HOSTILE_PERIOD, openHostileShop } from './hostile-shop.ts'
 import { type Cell, hasSpreadsheet, openInSpreadsheet } from './spreadsheet.ts'
 import { centsOf, readCsv, withFolder } from './support.ts'
 
+const EMPTY: Cell = { text: '', value: null, isFormula: false }
 const isMoney = (text: string) => /^-?\d+\.\d\d$/.test(text)
 const sum = (minors: readonly bigint[]) => minors.reduce((total, minor) => total + minor, 0n)
 /** Numbers of a spreadsheet are binary: exact as cents, as long as they are below ninety trillion. */
@@ -47,7 +48,7 @@ test.skipIf(!isLong || !hasSpreadsheet())(
             const texts = parsed.map((row) => row[column] ?? '')
             if (!texts.some(isMoney) || texts.some((text) => text !== '' && !isMoney(text))) continue
             sums += 1
-            const shown = rows.map((row) => row[index] ?? { text: '', value: null, isFormula: false })
+            const shown = rows.map((row) => row[index] ?? EMPTY)
             expect(centsIn(shown), `${name} ${column}`).toBe(sum(texts.filter(isMoney).map(centsOf)))
           }
           seen[name] = { rows: parsed.length, sums }
@@ -61,7 +62,7 @@ test.skipIf(!isLong || !hasSpreadsheet())(
         await writeFile(raw, 'text,amount\n=1+1,1.50\n"@SUM(B2)",-0.01\n')
         const [, ...rows] = await openInSpreadsheet(raw, folder)
         expect(rows[0]?.[0]).toMatchObject({ isFormula: true, value: 2 })
-        expect(centsIn(rows.map(([, amount]) => amount ?? { text: '', value: null, isFormula: false }))).toBe(149n)
+        expect(centsIn(rows.map(([, amount]) => amount ?? EMPTY))).toBe(149n)
         expect(await readFile(raw, 'utf8')).toContain('=1+1')
       })
     } finally {

@@ -5,14 +5,14 @@ import { instantOf } from '../batch-facts.ts'
 
 export type Row = Record<string, string | number | boolean | null>
 
-/** Columns of `cardRowOf`, of `t` (a card transaction) and `b` (its batch, or nothing). */
-export const cardRowColumns = sql.raw(`t.transaction_id, t.created_at, t.amount_minor, t.currency, t.card_number_masked,
-  t.card_batch_id, case when b.is_closed then b.closed_at end as batch_closed_at, t.card_holder_name, t.invoice_number,
-  t.original_transaction_id`)
+const OWN_COLUMNS = `t.transaction_id, t.created_at, t.amount_minor, t.currency, t.card_number_masked, t.card_batch_id,
+  t.card_holder_name, t.invoice_number, t.original_transaction_id`
 
-/** What they and `batchOfRow` are made of, for a `t` that is to be held. */
-export const cardRowStored = sql.raw(`t.account_id, t.type, t.transaction_id, t.created_at, t.amount_minor, t.currency,
-  t.card_number_masked, t.card_batch_id, t.card_holder_name, t.invoice_number, t.original_transaction_id`)
+/** Columns of `cardRowOf`, of `t` (a card transaction) and `b` (its batch, or nothing). */
+export const cardRowColumns = sql.raw(`${OWN_COLUMNS}, case when b.is_closed then b.closed_at end as batch_closed_at`)
+
+/** What they and `batchOfRow` are made of, with the type, for a `t` that is to be held. */
+export const cardRowStored = sql.raw(`t.account_id, t.type, ${OWN_COLUMNS}`)
 
 /** The batch of `t` as `b`. */
 export const batchOfRow = sql.raw(`left join helcim.card_batches b

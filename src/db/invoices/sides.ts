@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { hasGoneBack } from '../../domain/ach.ts'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { DaysRead } from '../../domain/days-read.ts'
@@ -235,7 +236,7 @@ async function loadAchMoney(
 }
 
 function achChanges({ type, status_auth: auth, status_clearing: clearing }: Row, minor: bigint): readonly bigint[] {
-  if (auth !== 'APPROVED' || ['REJECTED', 'CONTESTED', 'RETURNED'].includes(String(clearing))) return []
+  if (auth !== 'APPROVED' || hasGoneBack(String(clearing))) return []
   const signed = type === 'WITHDRAWAL' ? minor : type === 'REVERSE' || type === 'REFUND' ? -minor : 0n
   return clearing === 'CLEARED' ? [signed] : [0n, signed]
 }

@@ -17,7 +17,8 @@ export function judgeGivenBack<T extends CardRow>(given: {
   readonly sales: readonly T[]
   readonly refunds: readonly CardRow[]
 }): GivenBack<T> {
-  const choices = given.refunds.toSorted(compareRows).map((refund) => candidatesOf(refund, given.sales))
+  const refunds = given.refunds.toSorted(compareRows)
+  const choices = refunds.map((refund) => candidatesOf(refund, given.sales))
   const all = new Map<T, number>()
   for (const place of choices.keys()) augment(choices, all, place, () => true)
   return {
@@ -29,8 +30,7 @@ export function judgeGivenBack<T extends CardRow>(given: {
       )
       return new Set(certain.map(([sale]) => sale))
     },
-    possibleOf: (group) =>
-      given.refunds.toSorted(compareRows).filter((_, place) => choices[place]?.some((sale) => group.includes(sale))),
+    possibleOf: (group) => refunds.filter((_, place) => choices[place]?.some((sale) => group.includes(sale))),
   }
 }
 

@@ -55,11 +55,12 @@ export function judgeRefunds(
     else waiting.push(refund)
   }
   const heldIds: HelcimId[] = []
+  /** One that was only inferred may turn out to be of a sale that is still to be read. */
+  const isPlaced = (refund: CardRow, original: CardRow | undefined) => isTold(refund, original) || isProved(refund)
   const exceeded = new Map<HelcimId, { original: CardRow; beyond: CardRow[]; isOneOfSeveral: boolean }>()
   for (const { refund, candidates } of overflow) {
     const [original] = candidates
-    const isSure = isComplete && (isTold(refund, original) || isProved(refund))
-    if (!original || !isSure) {
+    if (!original || !isComplete || !isPlaced(refund, original)) {
       waiting.push(refund)
       if (original) heldIds.push(original.transactionId)
       continue
@@ -74,8 +75,7 @@ export function judgeRefunds(
   for (const { original, beyond, isOneOfSeveral } of exceeded.values()) {
     const own = others.filter(({ refund }) => assigned.get(refund.transactionId) === original)
     const all = [...own.map(({ refund }) => refund), ...beyond].toSorted(compareRows)
-    // One that was only inferred may turn out to be of a sale that is still to be read.
-    const isSure = all.every((refund) => isDecided(refund) && (isTold(refund, original) || isProved(refund)))
+    const isSure = all.every((refund) => isDecided(refund) && isPlaced(refund, original))
     if (isSure) findings.push({ code: 'refund_exceeds_original', original, refunds: all, isOneOfSeveral })
     else {
       waiting.push(...beyond)

@@ -1,4 +1,5 @@
 import type { ChargeLink } from '../history/billing/charges.ts'
+import { USER_DEFAULT } from '../history/payments.ts'
 import type { Merchant } from '../merchant.ts'
 import type { Switches } from '../options.ts'
 import { defaultCard } from '../records/customer.ts'
@@ -9,8 +10,6 @@ import { subscriptionPaymentSubject } from './recurring-truth.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-/** Whom a payment shows that no person entered (API.md §9). */
-const USER_SYSTEM = 'Helcim System'
 
 /** What is known of subscriptions beside what is served, and how that is served. */
 export interface ToldOfSubscriptions extends Pick<Switches, 'subscriptionAmount' | 'subscriptionDateUpdated'> {
@@ -39,9 +38,8 @@ export function coincidenceEntries(merchant: Merchant, told: ToldOfSubscriptions
     if (charges.has(sale.id) || !isLikeCharge(merchant, sale)) return []
     const own = subscriptions.by('customerCode', sale.customerCode)
     if (own.length === 0) return []
-    const entry =
-      besideCharge(sale, paid.get(sale.customerCode) ?? []) ??
-      whileIdle(merchant, sale, { own, paid: paid.get(sale.customerCode) ?? [] }, told)
+    const before = paid.get(sale.customerCode) ?? []
+    const entry = besideCharge(sale, before) ?? whileIdle(merchant, sale, { own, paid: before }, told)
     return entry === null ? [] : [entry]
   })
 }
@@ -56,7 +54,7 @@ interface Paid {
 function isLikeCharge({ records }: Merchant, sale: TransactionRow): boolean {
   if (sale.type !== 'purchase' || sale.status !== 'approved' || sale.isHidden || sale.disguise !== null) return false
   const invoice = records.invoices.by('number', sale.invoiceNumber.toUpperCase()).at(0)
-  return sale.user === USER_SYSTEM && !(invoice && invoice.createdAt < sale.createdAt - HOUR_MS)
+  return sale.user === USER_DEFAULT && !(invoice && invoice.createdAt < sale.createdAt - HOUR_MS)
 }
 
 /** From two hours before the processing to twelve after a charge may stand; within ten minutes of it is a duplicate. */

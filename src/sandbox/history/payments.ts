@@ -39,7 +39,7 @@ const DECLINES = [
   'Transaction Declined: DECLINE CVV2 - Do not honor due to CVV2 mismatch/failure',
 ]
 const SUSPECTED_DUPLICATE = 'Transaction Declined: DECLINED - Suspected duplicate transaction in the last 5 minutes.'
-const USER_DEFAULT = 'Helcim System'
+export const USER_DEFAULT = 'Helcim System'
 const CODE_ALPHABET = '0123456789ABCDEFGHJKLMNPQRSTUVWXYZ'
 /** Two approved equal sales on one card closer than this look like a duplicate to anybody; ours keep their distance. */
 const TWIN_DISTANCE_MS = 15 * 60_000
