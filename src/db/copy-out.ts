@@ -20,6 +20,7 @@ export class CopyOut implements pg.Submittable {
   #socket: Duplex | null = null
   #driver: OnData = () => {}
   #rest: Buffer = Buffer.alloc(0)
+  #joined: Buffer = Buffer.alloc(0)
   readonly #arrived: Buffer[] = []
   #end: { readonly error: Error | null } | null = null
   #wake: () => void = () => {}
@@ -30,7 +31,8 @@ export class CopyOut implements pg.Submittable {
 
   /**
    * Whole CopyData messages in each chunk and nothing else, of which the server sends one per row
-   * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY). To be read once, to the end.
+   * (https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-COPY). To be read once, to the end; a chunk holds
+   * until the next one is asked for.
    */
   async *messages(): AsyncGenerator<Buffer> {
     for (;;) {
@@ -68,7 +70,7 @@ export class CopyOut implements pg.Submittable {
   }
 
   readonly #onData: OnData = (chunk) => {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const bytes = this.#join(chunk)
     let start = 0
     let end = 0
     while (end + CONTENT_OFFSET <= bytes.length) {
@@ -88,6 +90,21 @@ export class CopyOut implements pg.Submittable {
     }
     this.#pass(bytes.subarray(start, end))
     this.#rest = bytes.subarray(end)
+  }
+
+  /**
+   * What was left over with what came, always in the same place: the socket gives nothing before all of that is read, and a
+   * new buffer for each chunk would keep the garbage collector busy.
+   */
+  #join(chunk: Buffer): Buffer {
+    const rest = this.#rest
+    if (rest.length === 0) return chunk
+    const length = rest.length + chunk.length
+    if (this.#joined.length < length) this.#joined = Buffer.allocUnsafe(2 * length)
+    const joined = this.#joined.subarray(0, length)
+    joined.set(rest)
+    joined.set(chunk, rest.length)
+    return joined
   }
 
   #pass(messages: Buffer): void {

@@ -1,8 +1,10 @@
 import { LIVE_FIRST_BYTES, neutralise, quoted } from './cells.ts'
-import type { Pen } from './pen.ts'
 import type { Column } from './report.ts'
 
-/** How the text around values and the values that are no numbers look like in a file. */
+/**
+ * How the text around values, and the values that are no numbers, look like in a file. Data and no functions but `escapeText`, so
+ * that one and the same code writes each format: code that calls now this and now that function cannot be made quick.
+ */
 export interface Format {
   /** Comes before all rows. */
   readonly head: string
@@ -11,25 +13,19 @@ export interface Format {
   /** What ends a row. */
   readonly after: string
   readonly blank: string
-  /** What an instant or a date stands between. */
+  /** What an instant, a date or a plain text stands between. */
   readonly quote: string
-  writeText(pen: Pen, bytes: Buffer, start: number, end: number): void
-  /** An amount that stands in a column of texts. */
-  writeAmount(pen: Pen, bytes: Buffer, start: number, end: number): void
+  /** By byte of UTF-8, 1 for those that no plain text holds, and for those that none begins with. */
+  readonly special: Uint8Array
+  readonly specialFirst: Uint8Array
+  /** A text that is not plain, or empty, with whatever it stands between. */
+  readonly escapeText: (text: string) => string
+  /** Whether an amount among texts is written as they are. */
+  readonly areAmountsTexts: boolean
 }
 
 export const EXPORT_FORMATS = ['csv', 'jsonl'] as const
 export type ExportFormat = (typeof EXPORT_FORMATS)[number]
-
-const LIVE_FIRST = marked(LIVE_FIRST_BYTES)
-const CSV_SPECIAL = marked(Buffer.from('",\r\n'))
-const JSON_SPECIAL = marked(Buffer.from([...Array(32).keys(), ...Buffer.from('"\\')]))
-
-const writeJson: Format['writeText'] = (pen, bytes, start, end) => {
-  pen.byte(34)
-  if (pen.copyUnless(JSON_SPECIAL, bytes, start, end)) pen.byte(34)
-  else pen.text(JSON.stringify(bytes.toString('utf8', start, end)).slice(1))
-}
 
 /** The texts are those that Postgres writes with `COPY (format csv)` and with `row_to_json`. */
 export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Format> = {
@@ -39,14 +35,11 @@ export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Forma
     after: '\n',
     blank: '',
     quote: '',
-    writeText(pen, bytes, start, end) {
-      const isPlain = start < end && LIVE_FIRST[bytes[start] as number] === 0
-      if (isPlain && pen.copyUnless(CSV_SPECIAL, bytes, start, end)) return
-      const text = neutralise(bytes.toString('utf8', start, end))
-      // Without quotes an empty text would be a blank.
-      pen.text(text === '' ? '""' : quoted(text))
-    },
-    writeAmount: (pen, bytes, start, end) => pen.bytes(bytes, start, end),
+    special: marked(Buffer.from('",\r\n')),
+    specialFirst: marked(LIVE_FIRST_BYTES),
+    // Without quotes an empty text would be a blank.
+    escapeText: (text) => (text === '' ? '""' : quoted(neutralise(text))),
+    areAmountsTexts: false,
   }),
   jsonl: () => ({
     head: '',
@@ -54,8 +47,10 @@ export const FORMATS: Record<ExportFormat, (columns: readonly Column[]) => Forma
     after: '}\n',
     blank: 'null',
     quote: '"',
-    writeText: writeJson,
-    writeAmount: writeJson,
+    special: marked(Buffer.from([...Array(32).keys(), ...Buffer.from('"\\')])),
+    specialFirst: marked([]),
+    escapeText: JSON.stringify,
+    areAmountsTexts: true,
   }),
 }
 

@@ -1,6 +1,6 @@
 import { int32At } from './copy-rows.ts'
 
-/** Text is written into pages of this size, or larger where a row needs it. */
+/** Text is written into one page of this size again and again, or into a larger one where a row needs it. */
 const PAGE_LENGTH = 1 << 20
 export const MICROSECONDS_PER_DAY = 86_400_000_000
 const SHORT_LENGTH = 32
@@ -14,12 +14,11 @@ const [ZERO, MINUS, POINT] = [48, 45, 46]
 export interface Pen {
   /** Makes room for so many bytes; what follows must not write more. */
   reserve(length: number): void
-  byte(byte: number): void
   text(text: string): void
-  /** Copies the bytes. */
-  bytes(bytes: Uint8Array, start: number, end: number): void
-  /** Copies the bytes, or nothing and tells so where one of them is marked in `special`. */
-  copyUnless(special: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean
+  /** Copies the bytes; all of them unless said. */
+  bytes(bytes: Uint8Array, start?: number, end?: number): void
+  /** Copies the bytes, between quotes, or nothing and tells so where one of them is marked in `special`. */
+  copyUnless(special: Uint8Array, bytes: Uint8Array, start: number, end: number, quote: Uint8Array): boolean
   /** An `int8`. */
   integer(bytes: Buffer, at: number): void
   /** @param minor less than 2³¹, without its sign */
@@ -30,17 +29,23 @@ export interface Pen {
   date(days: number): void
   /** Whether a page is full, and then what was written so far should be taken. */
   isFull(): boolean
-  /** What was written since it was last called. */
+  /** What was written since it was last called; holds until something is written again. */
   take(): Buffer
 }
 
 export function createPen(): Pen {
   let page = Buffer.allocUnsafe(PAGE_LENGTH)
-  let taken = 0
   let end = 0
 
   const byte = (value: number) => {
     page[end++] = value
+  }
+  const copy = (bytes: Uint8Array, start = 0, stop = bytes.length) => {
+    // In a variable of its own: the optimiser cannot know that nothing replaces the page in between.
+    const target = page
+    let to = end
+    for (let at = start; at < stop; at += 1) target[to++] = bytes[at] as number
+    end = to
   }
   const text = (value: string) => {
     // A few letters of ASCII are quicker written one by one.
@@ -79,35 +84,30 @@ export function createPen(): Pen {
   }
   const bytesOfDay = createDayBytes()
   const day = (daysSince2000: number) => {
-    const bytes = bytesOfDay(daysSince2000)
-    for (let at = 0; at < bytes.length; at += 1) page[end++] = bytes[at] as number
+    copy(bytesOfDay(daysSince2000))
   }
 
   return {
     reserve(length) {
       if (end + length <= page.length) return
-      const written = page.subarray(taken, end)
+      const written = page.subarray(0, end)
       // With room to spare: a page that just held this row would be copied again for the next one.
-      page = Buffer.allocUnsafe(Math.max(PAGE_LENGTH, 2 * (written.length + length)))
+      page = Buffer.allocUnsafe(2 * (end + length))
       page.set(written)
-      taken = 0
-      end = written.length
     },
-    byte,
     text,
-    bytes(bytes, start, stop) {
-      for (let at = start; at < stop; at += 1) byte(bytes[at] as number)
-    },
-    copyUnless(special, bytes, start, stop) {
-      // In a variable of its own: the optimiser cannot know that nothing replaces the page in between.
+    bytes: copy,
+    copyUnless(special, bytes, start, stop, quote) {
       const target = page
-      let to = end
+      let to = end + quote.length
       for (let at = start; at < stop; at += 1) {
         const value = bytes[at] as number
         if (special[value] === 1) return false
         target[to++] = value
       }
+      copy(quote)
       end = to
+      copy(quote)
       return true
     },
     integer(bytes, at) {
@@ -138,10 +138,10 @@ export function createPen(): Pen {
       if (fraction > 0) text(`.${String(fraction).padStart(6, '0').replace(/0+$/, '')}`)
     },
     date: day,
-    isFull: () => end - taken >= PAGE_LENGTH - (PAGE_LENGTH >> 3),
+    isFull: () => end >= PAGE_LENGTH - (PAGE_LENGTH >> 3),
     take() {
-      const written = page.subarray(taken, end)
-      taken = end
+      const written = page.subarray(0, end)
+      end = 0
       return written
     },
   }

@@ -2,14 +2,14 @@ import { type ClockSpan, clockSpanAt } from '../domain/calendar.ts'
 import { formatMinor } from '../domain/money.ts'
 import type { Control } from './control.ts'
 import { createRowReader, int32At, int64At, VALUE_OFFSET } from './copy-rows.ts'
-import { type ExportFormat, FORMATS } from './formats.ts'
+import { type ExportFormat, FORMATS, type Format } from './formats.ts'
 import { createPen, DAYS_TO_2000, MICROSECONDS_PER_DAY } from './pen.ts'
 import { AMOUNT_TAG, CARD_DIGITS_SHOWN, CARD_NUMBER_MASK, hasField, moneyColumns } from './queries.ts'
-import type { Column, ColumnType, Report } from './report.ts'
+import type { Column, Report } from './report.ts'
 import { createSums } from './sums.ts'
 
 export interface Rendering {
-  /** To be read once, to the end. */
+  /** To be read once, to the end; each holds until the next is asked for. */
   readonly bytes: AsyncIterable<Buffer>
   /** What was read so far. */
   readonly rows: () => number
@@ -21,91 +21,85 @@ const EXPANSION_MAX = 6
 /** Of a number, an amount or an instant, with quotes. */
 const VALUE_LENGTH_MAX = 40
 
-type Write = (bytes: Buffer, start: number, end: number) => void
+/** A column whose values are shown, and what its cells have in common. */
+interface Cell extends Pick<Column, 'type'> {
+  readonly clocks: Column['clocks'] | undefined
+  /** What stands before it is the same in every row, blank columns included. */
+  readonly before: Uint8Array
+  readonly hasField: boolean
+  readonly isCurrency: boolean
+  readonly isCardNumber: boolean
+  /** Which of the columns of money it is. */
+  readonly place: number
+}
 
-/** Makes the bytes of a file of what `rowsSql` answers, and adds up its money. Bytes become bytes; no row is an object. */
+/**
+ * Makes the bytes of a file of what `rowsSql` answers, and adds up its money. Bytes become bytes: no row is an object, and no
+ * cell a call of a function of its own, since a million rows of twenty cells have to be one loop.
+ */
 export function renderRows(
   report: Report,
   { format, zone }: { format: ExportFormat; zone: string },
   chunks: AsyncIterable<Buffer>,
 ): Rendering {
-  const { head, before, after, blank, quote, writeText, writeAmount } = FORMATS[format](report.columns)
-  const types = report.columns.map(({ type }) => type)
-  if (types.includes('money') && types.indexOf('money') < report.columns.findIndex(({ name }) => name === 'currency'))
-    throw new Error(`${report.name}: an amount stands before its currency`)
+  const formatted = FORMATS[format](report.columns)
+  const { special, specialFirst, escapeText, areAmountsTexts } = formatted
+  const { cells, rowEnd } = layOut(report, formatted)
+  const [quote, blank] = [Buffer.from(formatted.quote), Buffer.from(formatted.blank)]
+  const mask = Buffer.from(formatted.quote + CARD_NUMBER_MASK)
+  const lengthMax = cells.reduce((length, { before }) => length + before.length + VALUE_LENGTH_MAX, rowEnd.length)
   const pen = createPen()
   const sums = createSums(moneyColumns(report).map(({ name }) => name))
   const localOf = createLocalClock(zone)
-  const shownBy = (clocks: Column['clocks'], microseconds: number) =>
-    clocks === 'account' ? localOf(microseconds) : microseconds
-  const quoted = (write: Write): Write => {
-    if (quote === '') return write
-    return (bytes, start, end) => {
-      pen.text(quote)
-      write(bytes, start, end)
-      pen.text(quote)
-    }
+
+  const writeText = (bytes: Buffer, start: number, end: number) => {
+    const isPlain = start < end && specialFirst[bytes[start] as number] === 0
+    if (!isPlain || !pen.copyUnless(special, bytes, start, end, quote))
+      pen.text(escapeText(bytes.toString('utf8', start, end)))
   }
-  const mask = quote + CARD_NUMBER_MASK
-  const writeCardNumber: Write = (bytes, start, end) => {
+  const writeCardNumber = (bytes: Buffer, start: number, end: number) => {
     const from = Math.max(start, end - CARD_DIGITS_SHOWN)
     if (areDigits(bytes, from, end)) {
-      pen.text(mask)
+      pen.bytes(mask)
       pen.bytes(bytes, from, end)
-      pen.text(quote)
-      return
+      return pen.bytes(quote)
     }
     // The mirror keeps `385200******3237`, and no other form; whatever else there may be is shown as a text.
     const shown = Buffer.from(CARD_NUMBER_MASK + bytes.toString('utf8', start, end).slice(-CARD_DIGITS_SHOWN))
-    writeText(pen, shown, 0, shown.length)
+    writeText(shown, 0, shown.length)
   }
-  const writes: Record<ColumnType, (column: Column) => Write> = {
-    text({ name, isCardNumber }) {
-      if (isCardNumber) return writeCardNumber
-      return (bytes, start, end) => {
-        if (name === 'currency') sums.enter(bytes, start, end)
-        writeText(pen, bytes, start, end)
-      }
-    },
-    value: () => (bytes, start, end) =>
-      (bytes[start] === AMOUNT_TAG ? writeAmount : writeText)(pen, bytes, start + 1, end),
-    money: (column) => {
-      const index = moneyColumns(report).indexOf(column)
-      return (bytes, start) => {
-        const low = int32At(bytes, start + 4)
-        const isSmall = int32At(bytes, start) === low >> 31 && low !== -(2 ** 31)
-        const minor = isSmall ? low : bytes.readBigInt64BE(start)
-        sums.add(index, minor)
-        if (typeof minor === 'number' && sums.digits() === 2) pen.hundredths(minor)
-        else pen.text(formatMinor(BigInt(minor), sums.currency()))
-      }
-    },
-    number: () => (bytes, start) => pen.integer(bytes, start),
-    instant: ({ clocks }) => quoted((bytes, start) => pen.instant(shownBy(clocks, int64At(bytes, start)))),
-    date: ({ clocks }) =>
-      clocks === undefined
-        ? quoted((bytes, start) => pen.date(int32At(bytes, start)))
-        : quoted((bytes, start) => pen.date(Math.floor(shownBy(clocks, int64At(bytes, start)) / MICROSECONDS_PER_DAY))),
+  const writeMoney = (bytes: Buffer, at: number, place: number) => {
+    const low = int32At(bytes, at + 4)
+    const isSmall = int32At(bytes, at) === low >> 31 && low !== -(2 ** 31)
+    const minor = isSmall ? low : bytes.readBigInt64BE(at)
+    sums.add(place, minor)
+    if (typeof minor === 'number' && sums.digits() === 2) pen.hundredths(minor)
+    else pen.text(formatMinor(BigInt(minor), sums.currency()))
   }
-  // What stands between two values is the same in every row, blank columns included.
-  let between = ''
-  const cells = report.columns.flatMap((column, index) => {
-    between += before(column, index)
-    if (column.isBlank) {
-      between += blank
-      return []
+  const shown = (microseconds: number, clocks: Cell['clocks']) =>
+    clocks === 'account' ? localOf(microseconds) : microseconds
+  const writeCell = ({ type, clocks, isCardNumber, place }: Cell, bytes: Buffer, start: number, end: number) => {
+    switch (type) {
+      case 'text':
+        return isCardNumber ? writeCardNumber(bytes, start, end) : writeText(bytes, start, end)
+      case 'value':
+        if (bytes[start] === AMOUNT_TAG && !areAmountsTexts) return pen.bytes(bytes, start + 1, end)
+        return writeText(bytes, start + 1, end)
+      case 'money':
+        return writeMoney(bytes, start, place)
+      case 'number':
+        return pen.integer(bytes, start)
+      case 'instant':
+        pen.bytes(quote)
+        pen.instant(shown(int64At(bytes, start), clocks))
+        return pen.bytes(quote)
+      case 'date':
+        pen.bytes(quote)
+        if (clocks === undefined) pen.date(int32At(bytes, start))
+        else pen.date(Math.floor(shown(int64At(bytes, start), clocks) / MICROSECONDS_PER_DAY))
+        return pen.bytes(quote)
     }
-    const cell = {
-      before: between,
-      write: writes[column.type](column),
-      isCurrency: column.name === 'currency',
-      hasField: hasField(report, index),
-    }
-    between = ''
-    return [cell]
-  })
-  const rowEnd = between + after
-  const lengthMax = cells.reduce((length, cell) => length + cell.before.length + VALUE_LENGTH_MAX, rowEnd.length)
+  }
 
   let rows = 0
   const writeRow = (bytes: Buffer, start: number, end: number) => {
@@ -115,23 +109,21 @@ export function renderRows(
     let at = start
     let length = -1
     for (const cell of cells) {
-      pen.text(cell.before)
+      pen.bytes(cell.before)
       if (cell.hasField) {
         length = int32At(bytes, next)
         at = next + VALUE_OFFSET
         next = at + Math.max(0, length)
       }
-      if (length >= 0) cell.write(bytes, at, at + length)
-      else {
-        pen.text(blank)
-        if (cell.isCurrency) sums.enter(bytes, at, at)
-      }
+      if (cell.isCurrency) sums.enter(bytes, at, next)
+      if (length >= 0) writeCell(cell, bytes, at, next)
+      else pen.bytes(blank)
     }
-    pen.text(rowEnd)
+    pen.bytes(rowEnd)
   }
   async function* bytes() {
-    pen.reserve(head.length)
-    pen.text(head)
+    pen.reserve(formatted.head.length)
+    pen.text(formatted.head)
     const read = createRowReader(writeRow)
     for await (const chunk of chunks) {
       read(chunk)
@@ -141,6 +133,34 @@ export function renderRows(
     if (last.length > 0) yield last
   }
   return { bytes: bytes(), rows: () => rows, sums: sums.result }
+}
+
+function layOut(report: Report, { before, blank, after }: Format): { cells: Cell[]; rowEnd: Uint8Array } {
+  const { name, columns } = report
+  const types = columns.map(({ type }) => type)
+  if (types.includes('money') && types.indexOf('money') < columns.findIndex((column) => column.name === 'currency'))
+    throw new Error(`${name}: an amount stands before its currency`)
+  let between = ''
+  const cells = columns.flatMap((column, index): Cell[] => {
+    between += before(column, index)
+    if (column.isBlank) {
+      between += blank
+      return []
+    }
+    const { type, clocks, isCardNumber = false } = column
+    const cell = {
+      type,
+      clocks,
+      isCardNumber,
+      isCurrency: column.name === 'currency',
+      place: moneyColumns(report).indexOf(column),
+      hasField: hasField(report, index),
+      before: Buffer.from(between),
+    }
+    between = ''
+    return [cell]
+  })
+  return { cells, rowEnd: Buffer.from(between + after) }
 }
 
 function areDigits(bytes: Uint8Array, start: number, end: number): boolean {

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { UsageError } from '../domain/operating-error.ts'
@@ -10,7 +10,7 @@ export const STAGED_ENDING = '.partial'
 export interface StagedFile {
   /** Under which it will appear. */
   readonly path: string
-  /** Writes all of it, and down to the disk. */
+  /** Writes all of it, and down to the disk. The next chunk is asked for when the one before is written. */
   fill(
     chunks: AsyncIterable<string | Buffer> | Iterable<string | Buffer>,
     options?: { signal?: AbortSignal; onProgress?: (countBytes: number) => void },
@@ -45,8 +45,9 @@ export async function stageFile(directory: string, name: string): Promise<Staged
           yield chunk
         }
       }
-      const target = handle.createWriteStream({ flush: true, highWaterMark: 1 << 20 })
-      await pipeline(observed, target, { ...(signal && { signal }) })
+      await pipeline(observed, (observed) => writeFile(handle, observed), { ...(signal && { signal }) })
+      await handle.sync()
+      await handle.close()
       digest = hash.digest('hex')
     },
     sha256() {

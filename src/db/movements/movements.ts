@@ -21,14 +21,15 @@ export const isMovement = `t.outcome = 'approved' and (t.type in ('purchase', 'c
  * The amount with its sign: positive towards the merchant. Zero where no money moved (declines, preauths and their
  * reverses, verifications), null where that cannot be told.
  */
-export const signedMinor = `case
-    when t.outcome = 'declined' then 0
-    when t.outcome <> 'approved' then null
-    when t.type in ('purchase', 'capture') then t.amount_minor
-    when t.type = 'refund' then -t.amount_minor
-    when t.type = 'reverse' then case r.kind when 'sale' then -t.amount_minor when 'refund' then t.amount_minor
-      when 'preauth' then 0 end
-    when t.type in ('preauth', 'verify') then 0 end`
+export const signedMinor = `case t.outcome
+    when 'approved' then case t.type
+      when 'purchase' then t.amount_minor
+      when 'capture' then t.amount_minor
+      when 'refund' then -t.amount_minor
+      when 'reverse' then case r.kind when 'sale' then -t.amount_minor when 'refund' then t.amount_minor when 'preauth' then 0 end
+      when 'preauth' then 0
+      when 'verify' then 0 end
+    when 'declined' then 0 end`
 
 /** The instant at which the row's batch closed, and null while it is open or not known. */
 export const settledAt = `case when b.is_closed then b.closed_at end`
