@@ -94,9 +94,11 @@ async function shownBalances(accountId: number): Promise<Balances> {
   const flows = Object.entries(month).filter(([key]) => isFlow(key))
   const standing = Object.entries(all).filter(([key]) => !isFlow(key))
   const shown = named(Object.fromEntries([...flows, ...standing]), 'ledger')
+  // Also those that stand at nothing in the end.
+  const standingKeys = [...new Set([...Object.keys(month), ...Object.keys(all)])].filter((key) => !isFlow(key))
   for (const currency of CURRENCIES) {
-    const carried = standing.reduce(
-      (sum, [key, minor]) => (key.startsWith(currency) ? sum + minor - (month[key] ?? 0n) : sum),
+    const carried = standingKeys.reduce(
+      (sum, key) => (key.startsWith(currency) ? sum + (all[key] ?? 0n) - (month[key] ?? 0n) : sum),
       0n,
     )
     if (carried !== 0n) shown[`${currency} ${settings.chart.opening.ledger}`] = -carried

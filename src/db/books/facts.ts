@@ -184,5 +184,8 @@ function namedSql(accountId: number, scope: 'waiting' | MarkedSubjects): string 
   ach_scope as materialized (
     select ach_transaction_id from helcim.ach_transactions t cross join (select ${subjects('achTransactions')} as marked) m
     where account_id = ${accountId} and (ach_transaction_id = any(marked) or original_transaction_id = any(marked))
+    union select t.ach_transaction_id
+    from helcim.invoices i join helcim.ach_transactions t on t.account_id = i.account_id and t.order_id = i.invoice_id
+    where i.account_id = ${accountId} and i.invoice_number = any(${subjects('invoices')})
   ),`
 }
