@@ -200,27 +200,24 @@ async function loadReverseGroups(
     with reversed as materialized (
       select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
       where ${isListed} and type = 'reverse' and outcome = 'approved'
-    ), candidates as materialized (
-      -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
-      -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
-      -- a row and reads all of it for each amount.
-      select c.transaction_id from reversed r cross join lateral (
-        select transaction_id from helcim.card_transactions
-        where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
-          and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
-          and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
-      ) c
     )
-    select card_batch_id, amount_minor,
+    select r.card_batch_id, r.amount_minor,
       count(*) filter (where type = 'reverse') as reverses,
       count(*) filter (where type in ('purchase', 'capture')) as sales,
       count(*) filter (where type = 'refund') as refunds,
       count(*) filter (where type = 'preauth') as preauths
-    from candidates join helcim.card_transactions using (transaction_id)
-    where account_id = ${accountId}
-    group by card_batch_id, card_number_masked, currency, amount_minor
+    -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
+    -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
+    -- a row and reads all of it for each amount.
+    from reversed r cross join lateral (
+      select type, card_number_masked from helcim.card_transactions
+      where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
+        and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
+        and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
+    ) c
+    group by r.card_batch_id, card_number_masked, r.currency, r.amount_minor
     having count(*) filter (where type = 'reverse') > 0
-    order by card_batch_id, amount_minor, card_number_masked, currency`)
+    order by r.card_batch_id, r.amount_minor, card_number_masked, r.currency`)
   for (const row of rows) {
     const group = {
       amountMinor: BigInt(row.amount_minor),
