@@ -4,6 +4,7 @@ import type { HelcimId } from '../domain/record.ts'
 import type { BatchState } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import { holdMark } from './marks.ts'
+import { markSubjects } from './mirror/mark-rules.ts'
 import { arrayOf, timestamp } from './mirror/store-records.ts'
 
 /**
@@ -80,7 +81,11 @@ export async function noteMissingBatch(tx: Tx, input: { accountId: number; cardB
     insert into recon.batch_checks as c (account_id, card_batch_id, state)
     values (${input.accountId}, ${input.cardBatchId}, 'missing')
     on conflict (account_id, card_batch_id) do update set state = 'missing', is_final = false`)
+  await markSubjects(tx, { accountId: input.accountId, rule: TOLD_BY_STATE, values: [String(input.cardBatchId)] })
 }
+
+/** What reverses of a batch voided can be told by whether it ties out. */
+const TOLD_BY_STATE = { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' } as const
 
 export interface JudgedBatch {
   readonly cardBatchId: HelcimId

@@ -88,14 +88,19 @@ export async function storeRecurringChecks(
         and not exists (select from now_matched n where n.via = m.via and n.transaction_id = m.transaction_id)
       returning via, transaction_id
     ), stored as (
-      insert into recon.matches as m (account_id, ${sql.raw(columns)}, matched_at)
-      select ${accountId}, ${sql.raw(columns)}, ${timestamp(now)} from now_matched
+      insert into recon.matches as m (account_id, ${sql.raw(columns)}, payment_plan_id, matched_at)
+      select ${accountId}, ${sql.raw(columns)}, (
+        select s.payment_plan_id from helcim.subscriptions s
+        where s.account_id = ${accountId} and s.subscription_id = n.subscription_id), ${timestamp(now)}
+      from now_matched n
       on conflict (account_id, via, transaction_id) do update set
         customer_code = excluded.customer_code, subscription_id = excluded.subscription_id,
         payment_number = excluded.payment_number, rule = excluded.rule, window_from = excluded.window_from,
         window_until = excluded.window_until, confidence = excluded.confidence,
         is_interchangeable = excluded.is_interchangeable, amount_minor = excluded.amount_minor,
-        currency = excluded.currency, matched_at = excluded.matched_at
+        currency = excluded.currency, matched_at = excluded.matched_at,
+        payment_plan_id = case when m.subscription_id = excluded.subscription_id and m.payment_plan_id is not null
+          then m.payment_plan_id else excluded.payment_plan_id end
         where (m.customer_code, m.subscription_id, m.payment_number, m.rule, m.window_from, m.window_until, m.confidence,
             m.is_interchangeable, m.amount_minor, m.currency)
           is distinct from (excluded.customer_code, excluded.subscription_id, excluded.payment_number, excluded.rule,

@@ -75,7 +75,8 @@ export function factsSql(posting: PostingOf): string {
   const part = { scope: scopeSql(accountId, scope), isWithin: scope === 'full' ? 'true' : IS_REVERSE_IN_SCOPE }
   return `${reversesSql(accountId, part)},
   recurring as materialized (
-    select m.via, m.transaction_id, s.payment_plan_id as plan_id
+    -- One that a former version matched beside this one says no plan.
+    select m.via, m.transaction_id, coalesce(m.payment_plan_id, s.payment_plan_id) as plan_id
     from recon.matches m left join helcim.subscriptions s on s.account_id = m.account_id and s.subscription_id = m.subscription_id
     where ${of('m')} and m.rule <> 'declined_try'
       and (m.via = 'ach' and m.transaction_id in (select ach_transaction_id from ach_scope)
@@ -167,10 +168,15 @@ function namedSql(accountId: number, scope: 'waiting' | MarkedSubjects): string 
   const named = (condition: string) =>
     `select transaction_id, card_batch_id, type from helcim.card_transactions where account_id = ${accountId} and ${condition}`
   return `
-  named_cards as materialized (
+  marked_cards as materialized (
     ${named(`created_on = any(${subjects('days')})`)}
     union ${named(`invoice_number = any(${subjects('invoices')})`)}
     union ${named(`transaction_id = any(${subjects('transactions')})`)}
+  ),
+  named_cards as materialized (
+    select * from marked_cards
+    -- What a reverse voided is told by the row that it names, of whatever batch and day.
+    union ${named("type = 'reverse' and original_transaction_id in (select transaction_id from marked_cards)")}
   ),
   batch_scope as materialized (
     select unnest(${subjects('batches')}) as card_batch_id

@@ -17,8 +17,8 @@ export interface PostedChanges {
  * Posts what the facts in scope say and the journal does not: new entries, reversals of those that stand and say
  * something else, and what they should have said. In one statement; where nothing changed it writes nothing.
  *
- * The plan of a recurring sale is the one that its subscription was on when it was posted: one that moves to another plan
- * does not take the sales of former months along.
+ * The plan of a recurring sale is the one that its subscription was on when they were matched: one that moves to another
+ * plan does not take the sales of former months along.
  * @param openFrom what belongs to an earlier date is dated this one, as the period of its own is closed
  */
 export async function postFacts(
@@ -47,8 +47,8 @@ export async function postFacts(
       from facts f full join latest l using (${sql.raw(fact)})
       where case when f.source_id is null then not l.is_reversal
         when l.entry_id is null or l.is_reversal then true
-        else (f.kind, f.natural_on, f.gross_minor, f.tax_minor, f.is_recurring, ${RULES_VERSION}::smallint)
-          is distinct from (l.kind, l.natural_on, l.gross_minor, l.tax_minor, l.is_recurring, l.rules_version) end
+        else (f.kind, f.natural_on, f.gross_minor, f.tax_minor, f.is_recurring, f.plan_id, ${RULES_VERSION}::smallint)
+          is distinct from (l.kind, l.natural_on, l.gross_minor, l.tax_minor, l.is_recurring, l.plan_id, l.rules_version) end
     ),
     reversed as (
       insert into books.entries (account_id, ${sql.raw(fact)}, version, is_reversal, ${sql.raw(written)}, entry_on,

@@ -15,5 +15,9 @@ export const cardTerminalMirror: MirrorTable<CardTerminal> = {
   watched: [],
   dateColumn: null,
   codeColumn: null,
-  marks: [],
+  // The currency of its batches' figures.
+  marks: [
+    { kind: 'card_batch', column: 'terminal_id', subjects: 'batches_by_terminal' },
+    { kind: 'books_batch', column: 'terminal_id', subjects: 'batches_by_terminal' },
+  ],
 }

@@ -40,6 +40,8 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
     { kind: 'customer', column: 'customer_code', subjects: 'by_code' },
     { kind: 'books_day', column: 'created_on', subjects: 'itself' },
     { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' },
+    // One that loses its date is on no day any more.
+    { kind: 'books_transaction', column: 'transaction_id', subjects: 'itself', isOnlyForChanges: true },
     { kind: 'card', column: 'card_number_masked', subjects: 'itself', isOnlyForChanges: true },
     { kind: 'invoice', column: 'invoice_number', subjects: 'itself', isOnlyForChanges: true },
   ],

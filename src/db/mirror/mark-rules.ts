@@ -44,6 +44,9 @@ export const SUBJECTS = {
       on i.account_id = ${accountId} and i.invoice_id = subject::bigint
     join helcim.customers c on c.account_id = i.account_id and c.customer_id = i.customer_id
     where ${isSubscriber(accountId, 'c.customer_code')}`,
+  batches_by_terminal: (accountId: number) => `
+    select b.card_batch_id::text from named join helcim.card_batches b
+      on b.account_id = ${accountId} and b.terminal_id = subject::bigint`,
   invoice_by_id: (accountId: number) => `
     select i.invoice_number from named join helcim.invoices i
       on i.account_id = ${accountId} and i.invoice_id = subject::bigint`,

@@ -87,7 +87,7 @@ export const subscriptionMirror: MirrorTable<Subscription> = {
   watched: ['status', 'recurring_minor', 'times_billed', 'has_failed_payments', 'billing_on'],
   dateColumn: null,
   codeColumn: null,
-  marks: [{ kind: 'customer', column: 'customer_code', subjects: 'by_code' }],
+  marks: [{ kind: 'customer', column: 'customer_code', subjects: 'itself' }],
 }
 
 export const subscriptionDetailMirror: MirrorTable<SubscriptionDetail> = {

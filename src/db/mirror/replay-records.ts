@@ -51,21 +51,25 @@ export async function replayRecords<R>(
       if (decoded === null) unreadableIds.push(kept.id)
       else records.push(decoded)
     }
-    const changed = await updateColumns(tx, mirror, accountId, records)
+    const former = await updateColumns(tx, mirror, accountId, records)
+    const changed = new Set(former.map((row) => row.id))
     for (const parts of mirror.parts)
       for (const one of await updateParts(tx, mirror, parts, accountId, records)) changed.add(one)
-    await markReplayed(tx, mirror, accountId, [...changed])
+    await markReplayed(tx, mirror, accountId, { ids: [...changed], former })
     const lastId = rows.length < limit ? null : BigInt(rows.at(-1)?.id ?? 0)
     return { lastId, countRecords: rows.length, countChanged: changed.size, unreadableIds }
   })
 }
 
-/** What reads differently now is judged again. */
+/** A record as its columns were: its id, and what marks are made of. */
+type Former = Record<string, string | null> & { readonly id: string }
+
+/** What reads differently now is judged again, and so is what it was part of. */
 async function markReplayed<R>(
   tx: Tx,
   { table, idColumn, marks }: MirrorTable<R>,
   accountId: number,
-  ids: readonly string[],
+  { ids, former }: { ids: readonly string[]; former: readonly Former[] },
 ): Promise<void> {
   if (ids.length === 0) return
   for (const rule of marks) {
@@ -73,17 +77,18 @@ async function markReplayed<R>(
       select distinct ${sql.raw(rule.column)}::text as value from ${sql.raw(table)}
       where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[])
         and ${sql.raw(rule.column)} is not null`)
-    await markSubjects(tx, { accountId, rule, values: rows.map(({ value }) => value) })
+    const values = new Set([...rows.map(({ value }) => value), ...former.flatMap((row) => row[rule.column] ?? [])])
+    await markSubjects(tx, { accountId, rule, values: [...values] })
   }
 }
 
-/** @returns the ids of the records whose columns were not what they are now */
+/** @returns the records whose columns were not what they are now */
 async function updateColumns<R>(
   tx: Tx,
-  { table, idColumn, columns }: MirrorTable<R>,
+  { table, idColumn, columns, marks }: MirrorTable<R>,
   accountId: number,
   records: readonly DecodedRecord<R>[],
-): Promise<Set<string>> {
+): Promise<readonly Former[]> {
   const told = columns.filter(({ isCutOut }) => !isCutOut)
   const others = told.filter(({ name }) => name !== idColumn)
   const incoming = records.map((decoded) => {
@@ -92,14 +97,23 @@ async function updateColumns<R>(
   })
   const names = [...others.map(({ name }) => name), 'unknown_values']
   const isDifferent = names.map((name) => `e.${name}::text is distinct from i.${name}::text`).join(' or ')
-  const { rows } = await tx.execute<{ id: string }>(sql`
-    update ${sql.raw(table)} e set ${sql.raw(names.map((name) => `${name} = i.${name}`).join(', '))}
-    from json_to_recordset(${`[${incoming.join(',')}]`}::json)
-      as i(${sql.raw(told.map(({ name, type }) => `${name} ${type}`).join(', '))}, unknown_values json)
-    where e.account_id = ${accountId} and e.${sql.raw(idColumn)} = i.${sql.raw(idColumn)}
-      and (${sql.raw(isDifferent)})
-    returning e.${sql.raw(idColumn)}::text as id`)
-  return new Set(rows.map((row) => row.id))
+  const marking = [...new Set(marks.map(({ column }) => column))].map((name) => `, e.${name}::text as ${name}`).join('')
+  const id = sql.raw(idColumn)
+  const { rows } = await tx.execute<Former>(sql`
+    with incoming as materialized (
+      select * from json_to_recordset(${`[${incoming.join(',')}]`}::json)
+        as i(${sql.raw(told.map(({ name, type }) => `${name} ${type}`).join(', '))}, unknown_values json)
+    ), former as materialized (
+      select e.${id}::text as id ${sql.raw(marking)} from incoming i join ${sql.raw(table)} e
+        on e.account_id = ${accountId} and e.${id} = i.${id}
+      where ${sql.raw(isDifferent)}
+    ), updated as (
+      update ${sql.raw(table)} e set ${sql.raw(names.map((name) => `${name} = i.${name}`).join(', '))}
+      from incoming i
+      where e.account_id = ${accountId} and e.${id} = i.${id} and e.${id}::text in (select id from former)
+    )
+    select * from former`)
+  return rows
 }
 
 /** As `updateColumns`, for the parts of the records, of which there may be more or fewer now. */

@@ -100,6 +100,9 @@ export const cardTransactions = helcim.table(
     index('card_transactions_reverses_batch')
       .on(t.accountId, t.cardBatchId, t.transactionId)
       .where(sql`type = 'reverse' and outcome = 'approved'`),
+    index('card_transactions_original')
+      .on(t.accountId, t.originalTransactionId)
+      .where(sql`type = 'reverse' and original_transaction_id is not null`),
     // Sales that are alike, in order of time: what repeats within minutes, and what a reverse of another batch may void.
     index('card_transactions_sales')
       .on(t.accountId, t.cardNumberMasked, t.currency, t.amountMinor, t.createdAt, t.transactionId)

@@ -301,6 +301,8 @@ export const matches = recon.table(
     customerCode: text('customer_code').notNull(),
     subscriptionId: int64('subscription_id').notNull(),
     paymentNumber: integer('payment_number').notNull(),
+    /** That the subscription was on when they were matched; it may move on. */
+    paymentPlanId: int64('payment_plan_id'),
     /** `amount_and_time`, `amount_and_day`, or `declined_try`, which carries no money. */
     rule: text('rule').notNull(),
     windowFrom: instant('window_from').notNull(),

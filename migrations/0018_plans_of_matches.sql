@@ -1,0 +1,3 @@
+ALTER TABLE "recon"."matches" ADD COLUMN "payment_plan_id" bigint;--> statement-breakpoint
+CREATE INDEX "card_transactions_original" ON "helcim"."card_transactions" USING btree ("account_id","original_transaction_id") WHERE type = 'reverse' and original_transaction_id is not null;--> statement-breakpoint
+UPDATE "recon"."matches" m SET "payment_plan_id" = s."payment_plan_id" FROM "helcim"."subscriptions" s WHERE s."account_id" = m."account_id" AND s."subscription_id" = m."subscription_id";
