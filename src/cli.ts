@@ -18,6 +18,8 @@ const program = new Command('tieout')
   .description('Pulls payment data from Helcim within its limits and proves that each batch ties out.')
   .showHelpAfterError('(tieout --help shows the commands, tieout <command> --help their options)')
   .version(versionOfPackage())
+  // Options after the name of a command are that command's, also those of a verb that has some alike: `mismatches show ID --json`.
+  .enablePositionalOptions()
   .exitOverride()
 
 const interrupt = new AbortController()

@@ -85,7 +85,7 @@ export async function findMismatch(
 }
 
 const severityRank = rankOfSeverity(sql`${mismatches.severity}`)
-/** A side that is not there counts as nothing: a record that disappeared has its whole amount at stake. */
+/** What is no amount has nothing at stake. */
 const atStake = sql`abs(coalesce(${mismatches.actualMinor}, 0) - coalesce(${mismatches.expectedMinor}, 0))`
 const mostMoneyFirst = sql`${atStake} desc`
 const oldestFirst = sql`(${mismatches.firstSeenAt} at time zone 'UTC')::date`

@@ -8,7 +8,7 @@ import {
   listVanished,
   type TransactionFault,
 } from '../db/record-faults.ts'
-import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
+import { type Finding, type MismatchCode, moneyFinding, textFinding } from '../domain/mismatch.ts'
 import { moneyText } from '../domain/money.ts'
 
 export const RECORD_CODES = [
@@ -70,21 +70,20 @@ async function findUnknownValues(tx: Tx, accountId: number): Promise<Finding[]> 
 
 async function findVanished(tx: Tx, accountId: number): Promise<Finding[]> {
   const faults = await listVanished(tx, accountId)
-  return faults.map((fault) => ({
-    code: 'record_disappeared' as const,
-    severity: 'high' as const,
-    subject: { kind: 'card_transaction', id: String(fault.transactionId) },
-    period: '',
-    currency: fault.currency,
-    expectedMinor: fault.amountMinor,
-    actualMinor: null,
-    expectedText: null,
-    actualText: 'not returned',
-    summary: `${describe(fault)} was returned before; a complete reading of its day no longer holds it.`,
-    advice:
-      'It is kept here and no longer counted. Ask Helcim why the transaction is gone before you correct the books.',
-    evidence: [`card_transaction:${fault.transactionId}`],
-  }))
+  return faults.map((fault) =>
+    moneyFinding({
+      code: 'record_disappeared',
+      severity: 'high',
+      subject: { kind: 'card_transaction', id: String(fault.transactionId) },
+      currency: fault.currency,
+      expectedMinor: fault.amountMinor,
+      actualMinor: 0n,
+      summary: `${describe(fault)} was returned before; a complete reading of its day no longer holds it.`,
+      advice:
+        'It is kept here and no longer counted. Ask Helcim why the transaction is gone before you correct the books.',
+      evidence: [`card_transaction:${fault.transactionId}`],
+    }),
+  )
 }
 
 async function findChanged(tx: Tx, accountId: number): Promise<Finding[]> {
