@@ -16,14 +16,14 @@ export async function showAlerts(tx: Tx, accountId: number, receiver: AlertRecei
     .filter(isAlert)
     .sort((a, b) => rank(a) - rank(b))
   const countEarlier = countMessages - taken.length
-  const lines = [arrived(taken.length, receiver)]
+  const lines = [taken.length === 0 ? silence(countUntold) : arrived(taken.length, receiver)]
   if (countEarlier > 0)
     lines.push(
       tick(`${countEarlier} came in earlier runs; none of the ${countTold} changes that they tell is told twice`),
     )
   if (countUntold > 0)
     lines.push(
-      tick(`${countUntold} more to be told by the next: of one code there is a message every 15 minutes at most`),
+      tick(`${countUntold} more will be told in the next messages: of one code there is one every 15 minutes at most`),
     )
   for (const kind of TOLD_KINDS) {
     const some = taken.filter(({ type }) => type === `mismatches.${kind}`)
@@ -41,8 +41,10 @@ const isAlert = (body: MessageBody): body is AlertBody => body.type !== 'digest.
 const rank = ({ data: { severity, atStake } }: AlertBody): number =>
   2 * SEVERITIES.indexOf(severity) + (atStake.length > 0 ? 0 : 1)
 
+const silence = (countUntold: number): string =>
+  tick(countUntold === 0 ? 'no message in this run: nothing is new' : 'no message in this run')
+
 function arrived(count: number, receiver: AlertReceiver): string {
-  if (count === 0) return tick('no message in this run: there was no news')
   const forged = receiver.countForged()
   const verified = forged === 0 ? 'every signature verified' : `${forged} more refused for their signature`
   return tick(`${count} ${count === 1 ? 'message' : 'messages'} arrived at ${receiver.origin} as webhooks, ${verified}`)
