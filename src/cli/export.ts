@@ -65,8 +65,10 @@ export function runExport(config: Config, name: string, options: ExportOptions, 
     else for (const file of files) showFile(file)
     // Beside the list, so that it is also seen where that goes into a file.
     for (const { control } of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
-    for (const file of removed)
-      process.stderr.write(`  ${paint('yellow', 'REMOVED')} ${file}: a part that this journal no longer has\n`)
+    if (removed.length > 0)
+      process.stderr.write(
+        `  ${paint('yellow', 'REMOVED')} parts that only a former run wrote: ${removed.join(', ')}\n`,
+      )
     for (const { name, presentOnly } of left)
       process.stderr.write(`  ${paint('yellow', 'LEFT OUT')} ${name}: ${presentOnly}\n`)
     return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0

@@ -12,9 +12,10 @@ import { JOURNALS } from '../../src/exports/journals/formats.ts'
 import { writeJournals } from '../../src/exports/journals/write.ts'
 import type { Period } from '../../src/exports/period.ts'
 import { clearing } from '../../src/exports/reports/clearing.ts'
+import { transactions } from '../../src/exports/reports/transactions.ts'
 import { verifyExports } from '../../src/exports/verify.ts'
 import { writeExports } from '../../src/exports/write.ts'
-import { withFolder } from '../exports/support.ts'
+import { centsOf, readCsv, withFolder } from '../exports/support.ts'
 import { isLong } from '../support/long.ts'
 import { createMigratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 import { clock, clockAt, fillMirror, MONTH, openAccount, randomMirror, ZONE } from './mirror.ts'
@@ -167,6 +168,46 @@ describe('the report clearing and the journals of a month', () => {
       expect(differences.join('\n')).toMatch(/CAD clearing ends with .*, in closed\.hledger-2026-10\.journal with/)
     })
   })
+})
+
+describe('business days that end at another hour', () => {
+  it.each([
+    ['04:30', 270, 1n, (at: string) => at.startsWith('2026-11-01') && at < '2026-11-01 04:30:00'],
+    ['17:30', 1050, -1n, (at: string) => at.startsWith('2026-10-31') && at >= '2026-10-31 17:30:00'],
+  ])(
+    'part books and report by what was made between midnight and %s',
+    async (cutOff, cutOffMinutes, sign, isBetween) => {
+      const name = `hour-${cutOff.replace(':', '')}`
+      const books = { ...settings, cutOffMinutes }
+      const accountId = await openAccount(database, name)
+      await fillMirror(database, accountId, randomMirror(50))
+      // Enough of them around the end of the month.
+      await database.db.execute(sql`
+      update helcim.card_transactions set card_batch_id = null, created_on = '2026-10-31',
+        created_at = timestamptz '2026-10-31 22:00:00Z' + (transaction_id % 14) * interval '1 hour'
+      where account_id = ${accountId} and created_on between '2026-10-30' and '2026-11-02' and type <> 'reverse'`)
+      await postBooks(database.db, { accountId, scope: 'full', settings: books, clock })
+      await withFolder(async (folder) => {
+        await writeReport(accountId, folder)
+        const [journal] = await writeBooks(accountId, folder, { books })
+        const both = { from: toBusinessDate('2026-10-31'), to: toBusinessDate('2026-11-01') }
+        const request = { accountId, period: both, reports: [transactions], format: 'csv' as const, directory: folder }
+        const [made] = await writeExports(database.pool, request)
+        const between = (await readCsv(made?.path ?? '')).filter(
+          ({ created_at_local: at = '', currency, signed_amount: signed }) =>
+            currency === 'CAD' && signed !== '' && isBetween(at),
+        )
+        expect(between.length).toBeGreaterThan(1)
+        const moved = between.reduce((sum, { signed_amount: signed = '' }) => sum + centsOf(signed), 0n)
+        const last = (await readCsv(join(folder, `${name}.clearing-2026-10.csv`)))
+          .filter(({ currency }) => currency === 'CAD')
+          .at(-1)
+        const closing = journal?.control.closing.CAD?.clearing ?? ''
+        expect(centsOf(closing)).toBe(centsOf(last?.closing ?? '') + sign * moved)
+        expect(moved).not.toBe(0n)
+      })
+    },
+  )
 })
 
 describe('what cannot be compared is not, and verify says why', () => {
