@@ -48,12 +48,16 @@ export function runExport(config: Config, name: string, options: ExportOptions, 
     const request = { accountId, period, reports, format, directory: options.out }
     const asOf = at === undefined ? {} : { asOf: { at, now: clockOf(config).now() } }
     const how = { signal, onProgress: progress.update, ...asOf }
+    const removed: string[] = []
+    const onRemoved = (file: string) => removed.push(file)
     const settings = booksOf(accountName)
     const files = await Promise.resolve()
       .then(
         async (): Promise<(WrittenFile | WrittenJournal)[]> => [
           ...(reports.length === 0 ? [] : await writeExports(pool, request, how)),
-          ...(journals.length === 0 ? [] : await writeJournals(pool, { ...request, journals, detail, settings }, how)),
+          ...(journals.length === 0
+            ? []
+            : await writeJournals(pool, { ...request, journals, detail, settings }, { ...how, onRemoved })),
         ],
       )
       .finally(progress.stop)
@@ -61,6 +65,10 @@ export function runExport(config: Config, name: string, options: ExportOptions, 
     else for (const file of files) showFile(file)
     // Beside the list, so that it is also seen where that goes into a file.
     for (const { control } of files) for (const line of warningsOf(control)) process.stderr.write(`${line}\n`)
+    if (removed.length > 0)
+      process.stderr.write(
+        `  ${paint('yellow', 'REMOVED')} parts that only a former run wrote: ${removed.join(', ')}\n`,
+      )
     for (const { name, presentOnly } of left)
       process.stderr.write(`  ${paint('yellow', 'LEFT OUT')} ${name}: ${presentOnly}\n`)
     return options.requireComplete && files.some(({ control }) => !control.isComplete) ? 1 : 0
@@ -101,10 +109,11 @@ export async function runVerify(
   const withBooks: WithBooks = (work) =>
     withAccounts(config(), undefined, ({ db }) => work(booksTotalsOf(db, readBooks(config()))))
   const verification = await verifyExports(folder, filesOnly ? {} : { withBooks })
-  const { differences, countCompared, countWithBooks } = verification
+  const { differences, countCompared, countWithBooks, countWithReports, remarks } = verification
   const files = [...verification.files, ...verification.journals]
   if (json) {
-    say(JSON.stringify({ files: files.map(({ file }) => file), countCompared, countWithBooks, differences }, null, 2))
+    const counts = { countCompared, countWithBooks, countWithReports }
+    say(JSON.stringify({ files: files.map(({ file }) => file), ...counts, differences, remarks }, null, 2))
     return differences.length === 0 ? 0 : 1
   }
   say(showVerification(verification))

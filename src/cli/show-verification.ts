@@ -8,6 +8,8 @@ export function showVerification({
   differences,
   countCompared,
   countWithBooks,
+  countWithReports,
+  remarks,
 }: Verification): string {
   if (differences.length > 0) return differences.map(cross).join('\n')
   const files = [...reports, ...journals]
@@ -23,6 +25,8 @@ export function showVerification({
     tick(`${files.length} files${owners} with ${held} agree with their control files`),
     ...(countCompared === 0 ? [] : [tick(`${countCompared} comparisons between them agree`)]),
     ...(journals.length === 0 ? [] : [judgedByBooks(countWithBooks)]),
+    ...(countWithReports === 0 ? [] : [tick(`${countWithReports} journals end with what the report clearing does`)]),
+    ...remarks.map(caution),
   ].join('\n')
 }
 

@@ -17,6 +17,9 @@ export const sums = z.record(z.string(), z.record(z.string(), decimal))
 
 export const zone = z.string().refine(isTimeZone)
 
+/** An entry of the books. */
+export const entryId = z.string().regex(/^\d{1,19}$/)
+
 const movements = z.strictObject({ rows: z.record(z.string(), z.int()), sums })
 
 /** What lies beside each exported file as `<file>.control.json`, so that the file can be checked without us. */
@@ -42,6 +45,8 @@ export const controlSchema = z.strictObject({
   settledBefore: movements.optional(),
   /** Rows made after the period that had been settled by its end, as they came after their batch had closed. */
   settledAhead: movements.optional(),
+  /** Of the report `clearing`: how far the books had come, to know which journals are of the same state. */
+  throughEntry: entryId.optional(),
 })
 
 export type Control = z.infer<typeof controlSchema>

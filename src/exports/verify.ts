@@ -1,6 +1,7 @@
 import { readdir, readFile as readText } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UsageError } from '../domain/operating-error.ts'
+import { compareClearing, type ReadClearing } from './compare-clearing.ts'
 import { CONTROL_ENDING, type Control, controlSchema } from './control.ts'
 import { EXPORT_FORMATS } from './formats.ts'
 import { JOURNAL_VERSION, type JournalControl, journalControlSchema } from './journals/control.ts'
@@ -23,6 +24,10 @@ export interface Verification {
   readonly countCompared: number
   /** How many journals could be compared with the books that they were written from. */
   readonly countWithBooks: number
+  /** How many journals could be compared with the report `clearing`. */
+  readonly countWithReports: number
+  /** What of them could not, and why; and what is dated otherwise although all agrees. */
+  readonly remarks: readonly string[]
 }
 
 interface ReadBack {
@@ -68,13 +73,23 @@ export async function verifyExports(
     withBooks && journals.length > 0
       ? await withBooks((books) => compareJournals(journals, books))
       : await compareJournals(journals, null)
+  const ofClearing = compareClearing(readBack.flatMap(clearingOf), ofJournals.wholes)
   return {
     files: readBack.map(({ control }) => control),
     journals: journals.map(({ control }) => control),
-    differences: [...differences, ...disagreements, ...ofJournals.differences],
+    differences: [...differences, ...disagreements, ...ofJournals.differences, ...ofClearing.differences],
     countCompared: countCompared + ofJournals.countCompared,
     countWithBooks: ofJournals.countWithBooks,
+    countWithReports: ofClearing.countWithReports,
+    remarks: ofClearing.remarks,
   }
+}
+
+/** Where the report `clearing` ends, in the words of journals; of other reports nothing. */
+function clearingOf({ control, tally: { balances } }: ReadBack): ReadClearing[] {
+  if (control.report !== 'clearing') return []
+  const ends = [...balances].map(([key, minor]) => [key.replace(' unsettled', ' clearing'), minor] as const)
+  return [{ control, ends: new Map(ends) }]
 }
 
 async function namesIn(directory: string): Promise<string[]> {

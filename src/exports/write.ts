@@ -11,6 +11,7 @@ import type { Instant } from '../domain/clock.ts'
 import { UsageError } from '../domain/operating-error.ts'
 import type { Control } from './control.ts'
 import type { ExportFormat } from './formats.ts'
+import { loadThroughEntry } from './journals/load.ts'
 import { isCreatedWithin } from './movements.ts'
 import { instantsOf, type Period, periodName } from './period.ts'
 import { findMissing } from './proof.ts'
@@ -110,7 +111,10 @@ async function writeOne(snapshot: Snapshot, one: OneFile): Promise<WrittenFile> 
       isComplete: missing.length === 0,
       missing,
       ...(report.name === 'settlement' && { settledBefore: await sumUpSettledBefore(snapshot, scope) }),
-      ...(report.name === 'clearing' && { settledAhead: await sumUpSettledAhead(snapshot, scope) }),
+      ...(report.name === 'clearing' && {
+        settledAhead: await sumUpSettledAhead(snapshot, scope),
+        throughEntry: String(await loadThroughEntry(snapshot, one.accountId)),
+      }),
     }
   }
   return {

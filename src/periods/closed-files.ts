@@ -8,6 +8,8 @@ import {
 import type { Tx } from '../db/client.ts'
 import type { Month } from '../domain/month.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { JOURNAL_NAMES } from '../exports/journals/format.ts'
+import { removeFormerParts } from '../exports/journals/former-parts.ts'
 import { stageFile } from '../exports/stage-file.ts'
 
 export interface ClosedFiles {
@@ -17,7 +19,8 @@ export interface ClosedFiles {
 }
 
 /**
- * Writes files of a closed month as they were stored, byte for byte, each under its name when it is whole.
+ * Writes files of a closed month as they were stored, byte for byte, each under its name when it is whole. Other parts of
+ * the same journals go, as they are of another export.
  * @param wanted `revision` is the last one unless said; `isWanted` leaves files out
  * @throws UsageError with exit code 1 when the month has no such revision, or a stored file is not what it was
  */
@@ -51,5 +54,10 @@ export async function writeClosedFiles(
       await staged.discard()
     }
   }
+  const isJournal = ({ content }: PeriodFile) => JOURNAL_NAMES.some((name) => name === content)
+  await removeFormerParts(
+    directory,
+    files.filter(isJournal).map(({ file }) => file),
+  )
   return { revision, files }
 }

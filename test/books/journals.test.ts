@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { postBooks } from '../../src/books/post.ts'
 import { type ChartRole, DEFAULT_BOOKS_SETTINGS } from '../../src/domain/journal/chart.ts'
 import { booksTotalsOf } from '../../src/exports/journals/books-totals.ts'
 import type { Detail } from '../../src/exports/journals/entry.ts'
-import { JOURNALS } from '../../src/exports/journals/formats.ts'
+import { JOURNALS, journalOf } from '../../src/exports/journals/formats.ts'
 import type { WithBooks } from '../../src/exports/journals/verify.ts'
 import { writeJournals } from '../../src/exports/journals/write.ts'
 import { verifyExports } from '../../src/exports/verify.ts'
@@ -253,6 +253,62 @@ it('what goes beyond a target’s limit comes in parts, never within an entry, a
     expect((await verify(folder)).differences).toEqual([])
     await writeFile(join(folder, 'parts.xero-journal-CAD-part2-2026-10.csv.control.json'), '{}')
     expect((await verify(folder)).differences.join('\n')).toMatch(/of its parts there are 1, 3, 4/)
+  })
+})
+
+it('written anew in fewer parts, a journal leaves none of the former ones, and nothing else is touched', async () => {
+  const accountId = await post('fewer', 6, 500)
+  await withFolder(async (folder) => {
+    const xero = (directory: string, detail: Detail, signal?: AbortSignal) =>
+      writeJournals(
+        database.pool,
+        { accountId, period: MONTH, journals: [journalOf('xero-journal')], detail, settings, directory },
+        signal && { signal },
+      )
+    await xero(folder, 'transaction')
+    const former = await readdir(folder)
+    expect(former.filter((name) => name.includes('-part')).length).toBeGreaterThan(4)
+    // Another account, month, journal and currency, what is no part, and what is of a person.
+    const others = [
+      'xero-journal-CAD-part2-2026-10.csv',
+      'other.xero-journal-CAD-part2-2026-10.csv',
+      'fewer.xero-journal-CAD-part2-2026-09.csv',
+      'fewer.xero-journal-CAD-part2-2026-10-01_2026-10-31.csv',
+      'fewer.xero-statement-CAD-part2-2026-10.csv',
+      'fewer.xero-journal-EUR-part2-2026-10.csv',
+      'fewer.xero-journal-CAD-partly-2026-10.csv',
+      'fewer.xero-journal-CAD-part2-2026-10.xlsx',
+    ]
+    for (const name of others) await writeFile(join(folder, name), 'kept')
+    // What does not come to its end takes nothing away.
+    const stopped = new AbortController()
+    stopped.abort()
+    await expect(xero(folder, 'day', stopped.signal)).rejects.toThrow()
+    expect((await readdir(folder)).filter((name) => !others.includes(name)).sort()).toEqual(former.sort())
+
+    const removed: string[] = []
+    const request = { accountId, period: MONTH, journals: [journalOf('xero-journal')], settings, directory: folder }
+    const written = await writeJournals(
+      database.pool,
+      { ...request, detail: 'day' },
+      { onRemoved: (file) => removed.push(file) },
+    )
+    const names = written.map(({ control: { file } }) => file)
+    expect(removed.sort()).toEqual(
+      former.filter((name) => !name.endsWith('.control.json') && !names.includes(name)).sort(),
+    )
+    expect((await readdir(folder)).sort()).toEqual(
+      [...names, ...names.map((name) => `${name}.control.json`), ...others].sort(),
+    )
+    for (const name of others) await rm(join(folder, name))
+    expect((await verify(folder)).differences).toEqual([])
+    // Beside a part of before, verify would have said so.
+    await withFolder(async (before) => {
+      await xero(before, 'transaction')
+      for (const name of await readdir(before))
+        if (name.includes('CAD-part2')) await copyFile(join(before, name), join(folder, name))
+    })
+    expect((await verify(folder)).differences.join('\n')).toMatch(/of its parts there are 2|its control total is/)
   })
 })
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { day, decimal, sums, zone } from '../control.ts'
+import { day, decimal, entryId, sums, zone } from '../control.ts'
 import { DETAILS } from './entry.ts'
 import { JOURNAL_NAMES } from './format.ts'
 
@@ -14,7 +14,7 @@ export const journalControlSchema = z.strictObject({
   /** The last reading or judgement that the file can show. */
   asOf: z.iso.datetime(),
   /** The last entry of the books that it can show: they are only added to, so that they can be had again as they were. */
-  throughEntry: z.string().regex(/^\d{1,19}$/),
+  throughEntry: entryId,
   detail: z.enum(DETAILS),
   /** Null where one file holds all of them. */
   currency: z.string().nullable(),
@@ -31,6 +31,19 @@ export const journalControlSchema = z.strictObject({
   closing: sums,
   /** By currency: what moved in the clearing account in the whole period. The same in all formats and parts. */
   controlTotal: z.record(z.string(), decimal),
+  /** How the books stood, to know what the report `clearing` can be held against; former versions do not say it. */
+  books: z
+    .strictObject({
+      /** How their business days are cut; null where nothing was posted yet. */
+      postedBy: z.strictObject({ zone, cutOff: z.string().regex(/^\d\d:\d\d$/) }).nullable(),
+      /** How many changes of the mirror waited to be posted; null of an earlier time, as that is not kept. */
+      waiting: z.int().min(0).nullable(),
+      /** By currency: what belongs into the period or before, and moves clearing after it, as its month was closed. */
+      datedLater: z.record(z.string(), decimal),
+      /** Whether other roles are posted to the account of clearing. */
+      isClearingShared: z.boolean(),
+    })
+    .optional(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   /** Whether all that belongs to the period was read, and posted. */
   isComplete: z.boolean(),

@@ -64,6 +64,12 @@ export function sameKeys(settings: BooksSettings): ReadonlyMap<string, string> {
   )
 }
 
+/** Whether the account of clearing is that of other roles as well. */
+export function isClearingShared(settings: BooksSettings): boolean {
+  const keys = sameKeys(settings)
+  return [...keys.values()].filter((key) => key === keys.get('clearing')).length > 1
+}
+
 /** `CAD clearing` → minor units, debit positive: what was posted in the part, or in all time up to a date. */
 export async function loadBalances(
   tx: Tx,
@@ -80,6 +86,17 @@ export async function loadBalances(
   const keys = sameKeys(settings)
   for (const { currency, key, minor } of rows) addTo(totals, `${currency} ${keys.get(key) ?? key}`, BigInt(minor))
   return totals
+}
+
+/** What belongs to the part's last day or before, and moves clearing after it, as the month of its own was closed. */
+export async function loadDatedLater(tx: Tx, { accountId, to, throughEntry }: BooksPart): Promise<Totals> {
+  const { rows } = await tx.execute<{ currency: string; minor: string }>(sql`
+    select e.currency, sum(p.amount_minor)::text as minor
+    from books.entries e join books.postings p using (account_id, entry_id)
+    where e.account_id = ${accountId} and e.natural_on <= ${to}::date and e.entry_on > ${to}::date
+      and e.entry_id <= ${throughEntry} and p.account = 'clearing'
+    group by 1 having sum(p.amount_minor) <> 0 order by 1`)
+  return new Map(rows.map(({ currency, minor }) => [currency, BigInt(minor)]))
 }
 
 const ROWS_PER_FETCH = 2_000

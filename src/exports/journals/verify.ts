@@ -13,6 +13,13 @@ export interface ReadJournal {
   readonly sums: Totals
 }
 
+/** All files of one format, account, period and detail as one. */
+export interface WholeJournal extends ReadJournal {
+  readonly parts: readonly JournalControl[]
+  /** What stands at the end, by currency and key. */
+  readonly closing: Totals
+}
+
 /** What the books say of the period that a control file is about, as far as they went then; null where they are not ours. */
 export type BooksTotals = (control: JournalControl) => Promise<{ sums: Totals; closing: Totals } | null>
 
@@ -131,14 +138,16 @@ function createCheck(control: JournalControl) {
 export async function compareJournals(
   files: readonly ReadJournal[],
   books: BooksTotals | null,
-): Promise<{ differences: string[]; countCompared: number; countWithBooks: number }> {
+): Promise<{ differences: string[]; wholes: WholeJournal[]; countCompared: number; countWithBooks: number }> {
   const differences: string[] = []
+  const all: WholeJournal[] = []
   let countCompared = 0
   let countWithBooks = 0
   const sets = grouped(files, ({ control: { account, period } }) => JSON.stringify([account, period]))
   for (const set of sets) {
     const formats = grouped(set, ({ control }) => JSON.stringify([control.journal, control.detail]))
     const wholes = formats.map((parts) => joinParts(parts, differences))
+    all.push(...wholes)
     const [first, ...others] = wholes
     if (!first) continue
     for (const other of others) {
@@ -166,11 +175,11 @@ export async function compareJournals(
           differences.push(`${one.control.file}: ${when}${key} is ${left}, in the books ${right}`)
     }
   }
-  return { differences, countCompared, countWithBooks }
+  return { differences, wholes: all, countCompared, countWithBooks }
 }
 
 /** The parts of one format as one, and what is wrong with their row. All of them carry the same control total. */
-function joinParts(parts: readonly ReadJournal[], differences: string[]): ReadJournal & { readonly closing: Totals } {
+function joinParts(parts: readonly ReadJournal[], differences: string[]): WholeJournal {
   const [first] = parts
   if (!first) throw new Error('a format without files')
   const sums: Totals = new Map()
@@ -196,7 +205,7 @@ function joinParts(parts: readonly ReadJournal[], differences: string[]): ReadJo
   }
   const closing: Totals = new Map()
   for (const { control } of parts) for (const [key, minor] of totalsOf(control.closing)) closing.set(key, minor)
-  return { control: first.control, sums, closing }
+  return { control: first.control, parts: parts.map(({ control }) => control), sums, closing }
 }
 
 const clearingIn = (sums: Totals): Totals => new Map([...sums].filter(([key]) => key.endsWith(' clearing')))

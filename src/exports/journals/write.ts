@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../../db/as-of.ts'
 import { countMarks } from '../../db/books/marks.ts'
-import { loadPostedBy } from '../../db/books/runs.ts'
+import { loadPostedBy, type PostedBy } from '../../db/books/runs.ts'
 import { type Snapshot, withSnapshot } from '../../db/client.ts'
 import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
@@ -18,11 +18,14 @@ import { writeWithControl } from '../write-with-control.ts'
 import { JOURNAL_VERSION, type JournalControl } from './control.ts'
 import type { Detail, FileEntry } from './entry.ts'
 import { clearingOf, type FileFacts, type JournalFormat } from './format.ts'
+import { removeFormerParts } from './former-parts.ts'
 import {
   accountsOf,
   type BooksPart,
+  isClearingShared,
   loadBalances,
   loadCurrencies,
+  loadDatedLater,
   loadEntries,
   loadThroughEntry,
   sameKeys,
@@ -48,24 +51,30 @@ export interface JournalOptions {
   /** Hears how many bytes of a file there are so far. */
   readonly onProgress?: (file: string, countBytes: number) => void
   readonly asOf?: { readonly at: Instant; readonly now: Instant }
+  /** Hears of each file that went, as it was a part of the same journal by a former run. */
+  readonly onRemoved?: (file: string) => void
 }
 
 /**
  * Writes the books of a period for each target, each file with its control file, in as many files as the target takes.
- * All of them show one state of the books. Entries become text as they come; memory does not grow with their number.
+ * All of them show one state of the books, and take the place of all parts that a former run wrote. Entries become text as they come; memory does not grow with their number.
  * @throws UsageError when the directory cannot be written to
  */
 export function writeJournals(
   pool: pg.Pool,
   request: JournalRequest,
-  { asOf, ...options }: JournalOptions = {},
+  options: JournalOptions = {},
 ): Promise<WrittenJournal[]> {
+  const { asOf, onRemoved = () => {} } = options
   const write = async (snapshot: Snapshot) => {
     const job = await prepare(snapshot, request, options)
     const written: WrittenJournal[] = []
     for (const format of request.journals) {
       for (const currency of format.isPerCurrency ? job.facts.currencies : [null]) {
-        written.push(...(await writeParts(snapshot, format, { ...job, facts: { ...job.facts, currency } })))
+        const parts = await writeParts(snapshot, format, { ...job, facts: { ...job.facts, currency } })
+        const files = parts.map(({ control }) => control.file)
+        for (const file of await removeFormerParts(request.directory, files)) onRemoved(file)
+        written.push(...parts)
       }
     }
     return written
@@ -75,20 +84,18 @@ export function writeJournals(
 
 interface Job {
   readonly request: JournalRequest
-  readonly options: Omit<JournalOptions, 'asOf'>
+  readonly options: JournalOptions
   readonly account: AccountFacts
   readonly part: BooksPart
   readonly facts: FileFacts
   readonly controlTotal: Totals
+  readonly books: NonNullable<JournalControl['books']>
   readonly missing: readonly string[]
 }
 
-async function prepare(
-  snapshot: Snapshot,
-  request: JournalRequest,
-  options: Omit<JournalOptions, 'asOf'>,
-): Promise<Job> {
+async function prepare(snapshot: Snapshot, request: JournalRequest, options: JournalOptions): Promise<Job> {
   const { accountId, period, settings } = request
+  const { asOf } = options
   const account = await loadAccount(snapshot, accountId)
   const part = { accountId, ...period, throughEntry: await loadThroughEntry(snapshot, accountId) }
   const facts = {
@@ -107,14 +114,30 @@ async function prepare(
       clearingIn(facts.closing, currency) - clearingIn(facts.opening, currency),
     ]),
   )
-  const missing = await findMissingOfBooks(snapshot, request, account)
-  return { request, options, account, part, facts, controlTotal, missing }
+  const postedBy = await loadPostedBy(snapshot, accountId)
+  const books = {
+    postedBy: postedBy && { zone: postedBy.zone, cutOff: timeOfDay(postedBy) },
+    // Marks go when they are worked off, so that those of an earlier time are not known.
+    waiting: asOf === undefined || asOf.at === asOf.now ? await countMarks(snapshot, accountId) : null,
+    datedLater: amountsOf(await loadDatedLater(snapshot, part)),
+    isClearingShared: isClearingShared(settings),
+  }
+  const missing = await findMissingOfBooks(snapshot, request, account, postedBy)
+  return { request, options, account, part, facts, controlTotal, books, missing }
 }
+
+const timeOfDay = ({ cutOffMinutes }: PostedBy): string =>
+  [Math.floor(cutOffMinutes / 60), cutOffMinutes % 60].map((part) => String(part).padStart(2, '0')).join(':')
+
+/** By currency. */
+const amountsOf = (totals: Totals): Record<string, string> =>
+  Object.fromEntries([...totals].map(([currency, minor]) => [currency, formatMinor(minor, currency)]))
 
 async function findMissingOfBooks(
   snapshot: Snapshot,
   request: JournalRequest,
   account: AccountFacts,
+  postedBy: PostedBy | null,
 ): Promise<string[]> {
   const { accountId, period } = request
   const scope = { accountId, ...period, ...instantsOf(period, account.zone) }
@@ -126,7 +149,7 @@ async function findMissingOfBooks(
   const countWaiting = await countMarks(snapshot, accountId)
   return [
     ...(await findMissing(snapshot, proved, scope, account.historyFrom)),
-    ...((await loadPostedBy(snapshot, accountId)) ? [] : ['nothing was posted yet: run "tieout reconcile"']),
+    ...(postedBy ? [] : ['nothing was posted yet: run "tieout reconcile"']),
     ...(countWaiting === 0 ? [] : [`${countWaiting} changed days, batches or invoices wait to be posted`]),
   ]
 }
@@ -208,7 +231,7 @@ async function writePart(
   job: Job,
   tallied: () => { sums: Totals; countEntries: number; number: number; isLast: boolean },
 ): Promise<WrittenJournal> {
-  const { request, account, facts, part, controlTotal, missing, options } = job
+  const { request, account, facts, part, controlTotal, books, missing, options } = job
   const { signal, onProgress = () => {} } = options
   const fillIn = async (data: StagedFile): Promise<JournalControl> => {
     const progress = (countBytes: number) => onProgress(file, countBytes)
@@ -234,7 +257,8 @@ async function writePart(
       sums: ofFile(sums),
       opening: ofFile(facts.opening),
       closing: ofFile(facts.closing),
-      controlTotal: Object.fromEntries([...controlTotal].map(([code, minor]) => [code, formatMinor(minor, code)])),
+      controlTotal: amountsOf(controlTotal),
+      books,
       sha256: data.sha256(),
       isComplete: missing.length === 0,
       missing: [...missing],
