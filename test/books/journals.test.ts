@@ -240,6 +240,26 @@ describe('one cent', () => {
   })
 })
 
+it('a deposit that the bookkeeper enters beside the entries breaks no assertion, and one into clearing does', async () => {
+  const accountId = await post('beside', 4)
+  await withFolder(async (folder) => {
+    await write(accountId, folder, 'day')
+    const [ledger = ''] = await filesOf(folder, 'beside.hledger')
+    const [beans = ''] = await filesOf(folder, 'beside.beancount')
+    const [journal, book] = [await readFile(ledger, 'utf8'), await readFile(beans, 'utf8')]
+    const own = (account: string) => `  Assets:Bank  5.00 CAD\n  ${account}  -5.00 CAD\n\n`
+    const check = async (account: string) => {
+      const entry = `${MONTH.to} * Deposit\n${own(account)}`
+      await writeFile(ledger, journal.replace(`${MONTH.to} * Balance`, `${entry}${MONTH.to} * Balance`))
+      await writeFile(beans, `${book}\n${entry.replace('Deposit', '"Deposit"')}`)
+      return [await checkHledger(ledger), await checkBeancount(beans)].map((said) => said === '')
+    }
+    if (!hasJudges) return
+    expect(await check('Assets:Deposits-in-Transit')).toEqual([true, true])
+    expect(await check('Assets:Helcim:Clearing')).toEqual([false, false])
+  })
+})
+
 it('what goes beyond a target’s limit comes in parts, never within an entry, and verify misses one', async () => {
   const accountId = await post('parts', 6, 500)
   await withFolder(async (folder) => {

@@ -60,3 +60,9 @@ export const STANDING_KEYS = [
   'sales_tax',
   'undecided',
 ] as const
+
+/**
+ * Those that only these entries touch, so that plain-text books can assert what they come to. The deposits, what is in
+ * suspense and the tax are cleared by entries of the bookkeeper's own beside them.
+ */
+export const ASSERTED_KEYS = ['clearing', 'ach_clearing'] as const satisfies readonly (typeof STANDING_KEYS)[number][]

@@ -1,6 +1,6 @@
 import { addDays } from '../../../domain/calendar.ts'
 import { moneyText } from '../../../domain/money.ts'
-import { type JournalFormat, STANDING_KEYS } from '../format.ts'
+import { ASSERTED_KEYS, type JournalFormat } from '../format.ts'
 import { ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
 
 const posting = (ledger: string, minor: bigint, currency: string) => `  ${ledger}  ${moneyText(minor, currency)}\n`
@@ -35,7 +35,7 @@ export const beancount: JournalFormat = {
       .join('')}\n`
   },
   tail(file) {
-    const ledgers = new Set(STANDING_KEYS.map((key) => file.settings.chart[key].ledger))
+    const ledgers = new Set(ASSERTED_KEYS.map((key) => file.settings.chart[key].ledger))
     const on = addDays(file.to, 1)
     return file.currencies
       .flatMap((currency) =>

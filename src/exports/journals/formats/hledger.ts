@@ -1,5 +1,5 @@
 import { moneyText } from '../../../domain/money.ts'
-import { type JournalFormat, STANDING_KEYS } from '../format.ts'
+import { ASSERTED_KEYS, type JournalFormat } from '../format.ts'
 import { ledgersOf, openingEntries, standingOf } from '../plain-text.ts'
 
 const posting = (ledger: string, minor: bigint, currency: string) => `    ${ledger}  ${moneyText(minor, currency)}\n`
@@ -32,7 +32,7 @@ export const hledger: JournalFormat = {
     const { to, settings, currencies, closing } = file
     return currencies
       .flatMap((currency) =>
-        STANDING_KEYS.filter((key) => key === 'clearing' || closing.has(`${currency} ${key}`)).map((key) => {
+        ASSERTED_KEYS.filter((key) => key === 'clearing' || closing.has(`${currency} ${key}`)).map((key) => {
           const { ledger } = settings.chart[key]
           const stands = standingOf(file, ledger, currency)
           return `${to} * Balance ${currency}\n    ${ledger}  ${moneyText(0n, currency)} = ${moneyText(stands, currency)}\n\n`
