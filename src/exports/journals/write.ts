@@ -1,16 +1,12 @@
 import type pg from 'pg'
 import { withSnapshotAsOf } from '../../db/as-of.ts'
-import { countMarks } from '../../db/books/marks.ts'
-import { loadPostedBy } from '../../db/books/runs.ts'
 import { type Snapshot, withSnapshot } from '../../db/client.ts'
 import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { BooksSettings } from '../../domain/journal/chart.ts'
 import { formatMinor } from '../../domain/money.ts'
 import type { Control } from '../control.ts'
-import { isCreatedWithin } from '../movements.ts'
 import { instantsOf, type Period } from '../period.ts'
-import { findMissing } from '../proof.ts'
 import type { StagedFile } from '../stage-file.ts'
 import { addTo, type Totals } from '../tally.ts'
 import { type AccountFacts, fileName, loadAccount } from '../write.ts'
@@ -27,6 +23,7 @@ import {
   loadThroughEntry,
   sameKeys,
 } from './load.ts'
+import { type BooksProof, proveBooks } from './missing.ts'
 
 export interface JournalRequest {
   readonly accountId: number
@@ -80,7 +77,7 @@ interface Job {
   readonly part: BooksPart
   readonly facts: FileFacts
   readonly controlTotal: Totals
-  readonly missing: readonly string[]
+  readonly proof: BooksProof
 }
 
 async function prepare(
@@ -107,28 +104,9 @@ async function prepare(
       clearingIn(facts.closing, currency) - clearingIn(facts.opening, currency),
     ]),
   )
-  const missing = await findMissingOfBooks(snapshot, request, account)
-  return { request, options, account, part, facts, controlTotal, missing }
-}
-
-async function findMissingOfBooks(
-  snapshot: Snapshot,
-  request: JournalRequest,
-  account: AccountFacts,
-): Promise<string[]> {
-  const { accountId, period } = request
-  const scope = { accountId, ...period, ...instantsOf(period, account.zone) }
-  const proved = {
-    needs: { days: 'history', batchList: true, judgement: true, subscriptions: 'none' },
-    usesReverses: true,
-    within: isCreatedWithin,
-  } as const
-  const countWaiting = await countMarks(snapshot, accountId)
-  return [
-    ...(await findMissing(snapshot, proved, scope, account.historyFrom)),
-    ...((await loadPostedBy(snapshot, accountId)) ? [] : ['nothing was posted yet: run "tieout reconcile"']),
-    ...(countWaiting === 0 ? [] : [`${countWaiting} changed days, batches or invoices wait to be posted`]),
-  ]
+  const scope = { ...part, ...instantsOf(period, account.zone), historyFrom: account.historyFrom }
+  const proof = await proveBooks(snapshot, scope)
+  return { request, options, account, part, facts, controlTotal, proof }
 }
 
 /** One file, or as many as it takes: a new one begins before the entry that a file has no room for. */
@@ -208,7 +186,7 @@ async function writePart(
   job: Job,
   tallied: () => { sums: Totals; countEntries: number; number: number; isLast: boolean },
 ): Promise<WrittenJournal> {
-  const { request, account, facts, part, controlTotal, missing, options } = job
+  const { request, account, facts, part, controlTotal, proof, options } = job
   const { signal, onProgress = () => {} } = options
   const fillIn = async (data: StagedFile): Promise<JournalControl> => {
     const progress = (countBytes: number) => onProgress(file, countBytes)
@@ -236,8 +214,9 @@ async function writePart(
       closing: ofFile(facts.closing),
       controlTotal: Object.fromEntries([...controlTotal].map(([code, minor]) => [code, formatMinor(minor, code)])),
       sha256: data.sha256(),
-      isComplete: missing.length === 0,
-      missing: [...missing],
+      isComplete: proof.missing.length === 0,
+      missing: proof.missing,
+      ...(proof.reservations.length > 0 && { reservations: proof.reservations }),
     }
   }
   return writeWithControl(request.directory, file, fillIn, { ...(signal && { signal }) })
