@@ -140,7 +140,11 @@ function showFile({ path, control }: WrittenFile | WrittenJournal): void {
   }
 }
 
-const warningsOf = ({ file, missing }: WrittenFile['control'] | JournalControl): string[] =>
-  missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${file}: ${reason}`)
+const warningsOf = (control: WrittenFile['control'] | JournalControl): string[] => [
+  ...control.missing.map((reason) => `  ${paint('yellow', 'NOT COMPLETE')} ${control.file}: ${reason}`),
+  ...('reservations' in control ? (control.reservations ?? []) : []).map(
+    (reason) => `  ${paint('yellow', 'RESERVATION')} ${control.file}: ${reason}`,
+  ),
+]
 
 const toJson = ({ path, control }: WrittenFile | WrittenJournal) => ({ path: resolve(path), ...control })

@@ -71,6 +71,7 @@ export async function runClose(
     if (options.json) say(JSON.stringify(certificate, null, 2))
     else {
       for (const line of certificate.lacking) process.stderr.write(`  ${paint('yellow', 'MISSING')} ${line}\n`)
+      for (const line of certificate.reservations) process.stderr.write(`  ${paint('yellow', 'RESERVATION')} ${line}\n`)
       say(
         tick(
           `${month} is closed as revision ${certificate.revision}: ${certificate.files.length} files, SHA-256 ${certificate.sha256}`,

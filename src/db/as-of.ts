@@ -85,6 +85,8 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
       'helcim.undecoded_records',
       `select * from helcim.undecoded_records where ${ofAccount} and first_seen_at <= ${then}`,
     ],
+    // Their former states are not asked for: which were known is what makes books complete.
+    ['helcim.invoices', `select * from helcim.invoices where ${ofAccount} and first_seen_at <= ${then}`],
     ['recon.mismatches', mismatchesSql(ofAccount, then)],
     [
       'recon.batch_checks',
@@ -96,7 +98,7 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
     ],
     [
       'recon.pulls',
-      `select account_id, resource, window_kind, started_at, case when finished_at <= ${then} then finished_at end as finished_at,
+      `select account_id, pull_id, resource, window_kind, subject, count_rows, fail_words, started_at, case when finished_at <= ${then} then finished_at end as finished_at,
           case when finished_at <= ${then} then state else 'running' end as state
         from recon.pulls where ${ofAccount} and started_at <= ${then}`,
     ],

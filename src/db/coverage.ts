@@ -79,9 +79,18 @@ export const listUncoveredDays = (tx: Tx, range: DayRange) => listDaysWithout(tx
 export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
   listDaysWithout(tx, range, sql`c.read_at > ${timestamp(readBefore)}`)
 
+const daysLaterSql = (days: number): SQL => sql`(c.day + ${days}::int)::timestamp at time zone ${HELCIM_ZONE}`
+
+/** Days without any complete reading, and those whose last one began earlier than so many days later. */
+export const listUnfinishedDays = (tx: Tx, range: DayRange, days: number) =>
+  listDaysWithout(tx, range, sql`c.read_at >= ${daysLaterSql(days)}`)
+
 /** Days without any complete reading, and those whose last complete reading began before they were over: rows may have come since. */
-export const listUnprovedDays = (tx: Tx, range: DayRange) =>
-  listDaysWithout(tx, range, sql`c.read_at >= (c.day + 1)::timestamp at time zone ${HELCIM_ZONE}`)
+export const listUnprovedDays = (tx: Tx, range: DayRange) => listUnfinishedDays(tx, range, 1)
+
+/** Days that were read completely neither since an instant nor since their rows are followed no longer. */
+export const listUnfollowedDays = (tx: Tx, { since, days, ...range }: DayRange & { since: Instant; days: number }) =>
+  listDaysWithout(tx, range, sql`c.read_at >= least(${timestamp(since)}, ${daysLaterSql(days)})`)
 
 /** Days that no pull has read completely, or none since an instant. */
 export const listUnreadDays = (tx: Tx, { since, ...range }: DayRange & { since: Instant | null }) =>
@@ -114,6 +123,7 @@ async function listDaysWithout(
 export interface ResourceExtent {
   readonly resource: string
   readonly countRecords: number
+  readonly isReadByDays: boolean
   /** First and last day of those read completely; null for lists. */
   readonly firstDay: string | null
   readonly lastDay: string | null
@@ -133,6 +143,7 @@ export async function listResourceExtents(tx: Tx, accountId: number): Promise<Re
   return rows.map((row) => ({
     resource: String(row.resource),
     countRecords: Number(row.count),
+    isReadByDays: ALL_MIRRORS.some(({ resource, dateColumn }) => resource === row.resource && dateColumn !== null),
     firstDay: row.first_day ?? null,
     lastDay: row.last_day ?? null,
   }))

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
-import type { BusinessDate } from '../domain/calendar.ts'
+import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
 import { OPEN_INVOICE_STATUSES } from '../domain/invoice.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { RUNNING_SUBSCRIPTION_STATUSES } from '../domain/recurring.ts'
@@ -63,9 +64,13 @@ export async function listUnknownCustomers(
   return rows.map(({ code }) => code)
 }
 
+/** Longer than a month and the time in which it is closed: what Helcim said of a number is forgotten by then, and asked again. */
+const UNREAD_DAYS = 92
+
 /**
  * Numbers that card transactions since `from` name, of invoices that we do not have although their day was read since,
- * or that were open when we last saw them and before we saw the payment; and of invoices of which a reading would tell
+ * or that were open when we last saw them and before we saw the payment; those that money of a longer time names, which no
+ * reading has answered, once a day; and of invoices of which a reading would tell
  * more (they wait to be judged), once a day.
  */
 export async function listInvoicesToRead(
@@ -84,6 +89,20 @@ export async function listInvoicesToRead(
           and i.observed_at < t.first_seen_at and c.read_at < t.first_seen_at end
     group by t.invoice_number
     having ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`max(t.first_seen_at)` })}
+    union
+    -- Until it is there, or Helcim said that it is not, nothing tells how much of the money is tax.
+    select t.invoice_number from helcim.card_transactions t
+    where t.account_id = ${accountId} and t.created_on >= ${addDays(helcimDate(now), -UNREAD_DAYS)}::date
+      and t.invoice_number is not null and t.vanished_at is null and t.outcome = 'approved'
+      and t.type in ('purchase', 'capture', 'refund', 'reverse')
+      and not exists (select from helcim.invoices i
+        where i.account_id = t.account_id and i.invoice_number = t.invoice_number)
+      and exists (select from recon.covered_days c where c.account_id = t.account_id and c.resource = 'invoice'
+        and c.day = t.created_on and c.read_at > t.created_at + interval '1 hour')
+      and not exists (select from recon.pulls p where p.account_id = t.account_id and p.resource = 'invoice'
+        and p.window_kind = 'code' and p.subject = t.invoice_number and p.state = 'complete' and p.count_rows = 0
+        and p.started_at > t.created_at + interval '1 minute')
+      and ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`${timestamp(now)} - interval '23 hours'` })}
     union
     select d.subject_id from recon.due_checks d
     join helcim.invoices i on i.account_id = d.account_id and i.invoice_number = d.subject_id and i.vanished_at is null

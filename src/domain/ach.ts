@@ -38,6 +38,12 @@ export interface AchTransaction {
   readonly closed: HelcimTime
 }
 
+/**
+ * A payment clears, and its batch closes, days after it was made, and returns can follow: the rows of a day are read until
+ * so many days later.
+ */
+export const ACH_FOLLOWED_DAYS = 31
+
 /** Whether the bank has taken back what such a payment brought. */
 export const hasGoneBack = (statusClearing: string): boolean =>
   ['REJECTED', 'CONTESTED', 'RETURNED'].includes(statusClearing)

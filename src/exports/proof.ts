@@ -42,9 +42,11 @@ async function findUnprovedDays(tx: Tx, { needs }: Proved, scope: Scope, history
   if (from > to) return [`the mirror begins with ${historyFrom}, after the period`]
   const ranges = await listUnprovedDays(tx, { accountId: scope.accountId, resource: 'card_transaction', from, to })
   if (ranges.length === 0) return []
-  const days = ranges.map((range) => (range.from === range.to ? range.from : `${range.from} to ${range.to}`))
-  return [`days not read completely after they were over: ${days.join(', ')}`]
+  return [`days not read completely after they were over: ${daysText(ranges)}`]
 }
+
+export const daysText = (ranges: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]): string =>
+  ranges.map(({ from, to }) => (from === to ? from : `${from} to ${to}`)).join(', ')
 
 /** The rows of a batch are as old as the batch. */
 async function firstDayOfBatches(tx: Tx, { accountId, startsAt, endsAt }: Scope): Promise<BusinessDate | null> {
@@ -119,21 +121,27 @@ async function findUnobservedMonths(tx: Tx, { accountId, from }: Scope): Promise
   ]
 }
 
-/** A record that could not be read has no date that we know; one first seen before the period is older than it. */
-async function findUndecodable(tx: Tx, { needs }: Proved, { accountId, startsAt }: Scope): Promise<string[]> {
-  const resources = [
+async function findUndecodable(tx: Tx, { needs }: Proved, scope: Scope): Promise<string[]> {
+  const count = await countUndecodable(tx, scope, [
     ...(needs.days === 'none' ? [] : ['card_transaction', 'card_batch']),
     ...(needs.subscriptions === 'none' ? [] : ['subscription', 'payment_plan']),
     ...(needs.subscriptions === 'payments' ? ['subscription_detail'] : []),
-  ]
-  const count = await countOf(
+  ])
+  return count === 0 ? [] : [`${count} ${count === 1 ? 'record' : 'records'} that could not be read may belong to it`]
+}
+
+/** A record that could not be read has no date that we know; one first seen before the period is older than it. */
+export const countUndecodable = (
+  tx: Tx,
+  { accountId, startsAt }: Scope,
+  resources: readonly string[],
+): Promise<number> =>
+  countOf(
     tx,
     `helcim.undecoded_records
       where account_id = ${accountId} and resource in (${resources.map((resource) => `'${resource}'`).join(', ')})
         and first_seen_at >= ${instantSql(startsAt)}`,
   )
-  return count === 0 ? [] : [`${count} ${count === 1 ? 'record' : 'records'} that could not be read may belong to it`]
-}
 
 /** Amounts that stand in suspense: approved reverses of which nothing tells what they voided. */
 async function findUndecided(tx: Tx, report: Proved, scope: Scope): Promise<string[]> {

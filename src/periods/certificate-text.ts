@@ -14,6 +14,7 @@ export function certificateText(one: Certificate): string {
     `As known at  ${one.asOf}`,
     ...(one.forcedReason === null ? [] : [`BY FORCE     ${one.forcedReason}`]),
     ...one.lacking.map((line) => `Missing      ${line}`),
+    ...one.reservations.map((line) => `Reservation  ${line}`),
     '',
     `CHECKS: ${passed} of ${one.checks.length} passed; everything was judged last at ${one.judgedAt ?? '(never)'}`,
     ...one.checks.flatMap(({ code, countOpen }) => (countOpen === 0 ? [] : [`  ${code.padEnd(34)} ${countOpen} open`])),
@@ -23,10 +24,7 @@ export function certificateText(one: Certificate): string {
     ...moreLine(one.openMismatches.length),
     '',
     'COVERAGE (what is mirrored; days read completely; last complete reading)',
-    ...one.coverage.map(({ resource, records, firstDay, lastDay, lastCompleteAt }) => {
-      const days = firstDay === null ? 'a list' : `${firstDay} to ${lastDay}`
-      return `  ${resource.padEnd(20)} ${String(records).padStart(9)}  ${days.padEnd(24)}  ${lastCompleteAt ?? 'none lately'}`
-    }),
+    ...one.coverage.flatMap(coverageLines),
     '',
     'CONTROL TOTALS',
     ...one.totals.flatMap(({ report, rows, sums, isComplete }) => [
@@ -40,6 +38,17 @@ export function certificateText(one: Certificate): string {
     ...one.files.map(({ file, sha256 }) => `  ${sha256}  ${file}`),
     `  ${one.sha256}  over these lines, without the blanks before them`,
   ].join('\n')}\n`
+}
+
+function coverageLines(one: Certificate['coverage'][number]): string[] {
+  const { resource, records, readBy, firstDay, lastDay, unreadDays, isPermitted, lastCompleteAt } = one
+  const days = readBy === 'list' ? 'a list' : firstDay === null ? 'no day was read' : `${firstDay} to ${lastDay}`
+  const last = isPermitted ? (lastCompleteAt ?? 'none lately') : 'not permitted'
+  const unread = unreadDays.map(({ from, to }) => (from === to ? from : `${from} to ${to}`))
+  return [
+    `  ${resource.padEnd(20)} ${String(records).padStart(9)}  ${days.padEnd(24)}  ${last}`,
+    ...(unread.length === 0 || !isPermitted ? [] : [`    not read after they were over: ${unread.join(', ')}`]),
+  ]
 }
 
 function mismatchLine({

@@ -1,12 +1,13 @@
+import { loadHistoryFrom } from '../db/accounts.ts'
 import type { Tx } from '../db/client.ts'
-import { listResourceExtents, listResourceStates } from '../db/coverage.ts'
+import { listResourceExtents, listResourceStates, listUnprovedDays } from '../db/coverage.ts'
 import { listOpenMismatches, type Mismatch } from '../db/mismatches.ts'
 import { loadLastFullRun } from '../db/runs.ts'
 import { ageDaysBetween } from '../domain/ageing.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { MISMATCH_CODES } from '../domain/mismatch.ts'
 import { formatMinor } from '../domain/money.ts'
-import type { Month } from '../domain/month.ts'
+import { lastDayOf, type Month } from '../domain/month.ts'
 import type { RenderedFile } from './render.ts'
 
 /** What a month was closed on, to be handed on; amounts as decimal texts, instants in ISO, UTC. */
@@ -21,6 +22,8 @@ export interface Certificate {
   /** Null unless it was closed although something was missing. */
   readonly forcedReason: string | null
   readonly lacking: readonly string[]
+  /** What the books cannot tell although all was read that can be; holds no close back. */
+  readonly reservations: readonly string[]
   readonly version: string
   /** Each check, and how many of its mismatches stand; those without any passed. */
   readonly checks: readonly { readonly code: string; readonly countOpen: number; readonly passed: boolean }[]
@@ -66,9 +69,15 @@ interface OpenMismatch {
 interface Coverage {
   readonly resource: string
   readonly records: number
-  /** Of those read by days. */
+  /** Whether days of it are read, or the whole list. */
+  readonly readBy: 'days' | 'list'
+  /** The first and last of those read by days. */
   readonly firstDay: string | null
   readonly lastDay: string | null
+  /** Of those read by days, days of the history up to the month's end that were not read completely after they were over. */
+  readonly unreadDays: readonly { readonly from: string; readonly to: string }[]
+  /** Whether the last reading was beyond what the token may read. */
+  readonly isPermitted: boolean
   /** When its last complete reading began; null when there was none in the last weeks. */
   readonly lastCompleteAt: string | null
 }
@@ -84,29 +93,17 @@ export async function buildCertificate(
 ): Promise<Certificate> {
   const { accountId, closedAt, asOf, files, ...rest } = facts
   const open = await listOpenMismatches(tx, accountId)
-  const states = await listResourceStates(tx, accountId)
-  const extents = await listResourceExtents(tx, accountId)
   const judgedAt = await loadLastFullRun(tx, accountId)
   const countOf = (code: string) => open.filter((one) => one.code === code).length
   return {
     ...rest,
+    reservations: [...new Set(files.flatMap(({ journal }) => journal?.reservations ?? []))],
     closedAt: iso(closedAt),
     asOf: iso(asOf),
     checks: MISMATCH_CODES.map((code) => ({ code, countOpen: countOf(code), passed: countOf(code) === 0 })),
     judgedAt: judgedAt === null ? null : iso(judgedAt),
     openMismatches: open.map((one) => mismatchOf(one, closedAt)),
-    coverage: extents.map(({ resource, countRecords, firstDay, lastDay }) => {
-      const instants = states.flatMap((one) =>
-        one.resource === resource && one.lastCompleteAt !== null ? [one.lastCompleteAt] : [],
-      )
-      return {
-        resource,
-        records: countRecords,
-        firstDay,
-        lastDay,
-        lastCompleteAt: instants.length === 0 ? null : iso(Math.max(...instants)),
-      }
-    }),
+    coverage: await coverageOf(tx, { accountId, month: facts.month }),
     totals: files.flatMap(({ control }) =>
       control === null
         ? []
@@ -135,6 +132,30 @@ export async function buildCertificate(
     ),
     files: files.map(({ file, sha256 }) => ({ file, sha256 })),
   }
+}
+
+async function coverageOf(
+  tx: Tx,
+  { accountId, month }: { accountId: number; month: Month },
+): Promise<Certificate['coverage']> {
+  const states = await listResourceStates(tx, accountId)
+  const from = await loadHistoryFrom(tx, accountId)
+  const coverage: Coverage[] = []
+  for (const { resource, countRecords, isReadByDays, firstDay, lastDay } of await listResourceExtents(tx, accountId)) {
+    const own = states.filter((one) => one.resource === resource)
+    const instants = own.flatMap(({ lastCompleteAt }) => lastCompleteAt ?? [])
+    coverage.push({
+      resource,
+      records: countRecords,
+      readBy: isReadByDays ? 'days' : 'list',
+      firstDay,
+      lastDay,
+      unreadDays: isReadByDays ? await listUnprovedDays(tx, { accountId, resource, from, to: lastDayOf(month) }) : [],
+      isPermitted: !own.some(({ lastState }) => lastState === 'not_permitted'),
+      lastCompleteAt: instants.length === 0 ? null : iso(Math.max(...instants)),
+    })
+  }
+  return coverage
 }
 
 function mismatchOf(one: Mismatch, now: Instant): OpenMismatch {

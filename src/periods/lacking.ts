@@ -1,10 +1,12 @@
 import { listBooksDifferences } from '../db/books/compare.ts'
 import { loadPostedBy } from '../db/books/runs.ts'
 import type { Tx } from '../db/client.ts'
+import { areNamedWithin } from '../db/invoices/scope.ts'
 import { listOpenMismatches } from '../db/mismatches.ts'
-import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
+import { isOfCardDays, listRunningPulls, type Pull } from '../db/pulls.ts'
+import { addDays } from '../domain/calendar.ts'
 import { moneyText } from '../domain/money.ts'
-import type { Month } from '../domain/month.ts'
+import { firstDayOf, lastDayOf, type Month } from '../domain/month.ts'
 import { reportOf } from '../exports/reports.ts'
 import type { RenderedFile } from './render.ts'
 
@@ -27,18 +29,37 @@ export async function findLacking(tx: Tx, { accountId, month, files }: LackingRe
   const aboutMoney = controls.filter(({ report }) => reportOf(report).needs.subscriptions === 'none')
   return [
     ...new Set([...aboutMoney, ...journals].flatMap(({ missing }) => missing)),
-    ...(await findReadings(tx, accountId)),
+    ...(await findReadings(tx, accountId, month)),
     ...(await findCritical(tx, accountId)),
     ...(await findDifferences(tx, accountId, month)),
   ]
 }
 
-/** What it has read so far is in the mirror, and the rest is not. */
-async function findReadings(tx: Tx, accountId: number): Promise<string[]> {
-  const readings = (await listRunningPulls(tx, accountId)).filter(
-    (pull) => isOfCardDays(pull) || pull.resource === 'card_batch',
-  )
-  return readings.length === 0 ? [] : ['card transactions or batches are being read just now: try again in a moment']
+/**
+ * What it has read so far is in the mirror, and the rest is not. Of bank payments and invoices only such as may belong to
+ * the month: theirs are read daily, by then mostly of days that came after it.
+ */
+async function findReadings(tx: Tx, accountId: number, month: Month): Promise<string[]> {
+  const running = await listRunningPulls(tx, accountId)
+  const isCardMoney = running.some((pull) => isOfCardDays(pull) || pull.resource === 'card_batch')
+  return [
+    ...(isCardMoney ? ['card transactions or batches are being read just now: try again in a moment'] : []),
+    ...((await isBillingRead(tx, { accountId, month, running }))
+      ? ['ACH transactions or invoices are being read just now: try again in a moment']
+      : []),
+  ]
+}
+
+async function isBillingRead(
+  tx: Tx,
+  { accountId, month, running }: { accountId: number; month: Month; running: readonly Pull[] },
+): Promise<boolean> {
+  // No zone is further from Mountain Time than a day.
+  const [from, to] = [addDays(firstDayOf(month), -1), addDays(lastDayOf(month), 1)]
+  const billing = running.filter(({ resource }) => resource === 'ach_transaction' || resource === 'invoice')
+  if (billing.some(({ window }) => window.kind === 'days' && window.from <= to)) return true
+  const numbers = billing.flatMap(({ window }) => (window.kind === 'code' ? [window.code] : []))
+  return areNamedWithin(tx, { accountId, numbers, from, to })
 }
 
 async function findCritical(tx: Tx, accountId: number): Promise<string[]> {

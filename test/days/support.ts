@@ -4,7 +4,10 @@ import { readConfig } from '../../src/config.ts'
 import { listOpenMismatches } from '../../src/db/mismatches.ts'
 import { type Clock, createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
+import { subjectText } from '../../src/domain/pull.ts'
+import { askForDueLists } from '../../src/jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForDays } from '../../src/jobs/sync/ask-for-lists.ts'
+import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
 import { createLog, type Logger } from '../../src/log.ts'
 import { runReconcile } from '../../src/reconcile/run.ts'
 import type { SandboxOptions, ScenarioOptions, Switches } from '../../src/sandbox/options.ts'
@@ -26,6 +29,8 @@ export interface Look {
   readonly runtime: SoleRuntime
   /** Reads everything that was never read, as a first start does. */
   pullMissing(): Promise<void>
+  /** Reads what the schedule of lists asks for, hour by hour, until nothing is due: bank payments and invoices as well. */
+  pullLists(): Promise<void>
   /** Reads batches and all days once more, as `tieout sync` does. */
   pullAgain(): Promise<void>
   reconcileFully(): ReturnType<typeof runReconcile>
@@ -34,6 +39,7 @@ export interface Look {
 }
 
 const LIMITS = { concurrent: 5, minute: 100_000, hour: 1_000_000 }
+const LISTS_MAX = 50
 /** A guard against standing still like vitest's own, below which it says what stood still; no bound. */
 const QUIET_MS_MAX = 150_000
 
@@ -121,6 +127,24 @@ function createLook(sandbox: Sandbox, runtime: SoleRuntime): Look {
     async pullMissing() {
       await runtime.askForMissing('first look')
       await beQuiet()
+    },
+    async pullLists() {
+      let before = ''
+      for (let hour = 1; hour <= LISTS_MAX; hour += 1) {
+        const ask = { accountId, cause: `lists ${clock.now()} ${hour}`, now: clock.now() }
+        const pulls = await db.transaction(async (tx) => [
+          ...(await askForDueLists(tx, ask, historyFrom)),
+          ...(await askForNeeds(tx, ask)),
+        ])
+        if (pulls.length === 0) return
+        for (const pull of pulls) await runtime.enqueue.pullPage(pull)
+        await beQuiet()
+        // What is not permitted is due again and again.
+        const windows = pulls.map(({ resource, window }) => `${resource} ${subjectText(window)}`).join()
+        if (windows === before) return
+        before = windows
+      }
+      throw new Error('there was no end to what is due')
     },
     async pullAgain() {
       countAsked += 1

@@ -69,6 +69,7 @@ it('a closed month stays as it was, byte for byte, and what comes late for it is
     const { accountId, close, reopen, recheck, stored } = closing(look, clock)
     const { db } = look.runtime.database
     await look.pullMissing()
+    await look.pullLists()
     await look.reconcileFully()
     clock.advance(60_000)
 

@@ -93,3 +93,23 @@ export async function numbersOf(
     where account_id = ${accountId} and invoice_id = any(${arrayOf(ids)}::bigint[])`)
   return rows.map((row) => row.number)
 }
+
+/** Whether a card transaction or bank payment of these (Mountain) days names an invoice with one of these numbers. */
+export async function areNamedWithin(
+  tx: Tx,
+  {
+    accountId,
+    numbers,
+    from,
+    to,
+  }: { accountId: number; numbers: readonly string[]; from: BusinessDate; to: BusinessDate },
+): Promise<boolean> {
+  if (numbers.length === 0) return false
+  const asked = sql`(select json_array_elements_text(${JSON.stringify(numbers)}::json))`
+  const isWithin = sql`account_id = ${accountId} and created_on between ${from}::date and ${to}::date`
+  const { rows } = await tx.execute<{ named: boolean }>(sql`
+    select exists (select from helcim.card_transactions where ${isWithin} and invoice_number in ${asked})
+      or exists (select from helcim.ach_transactions where ${isWithin} and order_id in (
+        select invoice_id from helcim.invoices where account_id = ${accountId} and invoice_number in ${asked})) as named`)
+  return rows[0]?.named === true
+}

@@ -8,7 +8,7 @@ import type { MirrorTable } from './mirror-table.ts'
 import { addOnMirror, paymentPlanMirror, subscriptionDetailMirror, subscriptionMirror } from './recurring.ts'
 
 /** What is said of every mirrored table alike needs nothing of its records. */
-type AnyMirror = Pick<MirrorTable<never>, 'resource' | 'table' | 'idColumn' | 'parts' | 'marks'>
+type AnyMirror = Pick<MirrorTable<never>, 'resource' | 'table' | 'idColumn' | 'dateColumn' | 'parts' | 'marks'>
 
 /** Every mirrored table but that of card transactions, whose faults are told with their money. */
 export const OTHER_MIRRORS: readonly AnyMirror[] = [

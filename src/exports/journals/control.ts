@@ -48,6 +48,8 @@ export const journalControlSchema = z.strictObject({
   /** Whether all that belongs to the period was read, and posted. */
   isComplete: z.boolean(),
   missing: z.array(z.string()),
+  /** What it cannot tell although all was read that can be: beyond the token, or never told by Helcim. None unless it is there. */
+  reservations: z.array(z.string()).optional(),
 })
 
 export type JournalControl = z.infer<typeof journalControlSchema>

@@ -8,9 +8,7 @@ import type { Instant } from '../../domain/clock.ts'
 import type { BooksSettings } from '../../domain/journal/chart.ts'
 import { formatMinor } from '../../domain/money.ts'
 import type { Control } from '../control.ts'
-import { isCreatedWithin } from '../movements.ts'
 import { instantsOf, type Period } from '../period.ts'
-import { findMissing } from '../proof.ts'
 import type { StagedFile } from '../stage-file.ts'
 import { addTo, type Totals } from '../tally.ts'
 import { type AccountFacts, fileName, loadAccount } from '../write.ts'
@@ -30,6 +28,7 @@ import {
   loadThroughEntry,
   sameKeys,
 } from './load.ts'
+import { type BooksProof, proveBooks } from './missing.ts'
 
 export interface JournalRequest {
   readonly accountId: number
@@ -90,7 +89,7 @@ interface Job {
   readonly facts: FileFacts
   readonly controlTotal: Totals
   readonly books: NonNullable<JournalControl['books']>
-  readonly missing: readonly string[]
+  readonly proof: BooksProof
 }
 
 async function prepare(snapshot: Snapshot, request: JournalRequest, options: JournalOptions): Promise<Job> {
@@ -122,8 +121,9 @@ async function prepare(snapshot: Snapshot, request: JournalRequest, options: Jou
     datedLater: amountsOf(await loadDatedLater(snapshot, part)),
     isClearingShared: isClearingShared(settings),
   }
-  const missing = await findMissingOfBooks(snapshot, request, account, postedBy)
-  return { request, options, account, part, facts, controlTotal, books, missing }
+  const scope = { ...part, ...instantsOf(period, account.zone), historyFrom: account.historyFrom }
+  const proof = await proveBooks(snapshot, scope)
+  return { request, options, account, part, facts, controlTotal, books, proof }
 }
 
 const timeOfDay = ({ cutOffMinutes }: PostedBy): string =>
@@ -132,27 +132,6 @@ const timeOfDay = ({ cutOffMinutes }: PostedBy): string =>
 /** By currency. */
 const amountsOf = (totals: Totals): Record<string, string> =>
   Object.fromEntries([...totals].map(([currency, minor]) => [currency, formatMinor(minor, currency)]))
-
-async function findMissingOfBooks(
-  snapshot: Snapshot,
-  request: JournalRequest,
-  account: AccountFacts,
-  postedBy: PostedBy | null,
-): Promise<string[]> {
-  const { accountId, period } = request
-  const scope = { accountId, ...period, ...instantsOf(period, account.zone) }
-  const proved = {
-    needs: { days: 'history', batchList: true, judgement: true, subscriptions: 'none' },
-    usesReverses: true,
-    within: isCreatedWithin,
-  } as const
-  const countWaiting = await countMarks(snapshot, accountId)
-  return [
-    ...(await findMissing(snapshot, proved, scope, account.historyFrom)),
-    ...(postedBy ? [] : ['nothing was posted yet: run "tieout reconcile"']),
-    ...(countWaiting === 0 ? [] : [`${countWaiting} changed days, batches or invoices wait to be posted`]),
-  ]
-}
 
 /** One file, or as many as it takes: a new one begins before the entry that a file has no room for. */
 async function writeParts(snapshot: Snapshot, format: JournalFormat, job: Job): Promise<WrittenJournal[]> {
@@ -231,7 +210,7 @@ async function writePart(
   job: Job,
   tallied: () => { sums: Totals; countEntries: number; number: number; isLast: boolean },
 ): Promise<WrittenJournal> {
-  const { request, account, facts, part, controlTotal, books, missing, options } = job
+  const { request, account, facts, part, controlTotal, books, proof, options } = job
   const { signal, onProgress = () => {} } = options
   const fillIn = async (data: StagedFile): Promise<JournalControl> => {
     const progress = (countBytes: number) => onProgress(file, countBytes)
@@ -260,8 +239,9 @@ async function writePart(
       controlTotal: amountsOf(controlTotal),
       books,
       sha256: data.sha256(),
-      isComplete: missing.length === 0,
-      missing: [...missing],
+      isComplete: proof.missing.length === 0,
+      missing: proof.missing,
+      ...(proof.reservations.length > 0 && { reservations: proof.reservations }),
     }
   }
   return writeWithControl(request.directory, file, fillIn, { ...(signal && { signal }) })

@@ -1,4 +1,5 @@
 import { achBatchMirror, achTransactionMirror } from '../../db/mirror/ach.ts'
+import { ACH_FOLLOWED_DAYS } from '../../domain/ach.ts'
 import { achBatches, achTransactions } from '../../helcim/endpoints/ach.ts'
 import { askedDays, isAmongAsked } from './days-window.ts'
 import { proveWalk } from './prove-walk.ts'
@@ -6,7 +7,7 @@ import { defineResource } from './resource.ts'
 
 const HOUR_MS = 3_600_000
 
-/** A bank payment clears over days and may be returned weeks later (API.md §11): its row is read until then. */
+/** A day is read again while it is so young (API.md §11): longer than it is followed, so that a daemon that was away for some days loses nothing. */
 const CHANGING_DAYS = 35
 
 export const achTransactionResource = defineResource({
@@ -19,6 +20,7 @@ export const achTransactionResource = defineResource({
       { days: 3, everyMs: 6 * HOUR_MS, callClass: 'detail' },
       { days: CHANGING_DAYS, everyMs: 24 * HOUR_MS, callClass: 'backfill' },
     ],
+    finalAfterDays: ACH_FOLLOWED_DAYS,
   },
   pageLimit: 125,
   call(window, { limit, page }) {

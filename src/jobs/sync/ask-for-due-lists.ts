@@ -1,5 +1,5 @@
 import type { Tx } from '../../db/client.ts'
-import { listStaleDays, listUncoveredDays } from '../../db/coverage.ts'
+import { listStaleDays, listUnfinishedDays } from '../../db/coverage.ts'
 import { latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
@@ -14,7 +14,7 @@ const LIST_EVERY_MS_MAX = 24 * 3_600_000
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 const JITTER_MS = 10 * 60_000
 
-/** Asks for what is due by the rhythm of each resource: whole lists, days that change still, days never read completely. */
+/** Asks for what is due by the rhythm of each resource: whole lists, days that change still, days not read for good. */
 export async function askForDueLists(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
   const running = await listRunningPulls(tx, ask.accountId)
   const pulls: Pull[] = []
@@ -41,7 +41,7 @@ export async function askForMissingLists(tx: Tx, ask: Ask): Promise<Pull[]> {
   return pulls
 }
 
-/** Days that are due: of the rhythm's stretches those read too long ago, before them those never read completely. */
+/** Days that are due: of the rhythm's stretches those read too long ago, before them those whose last reading came too early, or never. */
 export async function askForDueDays(
   tx: Tx,
   ask: Ask,
@@ -63,7 +63,8 @@ export async function askForDueDays(
     to = addDays(from, -1)
   }
   if (to < historyFrom) return pulls
-  const missing = await listUncoveredDays(tx, { accountId, resource: name, from: historyFrom, to })
+  const older = { accountId, resource: name, from: historyFrom, to }
+  const missing = await listUnfinishedDays(tx, older, rhythm.finalAfterDays)
   for (const range of missing.reverse()) {
     pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' }, name)))
   }

@@ -39,6 +39,8 @@ export type Rhythm =
   | {
       readonly kind: 'days'
       readonly stretches: readonly { readonly days: number; readonly everyMs: number; readonly callClass: CallClass }[]
+      /** A day that no stretch reaches any more is read once more unless it was read so many days later: somebody was away. */
+      readonly finalAfterDays: number
     }
 
 /** Records of another kind that answers hold within this one's. */
