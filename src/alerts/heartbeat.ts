@@ -11,7 +11,7 @@ export interface HeartbeatSettings {
   readonly clock: Clock
   readonly log: Logger
   /** False while this process does no work: then it is silent, and whoever listens sounds the alarm. */
-  readonly isWorking: () => boolean
+  readonly isWorking: () => boolean | Promise<boolean>
   readonly resolve?: Resolve
   /** Real milliseconds for one beat. */
   readonly deadlineMs?: number
@@ -51,7 +51,7 @@ export function createHeartbeat(settings: HeartbeatSettings): Heartbeat {
 
   async function keepBeating(): Promise<void> {
     while (!signal.aborted) {
-      if (isWorking()) await beat()
+      if (await isWorking()) await beat()
       await clock.sleep(BEAT_EVERY_MS, signal)
     }
   }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { AccountSettings } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
 import { createEmailChannel } from '../alerts/email-channel.ts'
@@ -87,7 +88,8 @@ export async function openRuntime(
           allowHosts: config.alerts.allowHosts,
           clock,
           log,
-          isWorking: () => queue.health().isWorking && queue.health().isStoreReachable,
+          isWorking: async () =>
+            queue.health().isWorking && queue.health().isStoreReachable && (await doesAnswer(database)),
         })
 
   return {
@@ -176,3 +178,16 @@ function createSweep({ clock, log, works }: { clock: Clock; log: Logger; works: 
     },
   }
 }
+
+/** Real milliseconds. */
+const ANSWER_MS_MAX = 2_000
+
+/** Whether PostgreSQL answers: what is to be done and to be told stands there, also where the queue is in Redis. */
+const doesAnswer = ({ pool }: OpenDatabase): Promise<boolean> =>
+  Promise.race([
+    pool.query('select 1').then(
+      () => true,
+      () => false,
+    ),
+    delay(ANSWER_MS_MAX, false, { ref: false }),
+  ])
