@@ -92,7 +92,7 @@ function factsOf({ code, stdout, stderr }: Awaited<ReturnType<typeof runCli>>) {
     countMessages: messagesIn(stdout),
     countEarlier: numberIn(/✓ (\d+) came in earlier runs/, 0),
     countTold: told.reduce((sum, [, count]) => sum + Number(count), 0),
-    countUntold: numberIn(/✓ (\d+) more to be told/, 0),
+    countUntold: numberIn(/✓ (\d+) more will be told/, 0),
     countUnchanged: numberIn(/✓ (\d) are byte for byte/, 0),
     rows,
   }
