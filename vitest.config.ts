@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-/** Files that hold a pace over several processes: beside other tests they would measure the machine. */
-const PACED = ['test/budget/processes.test.ts', 'test/accounts/fleet.test.ts']
+/** Files that hold a pace, or a time to end in, over several processes: beside other tests they would measure the machine. */
+const PACED = ['test/budget/processes.test.ts', 'test/accounts/fleet.test.ts', 'test/kills/demo.test.ts']
 
 const shared = {
   environment: 'node',
