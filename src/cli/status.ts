@@ -4,7 +4,7 @@ import { listTargets } from '../db/alerts/targets.ts'
 import { listResourceExtents, listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
 import { countDetails } from '../db/needs.ts'
 import { loadOverview } from '../db/overview.ts'
-import { addDays, type BusinessDate } from '../domain/calendar.ts'
+import { addDays, type BusinessDate, daysText } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { RESOURCES } from '../jobs/sync/resources.ts'
@@ -86,7 +86,7 @@ async function show(config: Config, database: OpenDatabase, account: Account): P
   say(
     missing.length === 0
       ? `  days: every day from ${historyFrom} to ${yesterday} was read completely`
-      : `  days not read completely: ${missing.map(({ from, to }) => (from === to ? from : `${from} to ${to}`)).join(', ')}`,
+      : `  days not read completely: ${daysText(missing)}`,
   )
   say()
   say(

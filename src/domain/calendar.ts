@@ -206,3 +206,7 @@ export function clockSpanAt(instant: number, zone: string): ClockSpan {
     offsetMs: at.offsetNanoseconds / 1e6,
   }
 }
+
+/** Stretches of days as people write them: `2026-10-01, 2026-10-03 to 2026-10-05`. */
+export const daysText = (ranges: readonly { readonly from: string; readonly to: string }[]): string =>
+  ranges.map(({ from, to }) => (from === to ? from : `${from} to ${to}`)).join(', ')

@@ -3,7 +3,7 @@ import type { Tx } from '../db/client.ts'
 import { listUnprovedDays } from '../db/coverage.ts'
 import { isMovement, isReturned, movementTables } from '../db/movements/movements.ts'
 import { reversesSql } from '../db/movements/reverses.ts'
-import type { BusinessDate } from '../domain/calendar.ts'
+import { type BusinessDate, daysText } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
 import { moneyText } from '../domain/money.ts'
@@ -44,9 +44,6 @@ async function findUnprovedDays(tx: Tx, { needs }: Proved, scope: Scope, history
   if (ranges.length === 0) return []
   return [`days not read completely after they were over: ${daysText(ranges)}`]
 }
-
-export const daysText = (ranges: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]): string =>
-  ranges.map(({ from, to }) => (from === to ? from : `${from} to ${to}`)).join(', ')
 
 /** The rows of a batch are as old as the batch. */
 async function firstDayOfBatches(tx: Tx, { accountId, startsAt, endsAt }: Scope): Promise<BusinessDate | null> {

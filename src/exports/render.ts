@@ -65,8 +65,8 @@ export function renderRows(
       return pen.bytes(quote)
     }
     // The mirror keeps `385200******3237`, and no other form; whatever else there may be is shown as a text.
-    const shown = Buffer.from(CARD_NUMBER_MASK + bytes.toString('utf8', start, end).slice(-CARD_DIGITS_SHOWN))
-    writeText(shown, 0, shown.length)
+    const text = Buffer.from(CARD_NUMBER_MASK + bytes.toString('utf8', start, end).slice(-CARD_DIGITS_SHOWN))
+    writeText(text, 0, text.length)
   }
   const writeMoney = (bytes: Buffer, at: number, place: number) => {
     const low = int32At(bytes, at + 4)

@@ -1,3 +1,4 @@
+import { daysText } from '../domain/calendar.ts'
 import type { Certificate } from './certificate.ts'
 
 /** More of them stand in the JSON. */
@@ -44,10 +45,9 @@ function coverageLines(one: Certificate['coverage'][number]): string[] {
   const { resource, records, readBy, firstDay, lastDay, unreadDays, isPermitted, lastCompleteAt } = one
   const days = readBy === 'list' ? 'a list' : firstDay === null ? 'no day was read' : `${firstDay} to ${lastDay}`
   const last = isPermitted ? (lastCompleteAt ?? 'none lately') : 'not permitted'
-  const unread = unreadDays.map(({ from, to }) => (from === to ? from : `${from} to ${to}`))
   return [
     `  ${resource.padEnd(20)} ${String(records).padStart(9)}  ${days.padEnd(24)}  ${last}`,
-    ...(unread.length === 0 || !isPermitted ? [] : [`    not read after they were over: ${unread.join(', ')}`]),
+    ...(unreadDays.length === 0 || !isPermitted ? [] : [`    not read after they were over: ${daysText(unreadDays)}`]),
   ]
 }
 
