@@ -68,8 +68,8 @@ export async function measureSettleWait(database: BenchDatabase): Promise<Line[]
     await Promise.all([filling.close(), runtime.close({ deadlineMs: 5_000 })])
     await sandbox.close()
   }
-  // A simulated sweep that wakes a moment early finds nothing due yet, and the next cut-off supersedes the one it missed.
-  if (waitsMs.length < COUNT_CUT_OFFS / 2)
+  // The last one's call may be a moment away when the bench looks.
+  if (waitsMs.length < COUNT_CUT_OFFS - 1)
     throw new Error(`only ${waitsMs.length} of ${COUNT_CUT_OFFS} cut-offs called`)
   const { count429, minute, concurrent } = sandbox.peaks()
   return [

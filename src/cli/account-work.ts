@@ -12,12 +12,13 @@ import type { Db } from '../db/client.ts'
 import { listRunningPulls } from '../db/pulls.ts'
 import { listUnfinishedAttempts } from '../db/settlement/attempts.ts'
 import type { AlertRules } from '../domain/alert-rules.ts'
-import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
+import { type Clock, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import type { CallPermits } from '../domain/permits.ts'
 import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
-import { createSchedule, type ScheduleEntry } from '../jobs/schedule/schedule.ts'
+import type { ScheduleEntry } from '../jobs/schedule/planner.ts'
+import { createSchedule } from '../jobs/schedule/schedule.ts'
 import { SETTLE_KIND } from '../jobs/settle/attempt.ts'
 import { askForMissingLists } from '../jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
@@ -98,13 +99,14 @@ export async function openAccount(
   const schedule = createSchedule({
     db,
     clock,
+    accountId,
     entries: [
-      { accountId, kind: 'poll', cron: syncCron, zone },
-      { accountId, kind: 'full', cron: reconcileCron, zone },
-      ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ accountId, kind, cron, zone })),
-      ...settleEntries(accountId, settings, clock.now()),
-      ...exportEntries(accountId, shared, zone),
-      ...digestEntries(accountId, zone, alertRules),
+      { kind: 'poll', cron: syncCron, zone },
+      { kind: 'full', cron: reconcileCron, zone },
+      ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ kind, cron, zone })),
+      ...settleEntries(settings),
+      ...exportEntries(shared, zone),
+      ...digestEntries(zone, alertRules),
     ],
     enqueue: enqueue.due,
     log,
@@ -176,22 +178,21 @@ const permitsOfSecondToken = (permits: CallPermits): CallPermits => ({
   },
 })
 
-/** Switched on, it begins with the next cut-off: none is made up for that passed before. */
-function settleEntries(
-  accountId: number,
-  { zone, settle: { policy } }: AccountSettings,
-  now: Instant,
-): readonly ScheduleEntry[] {
+/**
+ * No cut-off is made up that passed while settling was off, a dry run or planned otherwise: it begins with the next one.
+ * What passed while no daemon ran is made up for on the same day.
+ */
+function settleEntries({ zone, settle: { policy } }: AccountSettings): readonly ScheduleEntry[] {
   const { cron, mode } = policy
-  return cron === null || mode === 'off' ? [] : [{ accountId, kind: SETTLE_KIND, cron, zone, startsAt: now }]
+  return cron === null || mode === 'off' ? [] : [{ kind: SETTLE_KIND, cron, zone, setting: mode }]
 }
 
 /** Switched on, it begins with the next time: files of before can be had from "tieout export". */
-const exportEntries = (accountId: number, { exporting, clock }: Shared, zone: string): readonly ScheduleEntry[] =>
-  exporting === null ? [] : [{ accountId, kind: 'export', cron: exporting.cron, zone, startsAt: clock.now() }]
+const exportEntries = ({ exporting }: Shared, zone: string): readonly ScheduleEntry[] =>
+  exporting === null ? [] : [{ kind: 'export', cron: exporting.cron, zone, setting: 'on' }]
 
-function digestEntries(accountId: number, zone: string, { digest }: AlertRules): readonly ScheduleEntry[] {
+function digestEntries(zone: string, { digest }: AlertRules): readonly ScheduleEntry[] {
   if (digest === null) return []
   const [hour, minute] = digest.at.split(':').map(Number)
-  return [{ accountId, kind: 'digest', cron: `${minute} ${hour} * * *`, zone }]
+  return [{ kind: 'digest', cron: `${minute} ${hour} * * *`, zone }]
 }

@@ -1,5 +1,6 @@
-import { and, asc, eq, isNull, lte, max, sql } from 'drizzle-orm'
-import { type Instant, toInstant } from '../domain/clock.ts'
+import { and, eq, isNull, sql } from 'drizzle-orm'
+import type { Instant } from '../domain/clock.ts'
+import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import { dueWork } from './schema/recon.ts'
 
@@ -29,38 +30,47 @@ export async function insertDue(
   return { countInserted: rowCount ?? 0 }
 }
 
-/** The newest instant that was ever planned for this kind; null on a fresh database. */
-export async function latestPlanned(tx: Tx, key: { accountId: number; kind: string }): Promise<Instant | null> {
-  const [row] = await tx
-    .select({ plannedAt: max(dueWork.plannedAt) })
-    .from(dueWork)
-    .where(and(eq(dueWork.accountId, key.accountId), eq(dueWork.kind, key.kind)))
-  return row?.plannedAt ? toInstant(row.plannedAt.getTime()) : null
+/** How the work of one kind stands. */
+export interface DueState {
+  /** The newest instant that was ever planned; null on a fresh database. */
+  readonly latestPlanned: Instant | null
+  /** What is due and neither done, failed nor superseded, the oldest first. */
+  readonly unfinished: readonly UnfinishedDue[]
 }
 
-/** What is due at `now` and neither done, failed nor superseded, the oldest first. */
-export async function listUnfinished(
+/**
+ * How an account's work of several kinds stands at `now`, in one statement: it is asked each minute, and mostly nothing
+ * is due.
+ */
+export async function loadDueStates(
   tx: Tx,
-  { accountId, kind, now }: { accountId: number; kind: string; now: Instant },
-): Promise<UnfinishedDue[]> {
-  const rows = await tx
-    .select({ plannedAt: dueWork.plannedAt, enqueuedAt: dueWork.enqueuedAt })
-    .from(dueWork)
-    .where(
-      and(
-        eq(dueWork.accountId, accountId),
-        eq(dueWork.kind, kind),
-        isNull(dueWork.finishedAt),
-        lte(dueWork.plannedAt, new Date(now)),
-      ),
-    )
-    .orderBy(asc(dueWork.plannedAt))
-  return rows.map(({ plannedAt, enqueuedAt }) => ({
-    accountId,
-    kind,
-    plannedAt: toInstant(plannedAt.getTime()),
-    isEnqueued: enqueuedAt !== null,
-  }))
+  { accountId, kinds, now }: { accountId: number; kinds: readonly string[]; now: Instant },
+): Promise<ReadonlyMap<string, DueState>> {
+  const { rows } = await tx.execute<{
+    kind: string
+    latest_planned: string | null
+    planned_at: string | null
+    is_enqueued: boolean
+  }>(sql`
+    select wanted.kind, latest.planned_at as latest_planned, due.planned_at, due.enqueued_at is not null as is_enqueued
+    from unnest(${sql.param(kinds)}::text[]) as wanted (kind)
+    left join lateral (
+      select max(planned_at) as planned_at from recon.due_work
+      where account_id = ${accountId} and kind = wanted.kind) as latest on true
+    left join recon.due_work as due
+      on due.account_id = ${accountId} and due.kind = wanted.kind and due.finished_at is null
+      and due.planned_at <= ${toIso(now)}::timestamptz
+    order by due.planned_at`)
+  return new Map(
+    kinds.map((kind) => {
+      const own = rows.filter((row) => row.kind === kind)
+      const unfinished = own.flatMap((row) => {
+        const plannedAt = instantOf(row.planned_at)
+        return plannedAt === null ? [] : [{ accountId, kind, plannedAt, isEnqueued: row.is_enqueued }]
+      })
+      return [kind, { latestPlanned: instantOf(own[0]?.latest_planned), unfinished }]
+    }),
+  )
 }
 
 /** Remembers when the queue first took it. */
@@ -103,35 +113,48 @@ export async function finishDue(
 }
 
 /**
- * Ends all unfinished work of a kind but the newest that is due. What was begun is left alone unless it was planned
- * before `abandonedBefore`: were it cut off each time the next one is due, slow work would never come to its end.
+ * Ends what is unfinished of a kind and needless: all but the newest that is due, and whatever was due by `changedAt`, when
+ * its schedule became another; null for never. Of the former, what was begun is left alone unless it was planned before
+ * `abandonedBefore`: were it cut off each time the next one is due, slow work would never come to its end.
  */
-export async function supersedeOlder(
+export async function supersede(
   tx: Tx,
-  request: { accountId: number; kind: string; now: Instant; abandonedBefore: Instant; reason: string },
+  request: { accountId: number; kind: string; now: Instant; abandonedBefore: Instant; changedAt: Instant | null },
 ): Promise<{ countSuperseded: number }> {
-  const { accountId, kind, reason } = request
+  const { accountId, kind } = request
   const now = toIso(request.now)
+  const changedAt = request.changedAt === null ? '-infinity' : toIso(request.changedAt)
+  const isOfBefore = sql`planned_at <= ${changedAt}::timestamptz`
   // Locked in one order and without waiting: replicas do this at the same time, and a row that is just being claimed
   // is under way.
   const { rowCount } = await tx.execute(sql`
-    with older as (
-      select account_id, kind, planned_at
+    with needless as (
+      select account_id, kind, planned_at,
+        case when ${isOfBefore} then 'its schedule was changed after it' else 'a later one was due as well' end as reason
       from recon.due_work
       where account_id = ${accountId} and kind = ${kind} and finished_at is null
-        and (claimed_at is null or planned_at < ${toIso(request.abandonedBefore)}::timestamptz)
-        and planned_at < (
-          select max(planned_at) from recon.due_work
-          where account_id = ${accountId} and kind = ${kind} and finished_at is null
-            and planned_at <= ${now}::timestamptz)
+        and (${isOfBefore} or (claimed_at is null or planned_at < ${toIso(request.abandonedBefore)}::timestamptz)
+          and planned_at < (
+            select max(planned_at) from recon.due_work
+            where account_id = ${accountId} and kind = ${kind} and finished_at is null
+              and planned_at <= ${now}::timestamptz))
       order by planned_at
       for update skip locked
     )
     update recon.due_work as due
-    set finished_at = ${now}::timestamptz, outcome = 'superseded', reason = ${reason}
-    from older
-    where (due.account_id, due.kind, due.planned_at) = (older.account_id, older.kind, older.planned_at)`)
+    set finished_at = ${now}::timestamptz, outcome = 'superseded', reason = needless.reason
+    from needless
+    where (due.account_id, due.kind, due.planned_at) = (needless.account_id, needless.kind, needless.planned_at)`)
   return { countSuperseded: rowCount ?? 0 }
+}
+
+/** Whether the work has neither ended nor been superseded; false where it never was due. */
+export async function isUnfinished(tx: Tx, key: DueKey): Promise<boolean> {
+  const rows = await tx
+    .select({ kind: dueWork.kind })
+    .from(dueWork)
+    .where(and(whereKey(key), isNull(dueWork.finishedAt)))
+  return rows.length === 1
 }
 
 const whereKey = ({ accountId, kind, plannedAt }: DueKey) =>

@@ -26,6 +26,11 @@ export function createSimulatedClock(startsAt: Instant, rate: number): Clock {
   return createScaledClock(() => toInstant(Math.floor(startsAt + (performance.now() - realStart) * rate)), rate)
 }
 
+/** Resolves once `clock` shows `at`, which a timer alone may miss by a moment, or at once when `signal` aborts. */
+export async function sleepUntil(clock: Clock, at: Instant, signal?: AbortSignal): Promise<void> {
+  while (clock.now() < at && signal?.aborted !== true) await clock.sleep(at - clock.now(), signal)
+}
+
 /**
  * Parses `TIEOUT_CLOCK`: `<ISO instant>@<rate>`, e.g. `2026-10-01T06:00:00Z@600`.
  * @throws Error whose message says what is wrong with the text

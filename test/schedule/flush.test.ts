@@ -57,7 +57,8 @@ test.skipIf(inject('redisUrl') === null)(
       db,
       clock,
       log,
-      entries: [{ accountId: 1, kind: 'flushed', cron: '0 * * * *', zone: 'UTC' }],
+      accountId: 1,
+      entries: [{ kind: 'flushed', cron: '0 * * * *', zone: 'UTC' }],
       async enqueue({ plannedAt }) {
         // A job that is lost before any worker saw it: written, then flushed, with nothing to show for it.
         if (!isEnqueued) return

@@ -29,10 +29,10 @@ let countKinds = 0
 /** A kind no other test has: each test is alone among its rows. */
 const newKind = (): string => `kind_${++countKinds}`
 
-const hourly = (kind: string) => ({ accountId: 1, kind, cron: '0 * * * *', zone: 'America/Edmonton' })
+const hourly = (kind: string) => ({ kind, cron: '0 * * * *', zone: 'America/Edmonton' })
 
 function openSchedule(overrides: Partial<ScheduleSettings> & Pick<ScheduleSettings, 'entries' | 'clock' | 'enqueue'>) {
-  const schedule = createSchedule({ db: own.db, log: createTestLog().log, ...overrides })
+  const schedule = createSchedule({ db: own.db, log: createTestLog().log, accountId: 1, ...overrides })
   onTestFinished(() => schedule.stop())
   return schedule
 }
@@ -49,15 +49,15 @@ test('a month of three replicas ticking at random: each planned instant is one r
   const endsAt = instantOf('2026-04-01T00:07:00Z')
   const [nightly, hourlyKind, quarterly] = [newKind(), newKind(), newKind()]
   const entries = [
-    { accountId: 1, kind: nightly, cron: '30 2 * * *', zone: 'America/Edmonton' },
-    { accountId: 1, kind: hourlyKind, cron: '15 * * * *', zone: 'America/Edmonton' },
-    { accountId: 2, kind: quarterly, cron: '*/15 * * * *', zone: 'Europe/Berlin' },
+    { kind: nightly, cron: '30 2 * * *', zone: 'America/Edmonton' },
+    { kind: hourlyKind, cron: '15 * * * *', zone: 'America/Edmonton' },
+    { kind: quarterly, cron: '*/15 * * * *', zone: 'Europe/Berlin' },
   ]
   const clock = createHandClock(startsAt)
   const queue = createTestQueue()
   const { log, named } = createTestLog()
   const replicas = [1, 2, 3].map(() =>
-    createSchedule({ db: database.open().db, clock, entries, enqueue: queue.enqueue, log }),
+    createSchedule({ db: database.open().db, clock, accountId: 1, entries, enqueue: queue.enqueue, log }),
   )
   const runs: string[] = []
   let countRefused = 0
@@ -155,7 +155,7 @@ test('what the queue lost is enqueued again by the next sweep, until it is finis
   expect(await database.rows(kind)).toMatchObject([{ outcome: 'done', attempts: 1 }])
 })
 
-test('a queue that refuses one account is told as a warning, leaves the others alone and is tried again', async () => {
+test('a queue that refuses one kind is told as a warning, leaves the others alone and is tried again', async () => {
   const [refused, accepted] = [newKind(), newKind()]
   const clock = createHandClock('2026-06-01T00:30:00Z')
   const queue = createTestQueue()
@@ -164,7 +164,7 @@ test('a queue that refuses one account is told as a warning, leaves the others a
   const schedule = openSchedule({
     clock,
     log,
-    entries: [hourly(refused), { ...hourly(accepted), accountId: 2 }],
+    entries: [hourly(refused), hourly(accepted)],
     enqueue: async (due) => {
       if (isRefusing && due.kind === refused) throw new Error('refused')
       await queue.enqueue(due)
@@ -224,7 +224,7 @@ describe('running by itself', () => {
     let isEnqueueing = false
     const schedule = openSchedule({
       clock,
-      entries: [{ accountId: 1, kind, cron: '* * * * *', zone: 'UTC' }],
+      entries: [{ kind, cron: '* * * * *', zone: 'UTC' }],
       async enqueue(due) {
         isEnqueueing = true
         enqueued.push(due.plannedAt)

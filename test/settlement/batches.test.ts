@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { settleBatch } from '../../src/jobs/settle/jobs.ts'
 import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
+import { createPointQueue, jobOf } from '../kills/points/point-queue.ts'
 import { brokenLaws } from './laws.ts'
 import { withTill } from './till.ts'
 
@@ -76,6 +78,18 @@ describe('the pre-flight', () => {
       expect(plannedAt).toBeGreaterThan(0)
       expect(await till.decisions(later)).toEqual([])
       expect(till.posts(later)).toEqual([])
+    }))
+
+  test('a cut-off that has ended, as by a change of the schedule, is nobody’s wish: a job of before looks at nothing', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      const { plannedAt } = await till.cutOff()
+      await till.query(`update recon.due_work set finished_at = now(), outcome = 'superseded' where kind = 'settle'`)
+      const { accountId } = till.world.account
+      const payload = { accountId, cardBatchId: String(batch), plannedAt }
+      await till.rest(createPointQueue([jobOf(settleBatch, 'of before', payload)]))
+      expect(await till.decisions(batch)).toEqual([])
+      expect(till.posts(batch)).toEqual([])
     }))
 })
 

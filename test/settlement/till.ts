@@ -1,4 +1,4 @@
-import { insertDue, listUnfinished } from '../../src/db/due-work.ts'
+import { insertDue, loadDueStates } from '../../src/db/due-work.ts'
 import { createPull } from '../../src/db/pulls.ts'
 import { listUnfinishedAttempts } from '../../src/db/settlement/attempts.ts'
 import type { BatchKey } from '../../src/domain/batch-key.ts'
@@ -141,8 +141,8 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
     const { accountId } = context.account
     for (const attempt of await listUnfinishedAttempts(context.db, accountId))
       await context.enqueue.confirmAttempt({ attempt, delayMs: 0 })
-    for (const due of await listUnfinished(context.db, { accountId, kind: SETTLE_KIND, now: clock.now() }))
-      await context.enqueue.due(due)
+    const states = await loadDueStates(context.db, { accountId, kinds: [SETTLE_KIND], now: clock.now() })
+    for (const due of states.get(SETTLE_KIND)?.unfinished ?? []) await context.enqueue.due(due)
   }
 
   await withLife(world, (one, queue) => readEverything(world, side, one, queue))

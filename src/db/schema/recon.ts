@@ -350,6 +350,19 @@ export const dueChecks = recon.table(
   ],
 )
 
+/** Since when work whose past instants are not made up is planned as it is. */
+export const schedules = recon.table(
+  'schedules',
+  {
+    accountId: accountId(),
+    kind: text('kind').notNull(),
+    /** All that it is planned by, as one text; null while it is switched off. */
+    setting: text('setting'),
+    since: instant('since').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.accountId, t.kind] })],
+)
+
 /** Work that the calendar says is due: one row per planned instant, which ends done, failed or superseded. */
 export const dueWork = recon.table(
   'due_work',

@@ -1,32 +1,16 @@
 import nodeCron from 'node-cron'
 import type { Logger } from 'pino'
 import type { Db } from '../../db/client.ts'
-import {
-  type DueKey,
-  insertDue,
-  latestPlanned,
-  listUnfinished,
-  noteEnqueued,
-  supersedeOlder,
-} from '../../db/due-work.ts'
-import { assertCron, isTimeZone, plannedInstants } from '../../domain/calendar.ts'
-import { type Clock, type Instant, toInstant } from '../../domain/clock.ts'
-
-export interface ScheduleEntry {
-  readonly accountId: number
-  /** At most one entry per account and kind. */
-  readonly kind: string
-  /** Five fields, see `plannedInstants`. */
-  readonly cron: string
-  /** IANA name. */
-  readonly zone: string
-  /** Where it begins if it was never planned before; that of the schedule where not given. */
-  readonly startsAt?: Instant
-}
+import type { DueKey } from '../../db/due-work.ts'
+import { assertCron, isTimeZone } from '../../domain/calendar.ts'
+import { type Clock, type Instant, sleepUntil, toInstant } from '../../domain/clock.ts'
+import { createPlanner, type ScheduleEntry } from './planner.ts'
 
 export interface ScheduleSettings {
   readonly db: Db
   readonly clock: Clock
+  /** All of them of one account. */
+  readonly accountId: number
   readonly entries: readonly ScheduleEntry[]
   /** Asked again for as long as the work is unfinished: it must be idempotent by account, kind and planned instant. */
   readonly enqueue: (due: DueKey) => Promise<void>
@@ -58,7 +42,7 @@ export interface Schedule {
 export function createSchedule(settings: ScheduleSettings): Schedule {
   const { clock, entries, log } = settings
   assertEntries(entries)
-  const startsAt = settings.startsAt ?? clock.now()
+  const plan = createPlanner({ ...settings, startsAt: settings.startsAt ?? clock.now() })
   const stopping = new AbortController()
   let running: Promise<void> | null = null
   let next: Promise<void> | null = null
@@ -74,27 +58,18 @@ export function createSchedule(settings: ScheduleSettings): Schedule {
       })
       return next
     }
-    running = tickEntries().finally(() => {
+    running = plan().finally(() => {
       running = null
     })
     return running
   }
 
-  async function tickEntries(): Promise<void> {
-    await Promise.all(
-      entries.map((entry) =>
-        tickEntry(settings, entry, entry.startsAt ?? startsAt).catch((error: unknown) => {
-          log.warn({ accountId: entry.accountId, kind: entry.kind, err: error }, 'schedule.tick_failed')
-        }),
-      ),
-    )
-  }
-
   async function sweep(): Promise<void> {
     while (!stopping.signal.aborted) {
       // A simulated clock has no wakers: there the sweeps themselves fall on the minute, as crons do.
-      const waitMs = clock.rate === 1 ? SWEEP_MS : SWEEP_MS - (clock.now() % SWEEP_MS)
-      await clock.sleep(waitMs, stopping.signal)
+      const now = clock.now()
+      const nextAt = clock.rate === 1 ? now + SWEEP_MS : (Math.floor(now / SWEEP_MS) + 1) * SWEEP_MS
+      await sleepUntil(clock, toInstant(nextAt), stopping.signal)
       await tick()
     }
   }
@@ -107,8 +82,7 @@ export function createSchedule(settings: ScheduleSettings): Schedule {
       sweeping = first.then(sweep)
       if (clock.rate === 1) {
         const wake = async (at: Date) => {
-          // A timer may fire a moment before the instant it was set for.
-          await clock.sleep(Math.max(0, at.getTime() - clock.now()), stopping.signal)
+          await sleepUntil(clock, toInstant(at.getTime()), stopping.signal)
           await tick()
         }
         wakers = createWakers(entries, wake, log)
@@ -124,36 +98,6 @@ export function createSchedule(settings: ScheduleSettings): Schedule {
 }
 
 const SWEEP_MS = 60_000
-/** Bounds one statement after a long downtime. */
-const INSERT_COUNT_MAX = 5_000
-/**
- * What was begun and has not ended so long after its planned instant is given up once a later one is due. Bounds what a
- * sweep enqueues while nothing comes to its end, such as when Helcim is away for days.
- */
-const ABANDONED_AFTER_MS = 6 * 3_600_000
-
-async function tickEntry(settings: ScheduleSettings, entry: ScheduleEntry, startsAt: Instant): Promise<void> {
-  const { db, clock, enqueue, log } = settings
-  const { accountId, kind, cron, zone } = entry
-  const now = clock.now()
-  let after = (await latestPlanned(db, entry)) ?? startsAt
-  for (let isComplete = false; !isComplete; ) {
-    const plannedAts = plannedInstants({ cron, zone, after, until: now, limit: INSERT_COUNT_MAX })
-    await insertDue(db, { accountId, kind, plannedAts })
-    isComplete = plannedAts.length < INSERT_COUNT_MAX
-    after = plannedAts.at(-1) ?? after
-  }
-  const abandonedBefore = toInstant(now - ABANDONED_AFTER_MS)
-  const reason = 'a later one was due as well'
-  const { countSuperseded } = await supersedeOlder(db, { accountId, kind, now, abandonedBefore, reason })
-  if (countSuperseded > 0) log.info({ accountId, kind, countSuperseded }, 'schedule.superseded')
-
-  for (const { plannedAt, isEnqueued } of await listUnfinished(db, { accountId, kind, now })) {
-    const due = { accountId, kind, plannedAt }
-    await enqueue(due)
-    if (!isEnqueued) await noteEnqueued(db, due, clock.now())
-  }
-}
 
 /** Timers at the planned instants. Only the rows decide what runs: one that fires late, twice or never does no harm. */
 function createWakers(entries: readonly ScheduleEntry[], wake: (at: Date) => Promise<void>, log: Logger) {
@@ -174,11 +118,11 @@ function createWakers(entries: readonly ScheduleEntry[], wake: (at: Date) => Pro
 }
 
 function assertEntries(entries: readonly ScheduleEntry[]): void {
-  const keys = new Set<string>()
-  for (const { accountId, kind, cron, zone } of entries) {
+  const kinds = new Set<string>()
+  for (const { kind, cron, zone } of entries) {
     assertCron(cron)
     if (!isTimeZone(zone)) throw new Error(`"${zone}" is not a time zone like America/Edmonton.`)
-    if (keys.has(`${accountId} ${kind}`)) throw new Error(`account ${accountId} has two schedules for ${kind}`)
-    keys.add(`${accountId} ${kind}`)
+    if (kinds.has(kind)) throw new Error(`there are two schedules for ${kind}`)
+    kinds.add(kind)
   }
 }

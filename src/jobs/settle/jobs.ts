@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { JobContext } from '../../context.ts'
-import { claimDue, finishDue } from '../../db/due-work.ts'
+import { claimDue, finishDue, isUnfinished } from '../../db/due-work.ts'
 import { type Attempt, type AttemptKey, listAttempts } from '../../db/settlement/attempts.ts'
 import { listDecisions } from '../../db/settlement/decisions.ts'
 import { listOpenBatches } from '../../db/settlement/open-batches.ts'
@@ -120,12 +120,15 @@ async function lookAtBatch(
   { accountId, batch, plannedAt }: { accountId: number; batch: BatchKey; plannedAt: Instant },
   context: JobContext,
 ): Promise<void> {
-  const { clock, settling, enqueue } = context
+  const { db, clock, settling, enqueue } = context
+  const key = { accountId, kind: SETTLE_KIND, plannedAt }
+  // One that has ended, by a change of the schedule as well, is nobody's wish any more.
+  if (!(await isUnfinished(db, key))) return
   const isOver = clock.now() >= endOf(plannedAt, settling.zone)
   if (isOver || settling.policy.mode === 'off') return
   const step = await nextStep(context, batch, plannedAt)
   if (step.kind === 'look') await settleOne(context, { batch, plannedAt, actor: null })
-  await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
+  await enqueue.due(key)
 }
 
 const confirmPayload = z.object({ accountId: z.number().int(), attemptId: id })

@@ -294,8 +294,8 @@ export function scheduleOf(
   kinds: readonly string[],
   startsAt = clock.now(),
 ): Schedule {
-  const entries = kinds.map((kind) => ({ accountId, kind, cron: '0 * * * *', zone: 'UTC' }))
-  return createSchedule({ db, clock, entries, enqueue: enqueue.due, log, startsAt })
+  const entries = kinds.map((kind) => ({ kind, cron: '0 * * * *', zone: 'UTC' }))
+  return createSchedule({ db, clock, accountId, entries, enqueue: enqueue.due, log, startsAt })
 }
 
 function differencesOf(expected: Record<string, unknown>, actual: Record<string, unknown>): string[] {
