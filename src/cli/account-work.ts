@@ -101,10 +101,11 @@ export async function openAccount(
     clock,
     accountId,
     entries: [
+      // First, as the one that has a time to keep.
+      ...settleEntries(settings),
       { kind: 'poll', cron: syncCron, zone },
       { kind: 'full', cron: reconcileCron, zone },
       ...Object.entries(FIXED_CRONS).map(([kind, cron]) => ({ kind, cron, zone })),
-      ...settleEntries(settings),
       ...exportEntries(shared, zone),
       ...digestEntries(zone, alertRules),
     ],

@@ -1,6 +1,13 @@
 import type { Logger } from 'pino'
 import type { Db } from '../../db/client.ts'
-import { type DueKey, type DueState, insertDue, loadDueStates, noteEnqueued, supersede } from '../../db/due-work.ts'
+import {
+  type DueKey,
+  insertDue,
+  loadDueStates,
+  noteEnqueued,
+  supersede,
+  type UnfinishedDue,
+} from '../../db/due-work.ts'
 import { noteSchedules } from '../../db/schedules.ts'
 import { plannedInstants } from '../../domain/calendar.ts'
 import { type Clock, type Instant, toInstant } from '../../domain/clock.ts'
@@ -30,6 +37,8 @@ export interface PlannerSettings {
   readonly startsAt: Instant
 }
 
+/** So far ahead it is looked up when a kind comes due next. */
+const SEARCH_MS_MAX = 86_400_000
 /** Bounds one statement after a long downtime. */
 const INSERT_COUNT_MAX = 5_000
 /**
@@ -46,21 +55,31 @@ export function createPlanner(settings: PlannerSettings): () => Promise<void> {
   const { db, clock, accountId, entries, log } = settings
   const kinds = entries.map(({ kind }) => kind)
   const createdAt = clock.now()
-  let since: ReadonlyMap<string, Instant> | null = null
+  let changes: ReadonlyMap<string, Instant> | null = null
+  /** By kind; until then nothing new comes due. A calendar takes a millisecond, which no other cut-off must wait for. */
+  const quietUntil = new Map<string, Instant>()
 
   return async () => {
     const now = clock.now()
     try {
-      since ??= await noteSchedules(db, { accountId, settings: settingsOf(entries), now: createdAt })
+      changes ??= await noteSchedules(db, { accountId, settings: settingsOf(entries), now: createdAt })
+      const changedAt = changes
       const states = await loadDueStates(db, { accountId, kinds, now })
-      await Promise.all(
-        entries.map((entry) => {
-          const state = states.get(entry.kind) ?? NEVER_PLANNED
-          return planEntry(settings, { entry, state, since: since?.get(entry.kind) ?? null, now }).catch(
-            (error: unknown) => log.warn({ accountId, kind: entry.kind, err: error }, 'schedule.tick_failed'),
-          )
-        }),
+      const plan = async (entry: ScheduleEntry): Promise<void> => {
+        const { kind } = entry
+        const state = states.get(kind) ?? { latestPlanned: null, unfinished: [] }
+        const look = { entry, changedAt: changedAt.get(kind) ?? null, now }
+        const isQuiet = now < (quietUntil.get(kind) ?? 0)
+        const fresh = isQuiet ? [] : await insertNew(settings, look, state.latestPlanned)
+        await enqueueNeeded(settings, look, [...state.unfinished, ...fresh])
+        if (!isQuiet) quietUntil.set(kind, nextInstant(entry, now))
+      }
+      const planned = entries.map((entry) =>
+        plan(entry).catch((error: unknown) =>
+          log.warn({ accountId, kind: entry.kind, err: error }, 'schedule.tick_failed'),
+        ),
       )
+      await Promise.all(planned)
     } catch (error) {
       log.warn({ accountId, err: error }, 'schedule.tick_failed')
     }
@@ -74,37 +93,56 @@ const settingsOf = (entries: readonly ScheduleEntry[]): ReadonlyMap<string, stri
     ),
   )
 
-const NEVER_PLANNED: DueState = { latestPlanned: null, unfinished: [] }
+/** When it comes due next after `now`, or sooner where that is far. */
+function nextInstant({ cron, zone }: ScheduleEntry, now: Instant): Instant {
+  const until = toInstant(now + SEARCH_MS_MAX)
+  return plannedInstants({ cron, zone, after: now, until, limit: 1 })[0] ?? until
+}
 
-async function planEntry(
-  { db, clock, accountId, enqueue, log, startsAt }: PlannerSettings,
-  { entry, state, since, now }: { entry: ScheduleEntry; state: DueState; since: Instant | null; now: Instant },
-): Promise<void> {
+/** A look at one kind of work. */
+interface Look {
+  readonly entry: ScheduleEntry
+  /** Since when its setting is as it is; null where that does not matter. */
+  readonly changedAt: Instant | null
+  readonly now: Instant
+}
+
+/** Records what came due since `latestPlanned`. */
+async function insertNew(
+  { db, accountId, startsAt }: PlannerSettings,
+  { entry, changedAt, now }: Look,
+  latestPlanned: Instant | null,
+): Promise<UnfinishedDue[]> {
   const { kind, cron, zone } = entry
-  let after = toInstant(Math.max(state.latestPlanned ?? since ?? startsAt, since ?? 0))
-  const planned: Instant[] = []
+  let after = toInstant(Math.max(latestPlanned ?? changedAt ?? startsAt, changedAt ?? 0))
+  const planned: UnfinishedDue[] = []
   for (let isComplete = false; !isComplete; ) {
     const plannedAts = plannedInstants({ cron, zone, after, until: now, limit: INSERT_COUNT_MAX })
     await insertDue(db, { accountId, kind, plannedAts })
-    planned.push(...plannedAts)
+    planned.push(...plannedAts.map((plannedAt) => ({ accountId, kind, plannedAt, isEnqueued: false })))
     isComplete = plannedAts.length < INSERT_COUNT_MAX
     after = plannedAts.at(-1) ?? after
   }
-  const fresh = planned.map((plannedAt) => ({ accountId, kind, plannedAt, isEnqueued: false }))
-  const unfinished = [...state.unfinished, ...fresh]
-  if (unfinished.length === 0) return
-  const isStale = unfinished.some(({ plannedAt }) => since !== null && plannedAt <= since)
-  const remaining = unfinished.length > 1 || isStale ? await endNeedless() : unfinished
+  return planned
+}
 
-  for (const { plannedAt, isEnqueued } of remaining) {
+/** Enqueues what is unfinished, but for what is needless, which ends. */
+async function enqueueNeeded(
+  { db, clock, accountId, enqueue, log }: PlannerSettings,
+  { entry: { kind }, changedAt, now }: Look,
+  unfinished: readonly UnfinishedDue[],
+): Promise<void> {
+  const isOfBefore = ({ plannedAt }: UnfinishedDue) => changedAt !== null && plannedAt <= changedAt
+  const needed = unfinished.length > 1 || unfinished.some(isOfBefore) ? await endNeedless() : unfinished
+  for (const { plannedAt, isEnqueued } of needed) {
     const due = { accountId, kind, plannedAt }
     await enqueue(due)
     if (!isEnqueued) await noteEnqueued(db, due, clock.now())
   }
 
-  async function endNeedless() {
+  async function endNeedless(): Promise<readonly UnfinishedDue[]> {
     const abandonedBefore = toInstant(now - ABANDONED_AFTER_MS)
-    const { countSuperseded } = await supersede(db, { accountId, kind, now, abandonedBefore, changedAt: since })
+    const { countSuperseded } = await supersede(db, { accountId, kind, now, abandonedBefore, changedAt })
     if (countSuperseded > 0) log.info({ accountId, kind, countSuperseded }, 'schedule.superseded')
     const states = await loadDueStates(db, { accountId, kinds: [kind], now })
     return states.get(kind)?.unfinished ?? []
