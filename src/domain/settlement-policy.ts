@@ -82,7 +82,7 @@ export interface BatchSituation {
 
 /**
  * Whether what Helcim states of a batch agrees with its rows. `waiting`: both were read too far apart to say. `mixed`: its
- * rows are of more than one currency, so that no sum of them means anything.
+ * rows are not all in one currency, its terminal's where it has one, so that no sum of them means anything.
  */
 export type Tie = 'tied' | 'differs' | 'waiting' | 'mixed'
 
@@ -212,7 +212,7 @@ function obstacles(
   const hold = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'hold', text })
   if (obstacle !== null) hold(obstacle.code, obstacle.text)
   if (tie === 'differs') hold('totals_differ', 'Helcim’s totals and its transactions disagree')
-  if (tie === 'mixed') hold('currency_mixed', 'its transactions are in more than one currency')
+  if (tie === 'mixed') hold('currency_mixed', 'its transactions are not all in one currency, that of the batch')
   if (tie === 'waiting') hold('totals_waiting', 'its totals and transactions could not be read together yet')
   const bad = mismatches.filter(({ severity }) => isAtLeast(severity, limits.holdSeverity))
   if (bad.length > 0) hold('mismatch_open', `mismatches are open on it: ${bad.map(({ code }) => code).join(', ')}`)

@@ -50,6 +50,17 @@ describe('the pre-flight', () => {
       expect(await brokenLaws(till)).toEqual([])
     }))
 
+  test.each([['card_batch_currency_mixed'], ['card_batch_currency_mixed:declined']] as const)(
+    '%s: no sum of its rows means anything, and nobody need have judged it to say so',
+    (defect) =>
+      withTill({}, async (till) => {
+        const batch = till.sell()
+        expect(till.world.sandbox.state.apply(defect)).not.toBeNull()
+        expect(await till.byHand(batch)).toBe('hold currency_mixed')
+        expect(till.posts(batch)).toEqual([])
+      }),
+  )
+
   test.each([
     ['dry-run', 'settle'],
     ['off', null],
