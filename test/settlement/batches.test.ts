@@ -61,6 +61,23 @@ describe('the pre-flight', () => {
       }),
   )
 
+  test('what is held where a person asked is not overdue, nor is it counted towards the hour of its cut-off', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      till.world.sandbox.state.apply('card_batch_total_differs:sales')
+      expect(await till.byHand(batch)).toBe('hold totals_differ')
+      await till.pass(2 * HOUR_MS)
+      await till.judge()
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await expect(till.settle()).rejects.toThrow('not at rest')
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await till.pass(HOUR_MS)
+      // He asks again, and is told the same: the cut-off is overdue all the same.
+      expect(await till.byHand(batch)).toMatch(/^hold /)
+      await till.judge()
+      expect(await till.open(batch)).toContain('settlement_overdue')
+    }))
+
   test.each([
     ['dry-run', 'settle'],
     ['off', null],
