@@ -104,7 +104,7 @@ function knownOfSettling(
   { kind, attempts, name }: { kind: BatchKind; attempts: readonly Attempt[]; name: (text: string) => string },
 ): Check {
   const last = attempts.find(({ batch, outcome }) => batch.kind === kind && outcome !== null)
-  const isRefused = last?.status === 401 || last?.status === 403
+  const isRefused = last?.outcome === 'refused' && (last.status === 401 || last.status === 403)
   const by = token === null ? 'by the one token' : 'by the settling token'
   const known = isRefused
     ? `the last time Helcim said ${last.status} ${last.words ?? ''}: give the token Transaction Processing: admin`
