@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { ensureAccount } from '../../src/db/accounts.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { settleBatch } from '../../src/jobs/settle/jobs.ts'
 import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
 import { createPointQueue, jobOf } from '../kills/points/point-queue.ts'
+import { HISTORY_DAYS } from '../kills/points/world.ts'
 import { brokenLaws } from './laws.ts'
 import { withTill } from './till.ts'
 
@@ -153,10 +156,11 @@ describe('Helcim’s own close at 17:00 Mountain Time', () => {
 
 describe('permission and credentials (fault 23)', () => {
   test(
-    'a permission taken away in mid-run: one refusal, told at once, and no further call until somebody acts',
+    'a permission taken away in mid-run: one refusal, told at once, and no further call until somebody acts as he is told',
     () =>
       withTill({}, async (till) => {
-        const { tokens } = till.world.sandbox
+        const { account, clock, sandbox } = till.world
+        const { tokens } = sandbox
         const batch = till.sell()
         tokens.refuse('default', ['/card-batches/:cardBatchId/settle'])
         await till.settle()
@@ -167,6 +171,21 @@ describe('permission and credentials (fault 23)', () => {
         await expect(till.settle()).rejects.toThrow('not at rest')
         expect(till.posts(batch)).toHaveLength(1)
         expect((await till.decisions(batch)).map(({ reasons }) => codesOf(reasons)).at(-1)).toBe('not_permitted')
+        const [told] = await till.query("select advice from recon.mismatches where code = 'settlement_refused'")
+        expect(told?.advice).toContain(`"tieout settle --batch ${batch}", or "tieout doctor"`)
+        tokens.refuse('default', [])
+        await till.pass(HOUR_MS)
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect(till.posts(batch)).toHaveLength(1)
+        // What the doctor does, and each start.
+        const { context, end } = till.life(createPointQueue())
+        const { name, tokenFingerprint } = account
+        const owner = { name, tokenFingerprint, baseUrl: sandbox.url }
+        await ensureAccount(context.db, { ...owner, today: helcimDate(clock.now()), historyDays: HISTORY_DAYS })
+        await end()
+        await till.settle()
+        expect((await till.attempts(batch)).map(({ state }) => state)).toEqual(['refused', 'confirmed'])
+        expect(await till.open(batch)).toEqual([])
       }),
     60_000,
   )

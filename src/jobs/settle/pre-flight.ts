@@ -1,8 +1,7 @@
 import type { JobContext } from '../../context.ts'
-import { findBlock } from '../../db/accounts.ts'
 import { listMismatches } from '../../db/mismatches.ts'
 import { type DatabaseTime, databaseTime } from '../../db/settlement/attempts.ts'
-import { findObstacle } from '../../db/settlement/obstacles.ts'
+import { findObstacle, findRefusedToken } from '../../db/settlement/obstacles.ts'
 import { type BatchKey, batchSlug } from '../../domain/batch-key.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { Severity } from '../../domain/mismatch.ts'
@@ -75,11 +74,6 @@ async function situationOf(
   } as const
   const mismatches = await listMismatches(db, { accountId, filter, order: 'severity', now: clock.now() })
   const { endpoint } = SETTLEABLE[batch.kind]
-  const refusal = await findBlock(db, { accountId, tokenFingerprint, endpoint })
-  const notPermitted =
-    refusal === null
-      ? null
-      : { code: 'not_permitted' as const, text: `the token may not settle${refusal === '' ? '' : `: ${refusal}`}` }
   return {
     ...seen,
     kind: batch.kind,
@@ -87,6 +81,8 @@ async function situationOf(
     mismatches: mismatches
       .filter(({ code }) => holdsSettlement(code))
       .map(({ code, severity }) => ({ code, severity: severity as Severity })),
-    obstacle: (await findObstacle(db, { accountId, batch, plannedAt })) ?? notPermitted,
+    obstacle:
+      (await findObstacle(db, { accountId, batch, plannedAt })) ??
+      (await findRefusedToken(db, { accountId, tokenFingerprint, endpoint })),
   }
 }
