@@ -6,6 +6,7 @@ import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
 import { createPointQueue, jobOf } from '../kills/points/point-queue.ts'
 import { HISTORY_DAYS } from '../kills/points/world.ts'
 import { brokenLaws } from './laws.ts'
+import { ACH, SIDES } from './sides.ts'
 import { withTill } from './till.ts'
 
 const HOUR_MS = 3_600_000
@@ -51,6 +52,53 @@ describe('the pre-flight', () => {
       expect(till.posts(batch)).toHaveLength(1)
       expect(await till.open(batch)).toEqual([])
       expect(await brokenLaws(till)).toEqual([])
+    }))
+
+  test.each(SIDES)('%s: a batch that cannot be read is held, told after an hour, and settled once it can', (_, side) =>
+    withTill({ side }, async (till) => {
+      const batch = till.sell()
+      // Of ACH one list tells which batches are open, and then each of them.
+      const path = side === ACH ? { path: '/ach/batches', nth: 2 } : { path: `/card-batches/${batch}` }
+      const fault = till.world.sandbox.faults.add({
+        match: { method: 'GET', times: ALWAYS, ...path },
+        act: { kind: 'answer', status: 503, body: '{"errors":"Down for maintenance"}' },
+      })
+      await expect(till.settle()).rejects.toThrow('not at rest')
+      const countStruck = fault.countStruck()
+      expect(countStruck).toBeGreaterThan(5)
+      const [held, ...others] = await till.decisions(batch)
+      expect(others).toEqual([])
+      expect(held).toMatchObject({
+        verdict: 'hold',
+        mode: 'on',
+        reasons: [
+          { code: 'unreadable', weight: 'hold', text: expect.stringMatching(/\(503\): Down for maintenance$/) },
+        ],
+      })
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await till.pass(HOUR_MS)
+      await expect(till.rest()).rejects.toThrow('not at rest')
+      expect(fault.countStruck()).toBeGreaterThan(countStruck)
+      expect(await till.open(batch)).toContain('settlement_overdue')
+      fault.remove()
+      await till.rest()
+      expect((await till.decisions(batch)).map(({ verdict }) => verdict)).toEqual(['hold', 'settle'])
+      expect(till.posts(batch)).toHaveLength(1)
+      expect(await till.open(batch)).toEqual([])
+      expect(await brokenLaws(till)).toEqual([])
+    }),
+  )
+
+  test('what the policy does not want, whatever a reading shows, is not held for want of one', () =>
+    withTill({ settlePolicy: { terminals: [1n] } }, async (till) => {
+      const batch = till.sell()
+      const match = { method: 'GET', path: `/card-batches/${batch}`, times: ALWAYS }
+      const fault = till.world.sandbox.faults.add({ match, act: FAULT_ANSWERS['error-503'] })
+      await till.settle()
+      expect(fault.countStruck()).toBe(1)
+      expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+        'skip terminal_not_listed,unreadable',
+      ])
     }))
 
   test.each([['card_batch_currency_mixed'], ['card_batch_currency_mixed:declined']] as const)(
