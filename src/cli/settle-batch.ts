@@ -12,7 +12,7 @@ import { actorOf } from './actor.ts'
 import { say } from './paint.ts'
 import { openRuntime } from './runtime.ts'
 import { confirm, type SettleOptions, settingsOf } from './settle-options.ts'
-import { attemptToJson, batchLine, keyToJson, showAttempt, showReasons } from './show-settlements.ts'
+import { attemptToJson, batchLine, keyToJson, OVERRULED, showAttempt, showReasons } from './show-settlements.ts'
 
 /** Real milliseconds for which the command waits until it is certain; the daemon goes on after that. */
 const WAIT_MS_MAX = 60_000
@@ -70,7 +70,7 @@ function tell(batch: BatchKey, { decision, attempt }: Settlement, mode: string, 
   else if (mode === 'on')
     say(`  ${batchTitle(batch)} was not settled: another attempt was faster. See "tieout settle --history".`)
   else say(`  ${batchTitle(batch)} would be settled; SETTLE_MODE is ${mode}, so nothing was called.`)
-  const reasons = showReasons(decision.reasons)
+  const reasons = showReasons(decision.reasons, OVERRULED)
   if (reasons !== '') say(reasons)
   return isFine ? 0 : 1
 }

@@ -106,6 +106,7 @@ export interface Reason {
 
 export type ReasonCode =
   | ObstacleCode
+  | 'switched_off'
   | 'closed'
   | 'not_strictly_open'
   | 'unreadable'

@@ -10,11 +10,12 @@ const NOT_TAKEN_MAX = 3
 
 /**
  * What stands in the way of another attempt, or null.
- * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way
+ * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way;
+ *   `waitMs`: real milliseconds until it would begin
  */
 export async function findObstacle(
   tx: Tx,
-  input: { accountId: number; batch: BatchKey; plannedAt: Instant | null },
+  input: { accountId: number; batch: BatchKey; plannedAt: Instant | null; waitMs: number },
 ): Promise<{ code: ObstacleCode; text: string } | null> {
   const attempts = await listAttempts(tx, { ...input, limit: 20 })
   const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
@@ -28,7 +29,7 @@ export async function findObstacle(
     return { code: 'settled_before', text }
   }
   const [last] = attempts
-  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last))) {
+  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last, input.waitMs))) {
     return { code: 'attempt_recent', text: `the call of attempt ${last.attemptId} may still be under way` }
   }
   const here = attempts.filter(({ plannedAt }) => input.plannedAt !== null && plannedAt === input.plannedAt)

@@ -128,7 +128,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
     return afterLook(context, key)
   }
   // Asked before the batch is read: a reading that began earlier proves nothing.
-  const isOver = await isQuiet(db, key)
+  const isOver = await isQuiet(db, key, 0)
   const { kind, id } = attempt.batch
   const seen = await SETTLEABLE[kind].read(context, id)
   const { helcimClosesAt } = limitsOf(settling.policy, { kind, terminalId: attempt.terminalId })

@@ -118,7 +118,7 @@ async function situationOf(
       .filter(({ code }) => holdsSettlement(code))
       .map(({ code, severity }) => ({ code, severity: severity as Severity })),
     obstacle:
-      (await findObstacle(db, { accountId, batch, plannedAt })) ??
+      (await findObstacle(db, { accountId, batch, plannedAt, waitMs: 0 })) ??
       (await findRefusedToken(db, { accountId, tokenFingerprint, endpoint })),
   }
 }
