@@ -68,7 +68,7 @@ function refused({ batch, terminalId, attemptId, status, words }: TroubledAttemp
 
 /** A token that may not settle is not tried again by itself; what else Helcim refuses is. */
 function adviceOf({ batch, status }: Pick<TroubledAttempt, 'batch' | 'status'>): string {
-  const byHand = `run "tieout settle ${OPTIONS[batch.kind]} ${batch.id}"`
+  const byHand = `run "tieout settle ${SETTLE_OPTIONS[batch.kind]} ${batch.id}"`
   if (status !== 401 && status !== 403)
     return `Do what Helcim’s words ask for, then ${byHand}, or leave it to the next cut-off.`
   return (
@@ -99,4 +99,4 @@ const subjectOf = ({ kind, id }: BatchKey) => ({ kind, id: String(id) })
 const atTerminal = (terminalId: HelcimId | null): string => (terminalId === null ? '' : ` (terminal ${terminalId})`)
 
 /** Of `tieout settle`. */
-const OPTIONS = { card_batch: '--batch', ach_batch: '--ach-batch' } as const
+export const SETTLE_OPTIONS = { card_batch: '--batch', ach_batch: '--ach-batch' } as const
