@@ -9,6 +9,7 @@ import { type Clock, createSystemClock } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { OperatingError } from '../domain/operating-error.ts'
 import type { CallPermits } from '../domain/permits.ts'
+import type { CallOutcome } from '../domain/settlement.ts'
 import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import type { EndpointCall } from '../helcim/endpoint.ts'
 import { achBatches, achTransactions } from '../helcim/endpoints/ach.ts'
@@ -103,7 +104,7 @@ function knownOfSettling(
   { settle: { token, policy } }: AccountSettings,
   { kind, attempts, name }: { kind: BatchKind; attempts: readonly Attempt[]; name: (text: string) => string },
 ): Check {
-  const last = attempts.find(({ batch, outcome }) => batch.kind === kind && outcome !== null)
+  const last = attempts.find(({ batch, outcome }) => batch.kind === kind && outcome !== null && isHelcims(outcome))
   const isRefused = last?.status === 401 || last?.status === 403
   const by = token === null ? 'by the one token' : 'by the settling token'
   const known = isRefused
@@ -113,6 +114,9 @@ function knownOfSettling(
       : `${policy.mode}, ${by}; whether it may is known after the first settlement only`
   return { name: name(kind === 'ach_batch' ? 'settle ACH batches' : 'settle batches'), isFine: !isRefused, says: known }
 }
+
+/** Silence, or a page of somebody on the way, says nothing of the token. */
+const isHelcims = (outcome: CallOutcome): boolean => ['taken', 'refused', 'declined'].includes(outcome)
 
 /**
  * @param asked `without`: what it says where the token may not, and that is no fault; a fault unless given

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import { type Config, tokenFingerprint } from '../config.ts'
 import { abandonAttempt, listAttempts, loadAttempt } from '../db/settlement/attempts.ts'
 import { listDecisions } from '../db/settlement/decisions.ts'
 import { type BatchKey, batchName } from '../domain/batch-key.ts'
@@ -8,7 +8,7 @@ import { actorOf } from './actor.ts'
 import { clockOf } from './clock.ts'
 import { say } from './paint.ts'
 import { confirm, type SettleOptions, settingsOf } from './settle-options.ts'
-import { attemptToJson, decisionToJson, plannedToJson, planOf, showAttempts, showPlan } from './show-settlements.ts'
+import { attemptToJson, decisionToJson, showAttempts } from './show-settlements.ts'
 
 /** Shows what would be settled, or what was; settles one batch; or ends an attempt whose outcome is not certain. */
 export function runSettle(config: Config, options: SettleOptions, signal: AbortSignal): Promise<number> {
@@ -18,7 +18,7 @@ export function runSettle(config: Config, options: SettleOptions, signal: AbortS
     throw new UsageError('settle: say one of --plan, --history, --batch <id>, --ach-batch <id>, --abandon <attempt>')
   if (plan) return runPlan(config, options)
   if (history) return runHistory(config, options)
-  // The others need no queue.
+  // The others need neither the queue nor Helcim.
   const settle = async (key: BatchKey) => {
     const { runSettleBatch } = await import('./settle-batch.ts')
     return runSettleBatch(config, key, options, signal)
@@ -30,9 +30,15 @@ export function runSettle(config: Config, options: SettleOptions, signal: AbortS
 
 function runPlan(config: Config, options: SettleOptions): Promise<number> {
   return withAccount(config, options, async ({ db }, account) => {
-    const { zone, settle } = settingsOf(config, account.name)
-    const now = clockOf(config).now()
-    const plan = await planOf(db, { accountId: account.accountId, policy: settle.policy, zone, now })
+    const { planOf, plannedToJson, showPlan } = await import('./settle-plan.ts')
+    const { zone, settle, token } = settingsOf(config, account.name)
+    const plan = await planOf(db, {
+      accountId: account.accountId,
+      tokenFingerprint: tokenFingerprint(settle.token ?? token),
+      policy: settle.policy,
+      zone,
+      clock: clockOf(config),
+    })
     say(options.json ? JSON.stringify(plannedToJson(plan, account.name), null, 2) : showPlan(plan))
     return 0
   })

@@ -1,91 +1,11 @@
-import type { Tx } from '../db/client.ts'
-import { listMismatches } from '../db/mismatches.ts'
 import type { Attempt } from '../db/settlement/attempts.ts'
-import { listDecisions, type RecordedDecision } from '../db/settlement/decisions.ts'
-import { findObstacle } from '../db/settlement/obstacles.ts'
-import { listOpenBatches, type OpenBatch } from '../db/settlement/open-batches.ts'
+import type { RecordedDecision } from '../db/settlement/decisions.ts'
+import type { OpenBatch } from '../db/settlement/open-batches.ts'
 import { type BatchKey, batchName, batchTitle } from '../domain/batch-key.ts'
-import { plannedInstants } from '../domain/calendar.ts'
-import { type Instant, toInstant } from '../domain/clock.ts'
-import type { Severity } from '../domain/mismatch.ts'
+import type { Instant } from '../domain/clock.ts'
 import { formatMinor } from '../domain/money.ts'
-import { type Decision, decideSettlement, type Reason, type SettlementPolicy } from '../domain/settlement-policy.ts'
-import { holdsSettlement } from '../reconcile/settlements.ts'
-import { table, wrap } from './paint.ts'
-
-/** What is known without a call of each open batch, and what would be decided at the next cut-off as it stands now. */
-export interface Plan {
-  readonly policy: SettlementPolicy
-  readonly zone: string
-  /** Null: by hand only. */
-  readonly nextAt: Instant | null
-  readonly batches: readonly {
-    readonly batch: OpenBatch
-    readonly expected: Decision
-    readonly last: RecordedDecision | null
-  }[]
-}
-
-const SEARCH_MS_MAX = 400 * 86_400_000
-
-/** Plans from the mirror alone; the pre-flight reads everything anew. */
-export async function planOf(
-  tx: Tx,
-  input: { accountId: number; policy: SettlementPolicy; zone: string; now: Instant },
-): Promise<Plan> {
-  const { accountId, policy, zone, now } = input
-  const until = toInstant(now + SEARCH_MS_MAX)
-  const isPlanned = policy.cron !== null && policy.mode !== 'off'
-  const [nextAt = null] = isPlanned
-    ? plannedInstants({ cron: policy.cron ?? '', zone, after: now, until, limit: 1 })
-    : []
-  const batches: Plan['batches'][number][] = []
-  for (const one of await listOpenBatches(tx, { accountId, openedUntil: null })) {
-    const { batch } = one
-    const filter = {
-      states: ['open', 'acknowledged'],
-      subjectKind: batch.kind,
-      subjectId: String(batch.id),
-    } as const
-    const mismatches = await listMismatches(tx, { accountId, filter, order: 'severity', now })
-    const situation = {
-      ...one,
-      kind: batch.kind,
-      isClosed: false,
-      tie: one.checkState === 'differs' ? ('differs' as const) : null,
-      mismatches: mismatches
-        .filter(({ code }) => holdsSettlement(code))
-        .map(({ code, severity }) => ({ code, severity: severity as Severity })),
-      obstacle: await findObstacle(tx, { accountId, batch, plannedAt: nextAt }),
-    }
-    const expected = decideSettlement(policy, situation, { now: nextAt ?? now, cutOffAt: nextAt, zone })
-    const [last = null] = await listDecisions(tx, { accountId, batch, limit: 1 })
-    batches.push({ batch: one, expected, last })
-  }
-  return { policy, zone, nextAt, batches }
-}
-
-export function showPlan({ policy, zone, nextAt, batches }: Plan): string {
-  const next = nextAt === null ? 'by hand only (no SETTLE_CRON)' : `next cut-off ${localText(nextAt, zone)}`
-  const lines = [`  SETTLE_MODE ${policy.mode}; ${next}`, '']
-  if (batches.length === 0) return [...lines, '  No batch is open.'].join('\n')
-  for (const { batch, expected, last } of batches) {
-    lines.push(`  ${batchLine(batch)}: ${VERDICTS[expected.verdict]}`)
-    const reasons = showReasons(expected.reasons)
-    if (reasons !== '') lines.push(reasons)
-    if (last) {
-      lines.push(`    last decided ${localText(last.lastAt, zone)}: ${last.verdict} (${last.mode})`)
-      for (const { text } of last.reasons) lines.push(wrap(`- ${text}`, '      '))
-    }
-  }
-  return lines.join('\n')
-}
-
-const VERDICTS: Readonly<Record<Decision['verdict'], string>> = {
-  settle: 'to be settled, if it ties out then',
-  skip: 'left alone by the policy',
-  hold: 'held',
-}
+import type { Reason } from '../domain/settlement-policy.ts'
+import { fitColumns, table, wrap } from './paint.ts'
 
 /** One batch with its terminal, age and money, in a line. */
 export function batchLine({ batch, terminalId, batchNumber, netMinor, countTotal, currency }: OpenBatch): string {
@@ -94,12 +14,20 @@ export function batchLine({ batch, terminalId, batchNumber, netMinor, countTotal
   return `${batchName(batch)} (${place}${countTotal ?? '?'} transactions, ${money.trim()})`
 }
 
-export const showReasons = (reasons: readonly Reason[]): string =>
-  reasons.map(({ weight, text }) => wrap(`- ${weight === 'note' ? 'overruled: ' : ''}${text}`, '    ')).join('\n')
+/** @param note what stands before a reason that a person may overrule, or has overruled */
+export const showReasons = (reasons: readonly Reason[], note: string, indent = '    '): string =>
+  reasons
+    .map((reason) => wrap(sentenceOf(reason, note), `${indent}  `).replace(`${indent}  `, `${indent}- `))
+    .join('\n')
+
+const sentenceOf = ({ weight, text }: Reason, note: string): string => (weight === 'note' ? `${note}: ${text}` : text)
+
+/** Before what a person wanted to be different. */
+export const OVERRULED = 'overruled'
 
 export function showAttempts(attempts: readonly Attempt[], decisions: readonly RecordedDecision[]): string {
   if (attempts.length + decisions.length === 0) return '  Nothing was ever decided about settling.'
-  const rows = attempts.map((one) => [
+  const attempted = attempts.map((one) => [
     String(one.attemptId),
     idText(one.batch),
     utcText(one.intendedAt),
@@ -113,13 +41,19 @@ export function showAttempts(attempts: readonly Attempt[], decisions: readonly R
     idText(one.batch),
     one.mode,
     one.verdict,
-    one.reasons.map(({ code }) => code).join(', '),
+    one.reasons.map((reason) => sentenceOf(reason, OVERRULED)).join('; '),
   ])
   return [
-    table(['attempt', 'batch', 'intended (UTC)', 'by', 'state', 'closed by', 'Helcim said'], rows),
+    tableThatFits(['attempt', 'batch', 'intended (UTC)', 'by', 'state', 'closed by', 'Helcim said'], attempted),
     '',
-    table(['decided (UTC)', 'batch', 'mode', 'verdict', 'reasons'], decided),
+    tableThatFits(['decided (UTC)', 'batch', 'mode', 'verdict', 'reasons'], decided),
   ].join('\n')
+}
+
+/** Its last column holds sentences. */
+function tableThatFits(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const [titles = [], ...fitting] = fitColumns([head, ...rows], [{ column: head.length - 1, widthMin: 30 }])
+  return table(titles, fitting)
 }
 
 /** How an attempt stands, as a sentence for a person. */
@@ -144,21 +78,6 @@ const closerText = ({ closedBy }: Attempt): string => {
   if (closedBy === null) return ''
   return { tieout: 'us', helcim: 'Helcim', either: 'us or Helcim' }[closedBy]
 }
-
-export const plannedToJson = ({ policy, zone, nextAt, batches }: Plan, account: string) => ({
-  account,
-  mode: policy.mode,
-  zone,
-  nextAt: isoOf(nextAt),
-  batches: batches.map(({ batch, expected, last }) => ({
-    ...keyToJson(batch.batch),
-    terminal: batch.terminalId === null ? null : String(batch.terminalId),
-    openedAt: isoOf(batch.openedAt),
-    ...moneyOf(batch),
-    expected,
-    last: last && decisionToJson(last),
-  })),
-})
 
 export const decisionToJson = ({
   batch,
@@ -202,15 +121,15 @@ export const keyToJson = ({ kind, id }: BatchKey) => ({ batch: String(id), kind 
 
 const idText = ({ kind, id }: BatchKey): string => `${kind === 'ach_batch' ? 'ACH ' : ''}${id}`
 
-const moneyOf = (one: { currency: string | null; netMinor: bigint | null; countTotal: number | null }) => ({
+export const moneyOf = (one: { currency: string | null; netMinor: bigint | null; countTotal: number | null }) => ({
   currency: one.currency,
   net: one.netMinor === null ? null : formatMinor(one.netMinor, one.currency ?? ''),
   countTotal: one.countTotal,
 })
 
-const isoOf = (at: Instant | null): string | null => at && new Date(at).toISOString()
+export const isoOf = (at: Instant | null): string | null => at && new Date(at).toISOString()
 
 const utcText = (at: Instant): string => new Date(at).toISOString().slice(0, 16).replace('T', ' ')
 
-const localText = (at: Instant, zone: string): string =>
+export const localText = (at: Instant, zone: string): string =>
   `${new Intl.DateTimeFormat('en-CA', { timeZone: zone, dateStyle: 'short', timeStyle: 'short', hour12: false }).format(at)} ${zone}`

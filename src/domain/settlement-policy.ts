@@ -82,7 +82,7 @@ export interface BatchSituation {
 
 /**
  * Whether what Helcim states of a batch agrees with its rows. `waiting`: both were read too far apart to say. `mixed`: its
- * rows are of more than one currency, so that no sum of them means anything.
+ * rows are not all in one currency, its terminal's where it has one, so that no sum of them means anything.
  */
 export type Tie = 'tied' | 'differs' | 'waiting' | 'mixed'
 
@@ -106,6 +106,7 @@ export interface Reason {
 
 export type ReasonCode =
   | ObstacleCode
+  | 'switched_off'
   | 'closed'
   | 'not_strictly_open'
   | 'unreadable'
@@ -155,23 +156,34 @@ export function decideSettlement(policy: SettlementPolicy, situation: BatchSitua
   return { verdict: reasons.some(({ weight }) => weight === 'hold') ? 'hold' : 'settle', reasons }
 }
 
+/**
+ * The same for a batch that could not be read: held, unless the merchant does not want it settled whatever a reading shows.
+ * @param about what is known of it without one; `text`: why there is none
+ */
+export function decideUnread(
+  policy: SettlementPolicy,
+  { text, ...about }: Pick<BatchSituation, 'kind' | 'terminalId'> & { readonly text: string },
+  occasion: Occasion,
+): Decision {
+  const wanted = occasion.cutOffAt === null ? [] : standingWishes(policy, about, occasion)
+  const reasons: Reason[] = [...wanted, { code: 'unreadable', weight: 'hold', text }]
+  return { verdict: wanted.length > 0 ? 'skip' : 'hold', reasons }
+}
+
 function openness({ isClosed, isStrictlyOpen }: BatchSituation): Reason[] {
   if (isClosed) return [{ code: 'closed', weight: 'skip', text: 'it is closed' }]
   if (isStrictlyOpen) return []
   return [{ code: 'not_strictly_open', weight: 'hold', text: 'Helcim does not say plainly that it is open' }]
 }
 
-/** What the merchant wants. */
-function wishesOf(
+/** What the merchant wants of a day, a kind and a terminal. */
+function standingWishes(
   policy: SettlementPolicy,
-  limits: SettlementLimits,
-  { kind, terminalId, openedAt, currency, netMinor, countTotal, tie }: BatchSituation,
+  { kind, terminalId }: Pick<BatchSituation, 'kind' | 'terminalId'>,
   { now, cutOffAt, zone }: Occasion,
 ): Reason[] {
   const reasons: Reason[] = []
-  const add = (code: ReasonCode, text: string, weight: Reason['weight'] = 'skip') =>
-    reasons.push({ code, weight, text })
-  const money = (minor: bigint) => `${formatMinor(minor, currency ?? 'CAD')}${currency === null ? '' : ` ${currency}`}`
+  const add = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'skip', text })
   const day = businessDateOf(cutOffAt ?? now, zone)
   if (isDayOff(policy.daysOff, day)) add('day_off', `${day} is a day off`)
   if (!policy.kinds.includes(kind)) {
@@ -180,6 +192,22 @@ function wishesOf(
   if (terminalId !== null && policy.terminals !== null && !policy.terminals.includes(terminalId)) {
     add('terminal_not_listed', `terminal ${terminalId} is not among those to settle`)
   }
+  return reasons
+}
+
+/** What the merchant wants. */
+function wishesOf(
+  policy: SettlementPolicy,
+  limits: SettlementLimits,
+  situation: BatchSituation,
+  occasion: Occasion,
+): Reason[] {
+  const { openedAt, currency, netMinor, countTotal, tie } = situation
+  const { now, cutOffAt } = occasion
+  const reasons = standingWishes(policy, situation, occasion)
+  const add = (code: ReasonCode, text: string, weight: Reason['weight'] = 'skip') =>
+    reasons.push({ code, weight, text })
+  const money = (minor: bigint) => `${formatMinor(minor, currency ?? 'CAD')}${currency === null ? '' : ` ${currency}`}`
   if (cutOffAt !== null && (openedAt === null || openedAt > cutOffAt)) {
     add('opened_after_cut_off', 'it was opened after the cut-off and belongs to the next one')
   }
@@ -212,7 +240,7 @@ function obstacles(
   const hold = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'hold', text })
   if (obstacle !== null) hold(obstacle.code, obstacle.text)
   if (tie === 'differs') hold('totals_differ', 'Helcim’s totals and its transactions disagree')
-  if (tie === 'mixed') hold('currency_mixed', 'its transactions are in more than one currency')
+  if (tie === 'mixed') hold('currency_mixed', 'its transactions are not all in one currency, that of the batch')
   if (tie === 'waiting') hold('totals_waiting', 'its totals and transactions could not be read together yet')
   const bad = mismatches.filter(({ severity }) => isAtLeast(severity, limits.holdSeverity))
   if (bad.length > 0) hold('mismatch_open', `mismatches are open on it: ${bad.map(({ code }) => code).join(', ')}`)

@@ -41,13 +41,13 @@ export async function understandSettlement(
   const { words, isForeign } = errorWords(body.text, [token.reveal()])
   const isNotHelcims = isForeign || complaint !== null
   const verdict = judge({ status, intent: 'settling', words, isForeign: isNotHelcims })
+  if (verdict === 'HELCIM_RATE_LIMITED') return answered('limited', words)
+  if (isNotHelcims) return answered('unclear', complaint ?? words)
   switch (verdict) {
-    case 'HELCIM_RATE_LIMITED':
-      return answered('limited', words)
     case 'HELCIM_REFUSED':
-      return answered(isNotHelcims ? 'unclear' : 'refused', words)
+      return answered('refused', words)
     case 'read_back':
-      return answered(isNotHelcims ? 'unclear' : 'declined', words)
+      return answered('declined', words)
     case 'HELCIM_NOT_PERMITTED':
     case 'HELCIM_UNAUTHORIZED':
       return {
@@ -55,7 +55,7 @@ export async function understandSettlement(
         isUnauthorized: verdict === 'HELCIM_UNAUTHORIZED',
       }
     default:
-      return answered('unclear', complaint ?? words)
+      return answered('unclear', words)
   }
 }
 

@@ -214,10 +214,15 @@ function findOpenTooLong(
 const wallClockMs = (instant: Instant): number =>
   instant + Temporal.Instant.fromEpochMilliseconds(instant).toZonedDateTimeISO(HELCIM_ZONE).offsetNanoseconds / 1e6
 
+/** Rows in two currencies, or in another one than the terminal's: no sum of them means anything. */
+export function isMixed({ batch, currencies }: BatchFacts): boolean {
+  const expected = batch?.currency ?? null
+  return currencies.length > 1 || (expected !== null && currencies.some((one) => one !== expected))
+}
+
 function findMixedCurrency(facts: BatchFacts, subject: Finding['subject'], name: string): Finding[] {
+  if (!isMixed(facts)) return []
   const expected = facts.batch?.currency ?? null
-  const isMixed = facts.currencies.length > 1 || (expected !== null && facts.currencies.some((one) => one !== expected))
-  if (!isMixed) return []
   return [
     textFinding({
       code: 'card_batch_currency_mixed',

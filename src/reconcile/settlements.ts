@@ -61,11 +61,21 @@ function refused({ batch, terminalId, attemptId, status, words }: TroubledAttemp
     expectedText: 'settled',
     actualText: `${status ?? 'refused'}${said}`,
     summary: `Helcim refused to settle ${batchName(batch)}${atTerminal(terminalId)}${said}. It is still open.`,
-    advice:
-      'Do what Helcim’s words ask for (a missing permission is given in All Tools → Integrations → API Access), then ' +
-      `run "tieout settle ${OPTIONS[batch.kind]} ${batch.id}", or leave it to the next cut-off.`,
+    advice: adviceOf({ batch, status }),
     evidence: [`${batch.kind}:${batch.id}`, `settlement_attempt:${attemptId}`],
   })
+}
+
+/** A token that may not settle is not tried again by itself; what else Helcim refuses is. */
+function adviceOf({ batch, status }: Pick<TroubledAttempt, 'batch' | 'status'>): string {
+  const byHand = `run "tieout settle ${SETTLE_OPTIONS[batch.kind]} ${batch.id}"`
+  if (status !== 401 && status !== 403)
+    return `Do what Helcim’s words ask for, then ${byHand}, or leave it to the next cut-off.`
+  return (
+    'Do what Helcim’s words ask for: the token needs Transaction Processing: admin, which is given in All Tools → ' +
+    `Integrations → API Access. Then ${byHand}, or "tieout doctor", so that the next cut-off tries again: before one of ` +
+    'them, or a restart, none does.'
+  )
 }
 
 function unconfirmed({ batch, terminalId, attemptId, calledAt }: TroubledAttempt): Finding {
@@ -89,4 +99,4 @@ const subjectOf = ({ kind, id }: BatchKey) => ({ kind, id: String(id) })
 const atTerminal = (terminalId: HelcimId | null): string => (terminalId === null ? '' : ` (terminal ${terminalId})`)
 
 /** Of `tieout settle`. */
-const OPTIONS = { card_batch: '--batch', ach_batch: '--ach-batch' } as const
+export const SETTLE_OPTIONS = { card_batch: '--batch', ach_batch: '--ach-batch' } as const

@@ -6,10 +6,8 @@ import { timestamp } from '../db/mirror/store-records.ts'
 import { type CountRule, isTypeCounted, tieOut } from '../domain/batch-tie-out.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
-import { isBracketed } from './card-batches.ts'
-
-/** `waiting`: statistics and rows were read too far apart to say. */
-export type TieNow = 'tied' | 'differs' | 'waiting'
+import type { Tie } from '../domain/settlement-policy.ts'
+import { isBracketed, isMixed } from './card-batches.ts'
 
 /** Helcim's clock and ours may be so far apart. */
 const SKEW_MS_MAX = 5_000
@@ -21,14 +19,16 @@ const NEWER_TRIED_MAX = 50
 /**
  * Whether the statistics of a batch agree with its rows, both as read last. A busy batch never stands still between two
  * readings: its statistics agree if they do so with the rows that were there when they were read, all that came later
- * left out. They must agree to the cent in all figures, and only rows younger than the statistics may be left out.
+ * left out. They must agree to the cent in all figures, and only rows younger than the statistics may be left out. Rows in
+ * another currency are in no figure, so that agreeing figures prove nothing beside them.
  */
 export async function tieNow(
   tx: Tx,
   { accountId, cardBatchId }: { accountId: number; cardBatchId: HelcimId },
-): Promise<{ tie: TieNow; facts: BatchFacts | null }> {
+): Promise<{ tie: Tie; facts: BatchFacts | null }> {
   const rule = await loadCountRule(tx, accountId)
   const [facts] = await loadBatchFacts(tx, accountId, [cardBatchId])
+  if (facts && isMixed(facts)) return { tie: 'mixed', facts }
   if (!facts?.batch?.statistics || !isReadAfterStatistics(facts)) return { tie: 'waiting', facts: facts ?? null }
   const isTied = isTiedOut(facts, rule) || (await findTieBefore(tx, { accountId, facts, rule })) !== null
   if (isTied) return { tie: 'tied', facts }

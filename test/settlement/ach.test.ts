@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest'
 import { listAttemptsSince, listPassedBatches } from '../../src/db/settlement/since.ts'
 import { type AchRow, isTiedAch, netOfAchRows, sumAchRows } from '../../src/domain/ach-tie-out.ts'
 import { toInstant } from '../../src/domain/clock.ts'
-import { settleOne } from '../../src/jobs/settle/attempt.ts'
 import { createPointQueue, type PointQueue } from '../kills/points/point-queue.ts'
 import { brokenLaws } from './laws.ts'
 import { ACH } from './sides.ts'
@@ -84,7 +83,7 @@ describe('the pre-flight of an ACH batch', () => {
       const lie = (minor: bigint) => achBatches.alter(batch, { lie: { minor: { Withdrawals: minor }, count: {} } })
       const statusIs = (literal: string | undefined) => achBatches.disguise(batch, 'statusBatch', literal)
       const currencyIs = (currency: string) => achTransactions.alter(row()?.id ?? 0n, { currency })
-      const decide = () => decideByHand(till, batch)
+      const decide = () => till.byHand(batch)
       expect(await decide()).toBe('settle')
       lie(1n)
       expect(await decide()).toBe('hold totals_differ')
@@ -182,7 +181,7 @@ describe('ACH is settled only by who was told to', () => {
       const calls = till.world.sandbox.calls().slice(before)
       expect(calls.filter(({ path }) => path.startsWith('/ach'))).toEqual([])
       expect(await till.decisions(batch)).toEqual([])
-      expect(await decideByHand(till, batch)).toBe('settle kind_not_listed')
+      expect(await till.byHand(batch)).toBe('settle kind_not_listed')
       expect(till.posts(batch)).toHaveLength(1)
       expect(till.isClosed(batch)).toBe(true)
     }))
@@ -200,7 +199,7 @@ describe('ACH is settled only by who was told to', () => {
       ])
       expect(await till.open(batch)).toEqual(['settlement_refused'])
       await till.quieten()
-      expect(await decideByHand(till, batch)).toBe('hold not_permitted')
+      expect(await till.byHand(batch)).toBe('hold not_permitted')
       expect(till.posts(batch)).toHaveLength(1)
       const { context, end } = till.life(createPointQueue())
       const asked = { accountId: world.account.accountId, after: toInstant(0) }
@@ -218,14 +217,6 @@ describe('ACH is settled only by who was told to', () => {
       ])
     }))
 })
-
-/** As `tieout settle --ach-batch` does. @returns verdict and codes */
-async function decideByHand(till: Till, batchId: bigint): Promise<string> {
-  const life = till.life(createPointQueue())
-  const asked = { batch: till.batch(batchId), plannedAt: null, actor: 'Ines' }
-  const { decision } = await settleOne(life.context, asked).finally(() => life.end())
-  return `${decision.verdict} ${codesOf(decision.reasons)}`.trim()
-}
 
 /** What waits, once; what is to come back later does not. */
 async function workOff(till: Till, queue: PointQueue): Promise<void> {

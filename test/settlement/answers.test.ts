@@ -60,6 +60,13 @@ const casesOf = (no: ReturnType<typeof bad>): readonly Case[] => [
     act: { kind: 'answer', status: 400, body: '<html></html>' },
     ...againAfter('unclear'),
   },
+  ...[401, 403].flatMap((status) =>
+    ['Log in', 'No access permission'].map((words) => ({
+      title: `${status} from somebody on the way: ${words}`,
+      act: { kind: 'answer', status, body: `<html><title>${words}</title></html>` } as const,
+      ...againAfter('unclear'),
+    })),
+  ),
   { title: '401 no permission', act: FAULT_ANSWERS['no-permission-401'], ...refused },
   { title: '403 no permission', act: FAULT_ANSWERS['no-permission-403'], ...refused },
   { title: '404 and open', act: no(404, 'Not found'), ...refused, attempts: ['refused declined'] },

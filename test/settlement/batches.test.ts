@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import { ensureAccount } from '../../src/db/accounts.ts'
+import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { settleBatch } from '../../src/jobs/settle/jobs.ts'
 import { FAULT_ANSWERS } from '../../src/sandbox/faults/acts.ts'
 import { createPointQueue, jobOf } from '../kills/points/point-queue.ts'
+import { HISTORY_DAYS } from '../kills/points/world.ts'
 import { brokenLaws } from './laws.ts'
+import { ACH, SIDES } from './sides.ts'
 import { withTill } from './till.ts'
 
 const HOUR_MS = 3_600_000
@@ -48,6 +52,81 @@ describe('the pre-flight', () => {
       expect(till.posts(batch)).toHaveLength(1)
       expect(await till.open(batch)).toEqual([])
       expect(await brokenLaws(till)).toEqual([])
+    }))
+
+  test.each(SIDES)('%s: a batch that cannot be read is held, told after an hour, and settled once it can', (_, side) =>
+    withTill({ side }, async (till) => {
+      const batch = till.sell()
+      // Of ACH one list tells which batches are open, and then each of them.
+      const path = side === ACH ? { path: '/ach/batches', nth: 2 } : { path: `/card-batches/${batch}` }
+      const fault = till.world.sandbox.faults.add({
+        match: { method: 'GET', times: ALWAYS, ...path },
+        act: { kind: 'answer', status: 503, body: '{"errors":"Down for maintenance"}' },
+      })
+      await expect(till.settle()).rejects.toThrow('not at rest')
+      const countStruck = fault.countStruck()
+      expect(countStruck).toBeGreaterThan(5)
+      const [held, ...others] = await till.decisions(batch)
+      expect(others).toEqual([])
+      expect(held).toMatchObject({
+        verdict: 'hold',
+        mode: 'on',
+        reasons: [
+          { code: 'unreadable', weight: 'hold', text: expect.stringMatching(/\(503\): Down for maintenance$/) },
+        ],
+      })
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await till.pass(HOUR_MS)
+      await expect(till.rest()).rejects.toThrow('not at rest')
+      expect(fault.countStruck()).toBeGreaterThan(countStruck)
+      expect(await till.open(batch)).toContain('settlement_overdue')
+      fault.remove()
+      await till.rest()
+      expect((await till.decisions(batch)).map(({ verdict }) => verdict)).toEqual(['hold', 'settle'])
+      expect(till.posts(batch)).toHaveLength(1)
+      expect(await till.open(batch)).toEqual([])
+      expect(await brokenLaws(till)).toEqual([])
+    }),
+  )
+
+  test('what the policy does not want, whatever a reading shows, is not held for want of one', () =>
+    withTill({ settlePolicy: { terminals: [1n] } }, async (till) => {
+      const batch = till.sell()
+      const match = { method: 'GET', path: `/card-batches/${batch}`, times: ALWAYS }
+      const fault = till.world.sandbox.faults.add({ match, act: FAULT_ANSWERS['error-503'] })
+      await till.settle()
+      expect(fault.countStruck()).toBe(1)
+      expect((await till.decisions(batch)).map(({ verdict, reasons }) => `${verdict} ${codesOf(reasons)}`)).toEqual([
+        'skip terminal_not_listed,unreadable',
+      ])
+    }))
+
+  test.each([['card_batch_currency_mixed'], ['card_batch_currency_mixed:declined']] as const)(
+    '%s: no sum of its rows means anything, and nobody need have judged it to say so',
+    (defect) =>
+      withTill({}, async (till) => {
+        const batch = till.sell()
+        expect(till.world.sandbox.state.apply(defect)).not.toBeNull()
+        expect(await till.byHand(batch)).toBe('hold currency_mixed')
+        expect(till.posts(batch)).toEqual([])
+      }),
+  )
+
+  test('what is held where a person asked is not overdue, nor is it counted towards the hour of its cut-off', () =>
+    withTill({}, async (till) => {
+      const batch = till.sell()
+      till.world.sandbox.state.apply('card_batch_total_differs:sales')
+      expect(await till.byHand(batch)).toBe('hold totals_differ')
+      await till.pass(2 * HOUR_MS)
+      await till.judge()
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await expect(till.settle()).rejects.toThrow('not at rest')
+      expect(await till.open(batch)).not.toContain('settlement_overdue')
+      await till.pass(HOUR_MS)
+      // He asks again, and is told the same: the cut-off is overdue all the same.
+      expect(await till.byHand(batch)).toMatch(/^hold /)
+      await till.judge()
+      expect(await till.open(batch)).toContain('settlement_overdue')
     }))
 
   test.each([
@@ -125,10 +204,11 @@ describe('Helcim’s own close at 17:00 Mountain Time', () => {
 
 describe('permission and credentials (fault 23)', () => {
   test(
-    'a permission taken away in mid-run: one refusal, told at once, and no further call until somebody acts',
+    'a permission taken away in mid-run: one refusal, told at once, and no further call until somebody acts as he is told',
     () =>
       withTill({}, async (till) => {
-        const { tokens } = till.world.sandbox
+        const { account, clock, sandbox } = till.world
+        const { tokens } = sandbox
         const batch = till.sell()
         tokens.refuse('default', ['/card-batches/:cardBatchId/settle'])
         await till.settle()
@@ -139,6 +219,21 @@ describe('permission and credentials (fault 23)', () => {
         await expect(till.settle()).rejects.toThrow('not at rest')
         expect(till.posts(batch)).toHaveLength(1)
         expect((await till.decisions(batch)).map(({ reasons }) => codesOf(reasons)).at(-1)).toBe('not_permitted')
+        const [told] = await till.query("select advice from recon.mismatches where code = 'settlement_refused'")
+        expect(told?.advice).toContain(`"tieout settle --batch ${batch}", or "tieout doctor"`)
+        tokens.refuse('default', [])
+        await till.pass(HOUR_MS)
+        await expect(till.settle()).rejects.toThrow('not at rest')
+        expect(till.posts(batch)).toHaveLength(1)
+        // What the doctor does, and each start.
+        const { context, end } = till.life(createPointQueue())
+        const { name, tokenFingerprint } = account
+        const owner = { name, tokenFingerprint, baseUrl: sandbox.url }
+        await ensureAccount(context.db, { ...owner, today: helcimDate(clock.now()), historyDays: HISTORY_DAYS })
+        await end()
+        await till.settle()
+        expect((await till.attempts(batch)).map(({ state }) => state)).toEqual(['refused', 'confirmed'])
+        expect(await till.open(batch)).toEqual([])
       }),
     60_000,
   )

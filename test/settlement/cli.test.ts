@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createSimulatedClock, toInstant } from '../../src/domain/clock.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
-import { runCli } from '../kills/cli-process.ts'
+import { runCli, until } from '../kills/cli-process.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
-import { ACH } from './sides.ts'
+import { ACH, CARD } from './sides.ts'
 
 const START_AT = createZone('America/Edmonton').at('2026-10-14', '13:00')
 
@@ -62,6 +62,19 @@ describe('tieout settle', () => {
     })
     const off = await settle(['settle', '--batch', batch, '--yes'], { SETTLE_MODE: 'off' })
     expect(off).toMatchObject({ code: 2, stderr: expect.stringMatching(/^SETTLE_MODE: /) })
+    for (const [option, name] of [
+      ['--batch', 'batch 999'],
+      ['--ach-batch', 'ACH batch 999'],
+    ] as const) {
+      const none = await settle(['settle', option, '999', '--yes'])
+      expect(none).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: `${option}: there is no ${name}: none is open here, and Helcim does not return it\n`,
+      })
+    }
+    const unknown = await settle(['settle', '--abandon', '77', '--yes'])
+    expect(unknown).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^--abandon: .* attempt 77; /) })
     expect(posts()).toBe(0)
   })
 
@@ -95,6 +108,36 @@ describe('tieout settle', () => {
       'settle on',
       'settle dry-run',
     ])
+  })
+
+  test('an attempt that nobody can tell the outcome of is ended by a person, once, and the next one waits for its call', async () => {
+    const sold = String(CARD.sell({ sandbox, helcimClock: clock }, 1_250n))
+    const countBefore = posts()
+    const page = { kind: 'answer', status: 403, body: '<html><title>Log in</title></html>' } as const
+    sandbox.faults.add({ match: { method: 'POST' }, act: page })
+    const settling = settle(['settle', '--batch', sold, '--yes'])
+    const unknown = () => database.rows(`select attempt_id from recon.settlement_attempts where state = 'unknown'`)
+    await until('the call is over and nobody knows', async () => (await unknown()).length === 1, 30_000)
+    const attempt = String((await unknown())[0]?.attempt_id)
+    const mute = await settle(['settle', '--abandon', attempt])
+    expect(mute).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(/^--yes: /) })
+    const abandon = ['settle', '--abandon', attempt, '--yes', '--by', 'Ines']
+    expect(await settle(abandon)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`Attempt ${attempt} is abandoned.`),
+    })
+    expect(await settling).toMatchObject({ code: 1, stdout: `  Attempt ${attempt} was abandoned.\n` })
+    expect(await settle(abandon)).toMatchObject({
+      code: 1,
+      stderr: `--abandon: attempt ${attempt} has ended already (abandoned)\n`,
+    })
+    const history = JSON.parse((await settle(['settle', '--history', '--json'])).stdout)
+    expect(history.attempts[0]).toMatchObject({ attempt, batch: sold, state: 'abandoned', status: 403 })
+    expect(history.attempts[0].words).toMatch(/abandoned by Ines$/)
+    const again = await settle(['settle', '--batch', sold, '--yes'])
+    expect(again).toMatchObject({ code: 1, stdout: expect.stringContaining('may still be under way') })
+    expect(posts()).toBe(countBefore + 1)
+    expect((await settle(['doctor'])).stdout).toMatch(/✓ settle batches +on, by the one token; it did the last time/)
   })
 
   test('an ACH batch by its own option, with a key; the doctor tells what is known of each', async () => {

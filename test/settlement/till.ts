@@ -6,7 +6,8 @@ import { addDays } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { OperatingError } from '../../src/domain/operating-error.ts'
-import { SETTLE_KIND } from '../../src/jobs/settle/attempt.ts'
+import { reconcile } from '../../src/jobs/reconcile.ts'
+import { SETTLE_KIND, settleOne } from '../../src/jobs/settle/attempt.ts'
 import { settleDue } from '../../src/jobs/settle/jobs.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import type { CallRecord } from '../../src/sandbox/calls.ts'
@@ -37,6 +38,10 @@ export interface Till {
   settle(): Promise<void>
   /** Minute after minute what a daemon does, until nothing waits. @returns how many minutes */
   rest(queue?: PointQueue): Promise<number>
+  /** As a person asks who settles one batch. @returns verdict and codes */
+  byHand(batchId: bigint): Promise<string>
+  /** What is marked, as each poll has it judged. */
+  judge(): Promise<void>
   life(queue: PointQueue, doom?: Doom): Life
   batch(batchId: bigint): BatchKey
   /** The calls that settle it, as Helcim counted them. */
@@ -110,6 +115,17 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
       }
       throw new Error(`not at rest after ${MINUTES_MAX} minutes`)
     },
+    byHand: (batchId) =>
+      withLife(world, async ({ context }) => {
+        const asked = { batch: till.batch(batchId), plannedAt: null, actor: 'Ines' }
+        const { decision } = await settleOne(context, asked)
+        return `${decision.verdict} ${decision.reasons.map(({ code }) => code).join()}`.trim()
+      }),
+    judge: () =>
+      withLife(world, ({ context }) => {
+        const { accountId } = world.account
+        return jobOf(reconcile, 'reconcile', { accountId, scope: 'marked' }).run(context)
+      }),
     life,
     batch: (id) => ({ kind: side.kind, id }),
     posts: (batchId) =>

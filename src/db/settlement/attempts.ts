@@ -185,10 +185,10 @@ export async function abandonAttempt(
   return rowCount === 1
 }
 
-/** Whether nothing of an attempt's call can be under way any more, by Postgres' time now. */
-export async function isQuiet(tx: Tx, key: AttemptKey): Promise<boolean> {
+/** Whether nothing of an attempt's call can be under way any more, by Postgres' time so many milliseconds from now. */
+export async function isQuiet(tx: Tx, key: AttemptKey, waitMs: number): Promise<boolean> {
   const [row] = await tx
-    .select({ isQuiet: sql<boolean>`quiet_at is not null and quiet_at <= clock_timestamp()` })
+    .select({ isQuiet: sql<boolean>`quiet_at is not null and quiet_at <= clock_timestamp() + ${interval(waitMs)}` })
     .from(everyAttempt(tx))
     .where(isThis(key))
   return row?.isQuiet === true

@@ -1,6 +1,7 @@
 import type { BatchKey } from '../../domain/batch-key.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { ObstacleCode } from '../../domain/settlement-policy.ts'
+import { findBlock } from '../accounts.ts'
 import type { Tx } from '../client.ts'
 import { isQuiet, listAttempts } from './attempts.ts'
 
@@ -9,11 +10,12 @@ const NOT_TAKEN_MAX = 3
 
 /**
  * What stands in the way of another attempt, or null.
- * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way
+ * @param input `plannedAt`: the cut-off it would be for; null by hand, where only what is not over yet stands in the way;
+ *   `waitMs`: real milliseconds until it would begin
  */
 export async function findObstacle(
   tx: Tx,
-  input: { accountId: number; batch: BatchKey; plannedAt: Instant | null },
+  input: { accountId: number; batch: BatchKey; plannedAt: Instant | null; waitMs: number },
 ): Promise<{ code: ObstacleCode; text: string } | null> {
   const attempts = await listAttempts(tx, { ...input, limit: 20 })
   const unfinished = attempts.find(({ finishedAt }) => finishedAt === null)
@@ -27,7 +29,7 @@ export async function findObstacle(
     return { code: 'settled_before', text }
   }
   const [last] = attempts
-  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last))) {
+  if (last && last.outcome !== 'unsent' && last.calledAt !== null && !(await isQuiet(tx, last, input.waitMs))) {
     return { code: 'attempt_recent', text: `the call of attempt ${last.attemptId} may still be under way` }
   }
   const here = attempts.filter(({ plannedAt }) => input.plannedAt !== null && plannedAt === input.plannedAt)
@@ -40,4 +42,19 @@ export async function findObstacle(
   const called = here.filter(({ calledAt, outcome }) => calledAt !== null && outcome !== 'unsent')
   if (called.filter(({ state }) => state === 'not_taken').length < NOT_TAKEN_MAX) return null
   return { code: 'refused_before', text: `${NOT_TAKEN_MAX} attempts were not taken; the next one is a person’s` }
+}
+
+/**
+ * Whether Helcim said that this token may not settle, or null. The next cut-off does not ask it again by itself: what
+ * changed, a person did, and `ensureAccount` is where that person gives it another chance.
+ */
+export async function findRefusedToken(
+  tx: Tx,
+  key: { accountId: number; tokenFingerprint: string; endpoint: string },
+): Promise<{ code: ObstacleCode; text: string } | null> {
+  const words = await findBlock(tx, key)
+  if (words === null) return null
+  const said = words === '' ? '' : ` (Helcim: ${words})`
+  const text = `the token may not settle${said}; it is tried again after "tieout doctor", a settlement by hand or a restart`
+  return { code: 'not_permitted', text }
 }

@@ -18,7 +18,7 @@ export interface OverdueBatch {
 
 /**
  * Open batches that were meant to be settled at their cut-off and have been held since before `heldBefore`. What was
- * decided in a dry run holds nothing.
+ * decided in a dry run holds nothing, and what was decided for a person who asked was told to that person.
  */
 export async function listOverdue(
   tx: Tx,
@@ -37,11 +37,12 @@ export async function listOverdue(
     from open
     cross join lateral (
       select verdict, mode, reasons from ${decisions}
-      where account_id = ${accountId} and ${IS_SAME} order by decision_id desc limit 1
+      where account_id = ${accountId} and ${IS_SAME} and planned_at is not null order by decision_id desc limit 1
     ) last
     cross join lateral (
       select min(first_at) as since from ${decisions}
-      where account_id = ${accountId} and ${IS_SAME} and verdict = 'hold' and mode = 'on'
+      where account_id = ${accountId} and ${IS_SAME} and planned_at is not null and verdict = 'hold'
+        and mode = 'on'
         and decision_id > coalesce((
           select max(decision_id) from ${decisions}
           where account_id = ${accountId} and ${IS_SAME} and verdict = 'skip'), 0)

@@ -31,7 +31,8 @@ export interface Settlement {
 
 /**
  * Settles one batch, or says why not: pre-flight, decision and intent in one commit, one call at most, and a reading of
- * what came of it. What is not certain then is read again by a job, which is asked for.
+ * what came of it. What is not certain then is read again by a job, which is asked for. A batch that could not be read is
+ * held, and what kept it from being read is thrown once that is recorded, so that the queue tries again.
  * @param candidate `actor`: the person who asks; null for the schedule
  */
 export async function settleOne(
@@ -41,7 +42,7 @@ export async function settleOne(
   const { db, account, clock, settling, enqueue, log } = context
   const { accountId } = account
   const { batch, plannedAt, actor } = candidate
-  const { decision, seen, readFrom } = await preFlight(context, candidate)
+  const { decision, seen, readFrom, trouble } = await preFlight(context, candidate)
   const { mode } = settling.policy
   const now = clock.now()
   const about = {
@@ -66,6 +67,7 @@ export async function settleOne(
   if (attempt === null) {
     // What is held too long is told by the next judgement.
     if (decision.verdict === 'hold') await askForJudgement(context, `held-${batchSlug(batch)}`)
+    if (trouble !== null) throw trouble
     return { decision, attempt: null }
   }
   await callOnce(context, attempt)
@@ -126,7 +128,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
     return afterLook(context, key)
   }
   // Asked before the batch is read: a reading that began earlier proves nothing.
-  const isOver = await isQuiet(db, key)
+  const isOver = await isQuiet(db, key, 0)
   const { kind, id } = attempt.batch
   const seen = await SETTLEABLE[kind].read(context, id)
   const { helcimClosesAt } = limitsOf(settling.policy, { kind, terminalId: attempt.terminalId })

@@ -9,6 +9,7 @@ import { addDays, businessDateOf, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
 import { lookAgainAfterMs } from '../../domain/settlement.ts'
+import type { Decision } from '../../domain/settlement-policy.ts'
 import { defineJob } from '../define-job.ts'
 import { askForList } from '../sync/ask-for-lists.ts'
 import { causeOf } from '../sync/cause.ts'
@@ -84,11 +85,14 @@ async function nextStep({ db, account, clock }: JobContext, batch: BatchKey, pla
     case 'settle':
       return { kind: decision.mode === 'on' ? 'look' : 'done' }
     case 'hold':
-      return { kind: clock.now() - decision.lastAt >= HELD_RETRY_MS ? 'look' : 'wait' }
+      return { kind: isUnread(decision) || clock.now() - decision.lastAt >= HELD_RETRY_MS ? 'look' : 'wait' }
     default:
       return { kind: 'look' }
   }
 }
+
+/** It waits for nothing that would have to pass first: the job itself tries again, and each minute's sweep after it. */
+const isUnread = ({ reasons }: Decision): boolean => reasons.some(({ code }) => code === 'unreadable')
 
 const batchPayload = z.object({ accountId: z.number().int(), plannedAt: instant })
 const cardBatchPayload = batchPayload.extend({ cardBatchId: id })
