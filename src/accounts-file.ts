@@ -27,8 +27,8 @@ import {
   parseMode,
   parseSeverity,
   parseTerminals,
-  type SettlementLimits,
   type SettlementPolicy,
+  type SettlementTerms,
 } from './domain/settlement-policy.ts'
 import { checkBaseUrl, isLoopback } from './helcim/base-url.ts'
 import type { CheckSettings } from './reconcile/settings.ts'
@@ -155,7 +155,9 @@ const entriesWith = (config: Config, folder: string) =>
 const parsedNumeral = <T>(parse: (text: string) => T) =>
   z.union([z.string(), z.int().transform(String)]).pipe(parsedBy(parse))
 
-const limitEntries = {
+const termEntries = {
+  cron: parsedBy(parseCron).optional(),
+  daysOff: parsedBy(parseDaysOff).optional(),
   ageMinutesMin: parsedNumeral(parseMinutes).optional(),
   countMin: parsedNumeral(parseCount).optional(),
   netMin: parsedNumeral(parseAmount).optional(),
@@ -168,40 +170,40 @@ const limitEntries = {
 const settleEntry = (folder: string) =>
   z.strictObject({
     mode: parsedBy(parseMode).optional(),
-    cron: parsedBy(parseCron).optional(),
     tokenFile: parsedBy((text) => readToken(resolve(folder, text))).optional(),
     kinds: parsedBy(parseKinds).optional(),
     terminals: parsedBy(parseTerminals).optional(),
-    daysOff: parsedBy(parseDaysOff).optional(),
-    ...limitEntries,
+    ...termEntries,
     /** By the id of a terminal. */
     byTerminal: z
-      .record(z.string().regex(/^\d{1,18}$/, 'name a terminal by its id'), z.strictObject(limitEntries))
+      .record(z.string().regex(/^\d{1,18}$/, 'name a terminal by its id'), z.strictObject(termEntries))
       .optional(),
-    ach: z.strictObject(limitEntries).optional(),
+    ach: z.strictObject(termEntries).optional(),
   })
 
 type SettleEntry = z.output<ReturnType<typeof settleEntry>>
-type LimitEntries = Pick<SettleEntry, keyof typeof limitEntries>
+type TermEntries = Pick<SettleEntry, keyof typeof termEntries>
 
 /** What an account says about settling, over what the environment says. */
 function settleOf(entry: SettleEntry | undefined, policy: SettlementPolicy): AccountSettings['settle'] {
   if (entry === undefined) return { token: null, policy }
-  const { tokenFile = null, byTerminal = {}, ach = {}, mode, cron, kinds, terminals, daysOff, ...limits } = entry
+  const { tokenFile = null, byTerminal = {}, ach = {}, mode, kinds, terminals, ...terms } = entry
   return {
     token: tokenFile,
     policy: {
       ...policy,
-      ...defined({ mode, cron, kinds, terminals, daysOff }),
-      ...limitsOf(limits),
-      byTerminal: new Map(Object.entries(byTerminal).map(([id, one]) => [BigInt(id), limitsOf(one)])),
-      ach: { ...policy.ach, ...limitsOf(ach) },
+      ...defined({ mode, kinds, terminals }),
+      ...termsOf(terms),
+      byTerminal: new Map(Object.entries(byTerminal).map(([id, one]) => [BigInt(id), termsOf(one)])),
+      ach: { ...policy.ach, ...termsOf(ach) },
     },
   }
 }
 
-const limitsOf = (entry: LimitEntries): Partial<SettlementLimits> =>
+const termsOf = (entry: TermEntries): Partial<SettlementTerms> =>
   defined({
+    cron: entry.cron,
+    daysOff: entry.daysOff,
     ageMsMin: entry.ageMinutesMin,
     countMin: entry.countMin,
     netMinorMin: entry.netMin,

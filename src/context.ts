@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AlertChannel } from './alerts/channel.ts'
 import type { Account } from './db/accounts.ts'
 import type { Db } from './db/client.ts'
+import type { DueKey } from './db/due-work.ts'
 import type { Pull } from './db/pulls.ts'
 import type { AttemptPlace } from './db/settlement/attempts.ts'
 import type { AlertRules } from './domain/alert-rules.ts'
@@ -23,7 +24,7 @@ export interface Enqueue {
   /** @param due `after` names the pull whose end asks: an asking while the work runs is not lost in that run */
   due(due: { accountId: number; kind: string; plannedAt: Instant; after?: bigint }): Promise<void>
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
-  settleBatch(request: { accountId: number; batch: BatchKey; plannedAt: Instant }): Promise<void>
+  settleBatch(request: DueKey & { readonly batch: BatchKey }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */
   confirmAttempt(request: { attempt: AttemptPlace; delayMs: number }): Promise<void>
   /**

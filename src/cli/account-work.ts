@@ -15,11 +15,11 @@ import type { AlertRules } from '../domain/alert-rules.ts'
 import { type Clock, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import type { CallPermits } from '../domain/permits.ts'
+import { cutOffsOf } from '../domain/settlement-cut-offs.ts'
 import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
 import type { ScheduleEntry } from '../jobs/schedule/planner.ts'
 import { createSchedule } from '../jobs/schedule/schedule.ts'
-import { SETTLE_KIND } from '../jobs/settle/attempt.ts'
 import { askForMissingLists } from '../jobs/sync/ask-for-due-lists.ts'
 import { askForBatches, askForHistory } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
@@ -183,10 +183,8 @@ const permitsOfSecondToken = (permits: CallPermits): CallPermits => ({
  * No cut-off is made up that passed while settling was off, a dry run or planned otherwise: it begins with the next one.
  * What passed while no daemon ran is made up for on the same day.
  */
-function settleEntries({ zone, settle: { policy } }: AccountSettings): readonly ScheduleEntry[] {
-  const { cron, mode } = policy
-  return cron === null || mode === 'off' ? [] : [{ kind: SETTLE_KIND, cron, zone, setting: mode }]
-}
+const settleEntries = ({ zone, settle: { policy } }: AccountSettings): readonly ScheduleEntry[] =>
+  cutOffsOf(policy).map(({ kind, cron }) => ({ kind, cron, zone, setting: policy.mode }))
 
 /** Switched on, it begins with the next time: files of before can be had from "tieout export". */
 const exportEntries = ({ exporting }: Shared, zone: string): readonly ScheduleEntry[] =>

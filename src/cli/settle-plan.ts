@@ -6,7 +6,8 @@ import { listOpenBatches, type OpenBatch } from '../db/settlement/open-batches.t
 import { plannedInstants } from '../domain/calendar.ts'
 import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
 import type { Severity } from '../domain/mismatch.ts'
-import { type Decision, decideSettlement, type SettlementPolicy } from '../domain/settlement-policy.ts'
+import { cutOffKindOf, cutOffsOf, SETTLE_KIND } from '../domain/settlement-cut-offs.ts'
+import { type Decision, decideSettlement, type SettleMode, type SettlementPolicy } from '../domain/settlement-policy.ts'
 import { SETTLEABLE } from '../jobs/settle/batch-kinds.ts'
 import { holdsSettlement } from '../reconcile/settlements.ts'
 import {
@@ -24,10 +25,12 @@ import {
 export interface Plan {
   readonly policy: SettlementPolicy
   readonly zone: string
-  /** Null: only when a person asks, or where it is off not even then. */
+  /** The account's, see `nextAt` of a batch. */
   readonly nextAt: Instant | null
   readonly batches: readonly {
     readonly batch: OpenBatch
+    /** Its next cut-off. Null: only when a person asks, or where settling is off not even then. */
+    readonly nextAt: Instant | null
     readonly expected: Decision
     readonly last: RecordedDecision | null
   }[]
@@ -46,14 +49,17 @@ export async function planOf(
   const { accountId, tokenFingerprint, policy, zone, clock } = input
   const now = clock.now()
   const until = toInstant(now + SEARCH_MS_MAX)
-  const isPlanned = policy.cron !== null && policy.mode !== 'off'
-  const [nextAt = null] = isPlanned
-    ? plannedInstants({ cron: policy.cron ?? '', zone, after: now, until, limit: 1 })
-    : []
-  const waitMs = nextAt === null ? 0 : clock.realMs(nextAt - now)
+  const nextAts = new Map(
+    cutOffsOf(policy).map(({ kind, cron }) => [
+      kind,
+      plannedInstants({ cron, zone, after: now, until, limit: 1 })[0] ?? null,
+    ]),
+  )
   const batches: Plan['batches'][number][] = []
   for (const one of await listOpenBatches(tx, { accountId, openedUntil: null })) {
-    const { batch } = one
+    const { batch, terminalId } = one
+    const nextAt = nextAts.get(cutOffKindOf(policy, { kind: batch.kind, terminalId })) ?? null
+    const waitMs = nextAt === null ? 0 : clock.realMs(nextAt - now)
     const filter = {
       states: ['open', 'acknowledged'],
       subjectKind: batch.kind,
@@ -77,9 +83,9 @@ export async function planOf(
     const occasion = { now: nextAt ?? now, cutOffAt: nextAt, zone }
     const expected = policy.mode === 'off' ? SWITCHED_OFF : decideSettlement(policy, situation, occasion)
     const [last = null] = await listDecisions(tx, { accountId, batch, limit: 1 })
-    batches.push({ batch: one, expected, last })
+    batches.push({ batch: one, nextAt, expected, last })
   }
-  return { policy, zone, nextAt, batches }
+  return { policy, zone, nextAt: nextAts.get(SETTLE_KIND) ?? null, batches }
 }
 
 const SWITCHED_OFF: Decision = {
@@ -91,8 +97,10 @@ export function showPlan(plan: Plan): string {
   const { zone, batches } = plan
   const lines = [`  ${headline(plan)}`, '']
   if (batches.length === 0) return [...lines, '  No batch is open.'].join('\n')
-  for (const { batch, expected, last } of batches) {
-    lines.push(`  ${batchLine(batch)}: ${verdictText(plan, expected)}`)
+  for (const { batch, nextAt, expected, last } of batches) {
+    lines.push(`  ${batchLine(batch)}: ${verdictText(plan.policy.mode, nextAt, expected)}`)
+    if (nextAt !== null && nextAt !== plan.nextAt)
+      lines.push(`    by cut-offs of its own, next ${localText(nextAt, zone)}`)
     lines.push(showReasons(expected.reasons, 'to be overruled'))
     if (last) {
       lines.push(`    last decided ${localText(last.lastAt, zone)}: ${last.verdict} (${last.mode})`)
@@ -110,7 +118,7 @@ function headline({ policy: { mode, cron }, zone, nextAt }: Plan): string {
   return `SETTLE_MODE ${mode}${calls}; ${next}`
 }
 
-function verdictText({ policy: { mode }, nextAt }: Plan, { verdict }: Decision): string {
+function verdictText(mode: SettleMode, nextAt: Instant | null, { verdict }: Decision): string {
   if (verdict === 'hold') return 'held'
   if (verdict === 'skip') return mode === 'off' ? 'left alone' : 'left alone by the policy'
   const when = nextAt === null ? ' when a person asks' : ''
@@ -122,9 +130,10 @@ export const plannedToJson = ({ policy, zone, nextAt, batches }: Plan, account: 
   mode: policy.mode,
   zone,
   nextAt: isoOf(nextAt),
-  batches: batches.map(({ batch, expected, last }) => ({
+  batches: batches.map(({ batch, nextAt, expected, last }) => ({
     ...keyToJson(batch.batch),
     terminal: batch.terminalId === null ? null : String(batch.terminalId),
+    nextAt: isoOf(nextAt),
     openedAt: isoOf(batch.openedAt),
     ...moneyOf(batch),
     expected,

@@ -13,7 +13,7 @@ export interface NotedSchedules {
 
 /**
  * Notes how an account's work is planned from `now` on. A setting that is noted already keeps its instant, however often
- * and by however many replicas; kinds that are not among `settings` are switched off.
+ * and by however many replicas; kinds that are not among `settings` are switched off, and what was due of them ends.
  * @returns by kind, the instant since which its setting has been this one without a break
  */
 export async function noteSchedules(
@@ -22,8 +22,13 @@ export async function noteSchedules(
 ): Promise<ReadonlyMap<string, Instant>> {
   const kinds = [...settings.keys()].sort()
   await tx.execute(sql`
-    update recon.schedules set setting = null, since = ${timestamp(now)}
-    where account_id = ${accountId} and setting is not null and kind <> all (${sql.param(kinds)}::text[])`)
+    with gone as (
+      update recon.schedules set setting = null, since = ${timestamp(now)}
+      where account_id = ${accountId} and setting is not null and kind <> all (${sql.param(kinds)}::text[])
+      returning kind)
+    update recon.due_work as due
+    set finished_at = ${timestamp(now)}, outcome = 'superseded', reason = 'it was switched off'
+    from gone where due.account_id = ${accountId} and due.kind = gone.kind and due.finished_at is null`)
   if (kinds.length === 0) return new Map()
   const { rows } = await tx.execute<{ kind: string; since: string }>(sql`
     insert into recon.schedules as noted (account_id, kind, setting, since)

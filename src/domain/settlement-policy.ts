@@ -12,7 +12,10 @@ export const SETTLE_MODES = ['off', 'dry-run', 'on'] as const
 export type SettleMode = (typeof SETTLE_MODES)[number]
 
 /** What may be said for one terminal, or for ACH, apart from the others. */
-export interface SettlementLimits {
+export interface SettlementTerms {
+  /** When it is settled, in the account's zone; null: by hand only. */
+  readonly cron: string | null
+  readonly daysOff: DaysOff
   /** Open for at least so long. */
   readonly ageMsMin: number
   /** Transactions, as Helcim counts them. */
@@ -33,17 +36,14 @@ export interface SettlementLimits {
 }
 
 /** When and what to settle, as the merchant wants it. */
-export interface SettlementPolicy extends SettlementLimits {
+export interface SettlementPolicy extends SettlementTerms {
   readonly mode: SettleMode
-  /** In the account's zone; null: by hand only. */
-  readonly cron: string | null
   /** What the schedule settles; the others are a person's. */
   readonly kinds: readonly BatchKind[]
   /** Of card batches, which alone belong to a terminal; null for all. */
   readonly terminals: readonly HelcimId[] | null
-  readonly daysOff: DaysOff
-  readonly byTerminal: ReadonlyMap<HelcimId, Partial<SettlementLimits>>
-  readonly ach: Partial<SettlementLimits>
+  readonly byTerminal: ReadonlyMap<HelcimId, Partial<SettlementTerms>>
+  readonly ach: Partial<SettlementTerms>
 }
 
 export interface DaysOff {
@@ -52,10 +52,10 @@ export interface DaysOff {
   readonly dates: readonly BusinessDate[]
 }
 
-export const limitsOf = (
+export const termsOf = (
   { byTerminal, ach, ...policy }: SettlementPolicy,
   { kind, terminalId }: { readonly kind: BatchKind; readonly terminalId: HelcimId | null },
-): SettlementLimits => ({
+): SettlementTerms => ({
   ...policy,
   ...(kind === 'ach_batch' ? ach : terminalId === null ? {} : byTerminal.get(terminalId)),
 })
@@ -144,13 +144,13 @@ export interface Decision {
  * overrule that totals disagree, a mismatch is open, or an attempt is not certain.
  */
 export function decideSettlement(policy: SettlementPolicy, situation: BatchSituation, occasion: Occasion): Decision {
-  const limits = limitsOf(policy, situation)
+  const terms = termsOf(policy, situation)
   const isByHand = occasion.cutOffAt === null
-  const wanted = wishesOf(policy, limits, situation, occasion)
+  const wanted = wishesOf(policy, terms, situation, occasion)
   const reasons = [
     ...openness(situation),
     ...(isByHand ? wanted.map((reason): Reason => ({ ...reason, weight: 'note' })) : wanted),
-    ...obstacles(limits, situation, occasion),
+    ...obstacles(terms, situation, occasion),
   ]
   if (reasons.some(({ weight }) => weight === 'skip')) return { verdict: 'skip', reasons }
   return { verdict: reasons.some(({ weight }) => weight === 'hold') ? 'hold' : 'settle', reasons }
@@ -185,7 +185,7 @@ function standingWishes(
   const reasons: Reason[] = []
   const add = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'skip', text })
   const day = businessDateOf(cutOffAt ?? now, zone)
-  if (isDayOff(policy.daysOff, day)) add('day_off', `${day} is a day off`)
+  if (isDayOff(termsOf(policy, { kind, terminalId }).daysOff, day)) add('day_off', `${day} is a day off`)
   if (!policy.kinds.includes(kind)) {
     add('kind_not_listed', `${kind === 'ach_batch' ? 'ACH' : 'card'} batches are not among those to settle`)
   }
@@ -198,7 +198,7 @@ function standingWishes(
 /** What the merchant wants. */
 function wishesOf(
   policy: SettlementPolicy,
-  limits: SettlementLimits,
+  terms: SettlementTerms,
   situation: BatchSituation,
   occasion: Occasion,
 ): Reason[] {
@@ -211,41 +211,37 @@ function wishesOf(
   if (cutOffAt !== null && (openedAt === null || openedAt > cutOffAt)) {
     add('opened_after_cut_off', 'it was opened after the cut-off and belongs to the next one')
   }
-  if (openedAt === null || now - openedAt < limits.ageMsMin) {
+  if (openedAt === null || now - openedAt < terms.ageMsMin) {
     const age = openedAt === null ? 'an unknown time' : `${Math.floor((now - openedAt) / 60_000)} min`
-    add('too_young', `it has been open for ${age}; at least ${limits.ageMsMin / 60_000} min are wanted`)
+    add('too_young', `it has been open for ${age}; at least ${terms.ageMsMin / 60_000} min are wanted`)
   }
-  if (countTotal !== null && countTotal < limits.countMin) {
-    add('too_few', `it holds ${countTotal} transactions; at least ${limits.countMin} are wanted`)
+  if (countTotal !== null && countTotal < terms.countMin) {
+    add('too_few', `it holds ${countTotal} transactions; at least ${terms.countMin} are wanted`)
   }
   if (netMinor === null && tie === 'tied') {
     add('net_unknown', 'its net cannot be told from its transactions; a person settles it', 'hold')
   }
-  if (netMinor !== null && netMinor < limits.netMinorMin) {
-    add('net_too_low', `its net is ${money(netMinor)}; at least ${money(limits.netMinorMin)} are wanted`)
+  if (netMinor !== null && netMinor < terms.netMinorMin) {
+    add('net_too_low', `its net is ${money(netMinor)}; at least ${money(terms.netMinorMin)} are wanted`)
   }
-  if (netMinor !== null && limits.netMinorMax !== null && netMinor > limits.netMinorMax) {
-    add('net_too_high', `its net is ${money(netMinor)}; above ${money(limits.netMinorMax)} a person settles it`, 'hold')
+  if (netMinor !== null && terms.netMinorMax !== null && netMinor > terms.netMinorMax) {
+    add('net_too_high', `its net is ${money(netMinor)}; above ${money(terms.netMinorMax)} a person settles it`, 'hold')
   }
   return reasons
 }
 
 /** What nobody may overrule. */
-function obstacles(
-  limits: SettlementLimits,
-  { tie, mismatches, obstacle }: BatchSituation,
-  { now }: Occasion,
-): Reason[] {
+function obstacles(terms: SettlementTerms, { tie, mismatches, obstacle }: BatchSituation, { now }: Occasion): Reason[] {
   const reasons: Reason[] = []
   const hold = (code: ReasonCode, text: string) => reasons.push({ code, weight: 'hold', text })
   if (obstacle !== null) hold(obstacle.code, obstacle.text)
   if (tie === 'differs') hold('totals_differ', 'Helcim’s totals and its transactions disagree')
   if (tie === 'mixed') hold('currency_mixed', 'its transactions are not all in one currency, that of the batch')
   if (tie === 'waiting') hold('totals_waiting', 'its totals and transactions could not be read together yet')
-  const bad = mismatches.filter(({ severity }) => isAtLeast(severity, limits.holdSeverity))
+  const bad = mismatches.filter(({ severity }) => isAtLeast(severity, terms.holdSeverity))
   if (bad.length > 0) hold('mismatch_open', `mismatches are open on it: ${bad.map(({ code }) => code).join(', ')}`)
-  const close = nearestClose(limits.helcimClosesAt, now)
-  if (close !== null && now >= close.at - limits.clearMs && now < close.at + AFTER_CLOSE_MS) {
+  const close = nearestClose(terms.helcimClosesAt, now)
+  if (close !== null && now >= close.at - terms.clearMs && now < close.at + AFTER_CLOSE_MS) {
     hold('close_is_near', `Helcim closes batches by itself at ${close.hour} Mountain Time`)
   }
   return reasons

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Enqueue, JobContext, Services } from '../context.ts'
 import { batchSlug } from '../domain/batch-key.ts'
 import type { Clock } from '../domain/clock.ts'
+import { isSettleKind } from '../domain/settlement-cut-offs.ts'
 import { HelcimError } from '../helcim/errors.ts'
 import { alert } from './alert.ts'
 import type { JobRun } from './define-job.ts'
@@ -13,7 +14,6 @@ import { createQueue, type JobQueue } from './queue/queue.ts'
 import type { StoreSettings } from './queue/store.ts'
 import { createStoreLog } from './queue/store-log.ts'
 import { reconcile } from './reconcile.ts'
-import { SETTLE_KIND } from './settle/attempt.ts'
 import { confirmAchAttempt, confirmAttempt, settleAchBatch, settleBatch, settleDue } from './settle/jobs.ts'
 import { SETTLE_WORKERS, WORKERS } from './workers.ts'
 
@@ -90,18 +90,19 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
       ),
     due({ accountId, kind, plannedAt, after }) {
       const jobId = `due-${accountId}-${kind}-${plannedAt}${after === undefined ? '' : `-after-${after}`}`
-      if (kind === SETTLE_KIND) {
-        return settleQueue.enqueue(settleDue, { accountId, plannedAt }, { ...SETTLING, jobId })
+      if (isSettleKind(kind)) {
+        return settleQueue.enqueue(settleDue, { accountId, kind, plannedAt }, { ...SETTLING, jobId })
       }
       const payload = due.decodePayload({ accountId, kind, plannedAt })
       return queue.enqueue(due, payload, { callClass: 'fresh', jobId, isForgotten: true })
     },
-    settleBatch({ accountId, batch, plannedAt }) {
+    settleBatch({ accountId, batch, kind: dueKind, plannedAt }) {
+      const asked = { accountId, kind: dueKind, plannedAt }
       const options = { ...SETTLING, jobId: `settle-${accountId}-${batchSlug(batch)}` }
       const { kind, id } = batch
       return kind === 'card_batch'
-        ? settleQueue.enqueue(settleBatch, { accountId, cardBatchId: id, plannedAt }, options)
-        : settleQueue.enqueue(settleAchBatch, { accountId, achBatchId: id, plannedAt }, options)
+        ? settleQueue.enqueue(settleBatch, { ...asked, cardBatchId: id }, options)
+        : settleQueue.enqueue(settleAchBatch, { ...asked, achBatchId: id }, options)
     },
     confirmAttempt({ attempt: { accountId, attemptId, batch }, delayMs }) {
       const job = batch.kind === 'card_batch' ? confirmAttempt : confirmAchAttempt

@@ -159,16 +159,16 @@ test('a file and a token of the environment are one too many', () => {
   )
 })
 
-test('how batches are settled is said per account, and its limits per terminal; what is left out is as the environment says', () => {
+test('how batches are settled is said per account, and per terminal; what is left out is as the environment says', () => {
   const settle = {
     mode: 'on',
     cron: '30 16 * * *',
     tokenFile: 'b',
     netMax: '20000',
     daysOff: 'sun',
-    byTerminal: { '54182': { countMin: 5, helcimClose: 'off' } },
+    byTerminal: { '54182': { countMin: 5, helcimClose: 'off', cron: '0 18 * * *', daysOff: 'sat' } },
     kinds: 'card,ach',
-    ach: { netMax: '500', helcimClose: '15:45' },
+    ach: { netMax: '500', helcimClose: '15:45', cron: '0 9 * * 1-5' },
   }
   const env = { ...write({ accounts: [{ name: 'x', tokenFile: 'a', settle }] }), SETTLE_COUNT_MIN: '2' }
   const [account] = readAccounts(readConfig(env))
@@ -181,9 +181,11 @@ test('how batches are settled is said per account, and its limits per terminal; 
     countMin: 2,
     holdSeverity: 'high',
   })
-  expect(policy?.byTerminal).toEqual(new Map([[54182n, { countMin: 5, helcimClosesAt: [] }]]))
+  expect(policy?.byTerminal).toEqual(
+    new Map([[54182n, { cron: '0 18 * * *', daysOff: { weekdays: [6], dates: [] }, countMin: 5, helcimClosesAt: [] }]]),
+  )
   expect(policy?.kinds).toEqual(['card_batch', 'ach_batch'])
-  expect(policy?.ach).toEqual({ netMinorMax: 50_000n, helcimClosesAt: ['15:45'] })
+  expect(policy?.ach).toEqual({ cron: '0 9 * * 1-5', netMinorMax: 50_000n, helcimClosesAt: ['15:45'] })
   // A changed policy is a changed account.
   const [other] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20001 } }] })
   const [same] = read({ accounts: [{ name: 'x', tokenFile: 'a', settle: { ...settle, netMax: 20000, countMin: 2 } }] })

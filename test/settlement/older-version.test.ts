@@ -11,6 +11,7 @@ import {
 import { type BatchKey, batchSlug } from '../../src/domain/batch-key.ts'
 import { businessDateOf } from '../../src/domain/calendar.ts'
 import { HELCIM_ZONE } from '../../src/domain/helcim-time.ts'
+import { SETTLE_KIND } from '../../src/domain/settlement-cut-offs.ts'
 import { openJobs } from '../../src/jobs/index.ts'
 import { migrateQueue } from '../../src/jobs/queue/postgres-store.ts'
 import { createPointQueue } from '../kills/points/point-queue.ts'
@@ -88,7 +89,7 @@ async function jobsAskedFor({ world }: Till, batch: BatchKey): Promise<string[]>
     log: pino({ level: 'silent' }),
   })
   const { accountId } = world.account
-  await enqueue.settleBatch({ accountId, batch, plannedAt: world.clock.now() })
+  await enqueue.settleBatch({ accountId, kind: SETTLE_KIND, batch, plannedAt: world.clock.now() })
   await enqueue.confirmAttempt({ attempt: { accountId, attemptId: ID, batch }, delayMs: 0 })
   const rows = await world.query('select name from bullmq.job order by 1')
   await world.query('delete from bullmq.job')

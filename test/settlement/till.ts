@@ -6,8 +6,9 @@ import { addDays } from '../../src/domain/calendar.ts'
 import { type Instant, toInstant } from '../../src/domain/clock.ts'
 import { helcimDate } from '../../src/domain/helcim-time.ts'
 import { OperatingError } from '../../src/domain/operating-error.ts'
+import { cutOffsOf, SETTLE_KIND } from '../../src/domain/settlement-cut-offs.ts'
 import { reconcile } from '../../src/jobs/reconcile.ts'
-import { SETTLE_KIND, settleOne } from '../../src/jobs/settle/attempt.ts'
+import { settleOne } from '../../src/jobs/settle/attempt.ts'
 import { settleDue } from '../../src/jobs/settle/jobs.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import type { CallRecord } from '../../src/sandbox/calls.ts'
@@ -32,10 +33,10 @@ export interface Till {
   quieten(): Promise<void>
   /** A sale; it opens a batch if none is open. @returns the batch */
   sell(amountMinor?: bigint): bigint
-  /** A cut-off planned for now, as the schedule plans one. */
-  cutOff(): Promise<{ plannedAt: Instant; job: Queued }>
+  /** A cut-off planned for now, as the schedule plans one; the account's unless said. */
+  cutOff(kind?: string): Promise<{ plannedAt: Instant; job: Queued }>
   /** Works off what a cut-off sets going, in one process. */
-  settle(): Promise<void>
+  settle(kind?: string): Promise<void>
   /** Minute after minute what a daemon does, until nothing waits. @returns how many minutes */
   rest(queue?: PointQueue): Promise<number>
   /** As a person asks who settles one batch. @returns verdict and codes */
@@ -88,17 +89,17 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
       countSold += 1
       return side.sell(world, amountMinor + BigInt(countSold))
     },
-    async cutOff() {
+    async cutOff(kind = SETTLE_KIND) {
       // A millisecond later on, so that what was sold in this second was sold before.
       clock.advance(1_000)
       helcimClock.advance(1_000)
       const plannedAt = clock.now()
-      const key = { accountId: world.account.accountId, kind: SETTLE_KIND, plannedAt }
+      const key = { accountId: world.account.accountId, kind, plannedAt }
       await withLife(world, ({ context }) => insertDue(context.db, { ...key, plannedAts: [plannedAt] }))
-      return { plannedAt, job: jobOf(settleDue, `due ${SETTLE_KIND} ${plannedAt}`, key) }
+      return { plannedAt, job: jobOf(settleDue, `due ${kind} ${plannedAt}`, key) }
     },
-    async settle() {
-      const { job } = await till.cutOff()
+    async settle(kind) {
+      const { job } = await till.cutOff(kind)
       await till.rest(createPointQueue([job]))
     },
     async rest(queue = createPointQueue()) {
@@ -149,7 +150,7 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
 
   async function isUnfinished(): Promise<boolean> {
     const [row] = await query(`select exists (select from ${side.attempts} where finished_at is null)
-      or exists (select from recon.due_work where kind = '${SETTLE_KIND}' and finished_at is null) as is_unfinished`)
+      or exists (select from recon.due_work where kind like 'settle%' and finished_at is null) as is_unfinished`)
     return row?.is_unfinished === true
   }
 
@@ -157,8 +158,9 @@ export async function openTill({ now = MIDNIGHT, scenario = {}, side = CARD, ...
     const { accountId } = context.account
     for (const attempt of await listUnfinishedAttempts(context.db, accountId))
       await context.enqueue.confirmAttempt({ attempt, delayMs: 0 })
-    const states = await loadDueStates(context.db, { accountId, kinds: [SETTLE_KIND], now: clock.now() })
-    for (const due of states.get(SETTLE_KIND)?.unfinished ?? []) await context.enqueue.due(due)
+    const kinds = cutOffsOf(context.settling.policy).map(({ kind }) => kind)
+    const states = await loadDueStates(context.db, { accountId, kinds, now: clock.now() })
+    for (const { unfinished } of states.values()) for (const due of unfinished) await context.enqueue.due(due)
   }
 
   await withLife(world, (one, queue) => readEverything(world, side, one, queue))

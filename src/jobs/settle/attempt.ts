@@ -18,7 +18,8 @@ import { businessDateOf } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
 import { lookAgainAfterMs, resolveAttempt } from '../../domain/settlement.ts'
-import { type Decision, limitsOf } from '../../domain/settlement-policy.ts'
+import { cutOffKindOf } from '../../domain/settlement-cut-offs.ts'
+import { type Decision, termsOf } from '../../domain/settlement-policy.ts'
 import { readingOf } from './batch-kind.ts'
 import { SETTLEABLE } from './batch-kinds.ts'
 import { type Candidate, preFlight } from './pre-flight.ts'
@@ -131,7 +132,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
   const isOver = await isQuiet(db, key, 0)
   const { kind, id } = attempt.batch
   const seen = await SETTLEABLE[kind].read(context, id)
-  const { helcimClosesAt } = limitsOf(settling.policy, { kind, terminalId: attempt.terminalId })
+  const { helcimClosesAt } = termsOf(settling.policy, { kind, terminalId: attempt.terminalId })
   const resolution = resolveAttempt(attempt, readingOf(seen), {
     isQuiet: isOver,
     isCloseAutomatic: (at: Instant) => isAutomaticClose(helcimClosesAt, at),
@@ -142,7 +143,7 @@ export async function readBack(context: JobContext, key: AttemptKey): Promise<At
 
 /** Tells of an attempt that has ended. That one is uncertain for too long is told by the judgement. */
 async function afterLook(context: JobContext, key: AttemptKey): Promise<Attempt> {
-  const { enqueue, log } = context
+  const { enqueue, settling, log } = context
   const attempt = await reload(context, key)
   const { accountId, attemptId, batch, state, plannedAt, words, closedBy } = attempt
   await askForJudgement(context, `attempt-${attemptId}`)
@@ -151,12 +152,12 @@ async function afterLook(context: JobContext, key: AttemptKey): Promise<Attempt>
   if (state === 'confirmed') log.info(facts, 'batch.settled')
   else if (state === 'refused') log.error(facts, 'settlement.refused')
   else log.warn(facts, 'settlement.ended')
-  if (plannedAt !== null) await enqueue.due({ accountId, kind: SETTLE_KIND, plannedAt })
+  if (plannedAt !== null) {
+    const kind = cutOffKindOf(settling.policy, { kind: batch.kind, terminalId: attempt.terminalId })
+    await enqueue.due({ accountId, kind, plannedAt })
+  }
   return attempt
 }
-
-/** The kind of due work that settles. */
-export const SETTLE_KIND = 'settle'
 
 const askForJudgement = ({ enqueue, account }: JobContext, cause: string): Promise<void> =>
   enqueue.reconcile({ accountId: account.accountId, scope: 'marked', cause })

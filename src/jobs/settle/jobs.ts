@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { JobContext } from '../../context.ts'
-import { claimDue, finishDue, isUnfinished } from '../../db/due-work.ts'
+import { claimDue, type DueKey, finishDue, isUnfinished } from '../../db/due-work.ts'
 import { type Attempt, type AttemptKey, listAttempts } from '../../db/settlement/attempts.ts'
 import { listDecisions } from '../../db/settlement/decisions.ts'
 import { listOpenBatches } from '../../db/settlement/open-batches.ts'
@@ -9,11 +9,12 @@ import { addDays, businessDateOf, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
 import { lookAgainAfterMs } from '../../domain/settlement.ts'
+import { cutOffKindOf, cutOffsOf, isSettleKind, SETTLE_KIND } from '../../domain/settlement-cut-offs.ts'
 import type { Decision } from '../../domain/settlement-policy.ts'
 import { defineJob } from '../define-job.ts'
 import { askForList } from '../sync/ask-for-lists.ts'
 import { causeOf } from '../sync/cause.ts'
-import { readBack, SETTLE_KIND, settleOne } from './attempt.ts'
+import { readBack, settleOne } from './attempt.ts'
 import { SETTLEABLE } from './batch-kinds.ts'
 import { readInline } from './read-inline.ts'
 
@@ -28,37 +29,42 @@ const HELD_RETRY_MS = 5 * 60_000
 /** A cut-off is looked after until its local day is over, and for so long in any case. */
 const CUT_OFF_MS_MIN = 3_600_000
 
-const duePayload = z.object({ accountId: z.number().int(), plannedAt: instant })
+/** A job of a version before there were several kinds names none. */
+const kind = z.string().refine(isSettleKind).default(SETTLE_KIND)
+const duePayload = z.object({ accountId: z.number().int(), kind, plannedAt: instant })
 
 /**
- * A cut-off: reads which batches are open, and has each of them looked at that was open by then. Its row ends once each
+ * A cut-off: reads which batches are open, and has each of those that go by it looked at that was open by then. Its row ends once each
  * is settled, refused or left alone by the policy; until then it comes back each minute and looks after those held.
  */
 export const settleDue = defineJob<JobContext>()({
   name: 'settle-due',
   decodePayload: (value) => duePayload.parse(value),
   lanes: ({ accountId }) => [{ key: `${accountId}-settle-due`, cap: 1 }],
-  async run({ accountId, plannedAt }, context) {
+  async run(key, context) {
     const { db, clock, settling, enqueue } = context
-    const key = { accountId, kind: SETTLE_KIND, plannedAt }
+    const { accountId, plannedAt } = key
     const claim = await claimDue(db, key, clock.now())
     if (claim === null) return
     const fail = (reason: string) => finishDue(db, key, { claim, outcome: 'failed', reason, now: clock.now() })
     if (settling.policy.mode === 'off') return void (await fail('settling is switched off'))
     if (clock.now() >= endOf(plannedAt, settling.zone)) return void (await fail('the day of its cut-off was over'))
     const ask = { accountId, cause: causeOf(key), now: clock.now() }
-    const { kinds } = settling.policy
+    const { policy } = settling
+    const batchKinds = cutOffsOf(policy).find(({ kind }) => kind === key.kind)?.batchKinds
+    if (batchKinds === undefined) return void (await fail('nothing is settled by these cut-offs any more'))
     let isListed = true
-    for (const kind of kinds) {
+    for (const kind of batchKinds) {
       const list = await askForList(db, ask, SETTLEABLE[kind].list, 'settle')
       if (!(await readInline(context, list))) isListed = false
     }
     const steps: Step[] = []
-    for (const { batch } of await listOpenBatches(db, { accountId, openedUntil: plannedAt })) {
-      if (!kinds.includes(batch.kind)) continue
+    for (const { batch, terminalId } of await listOpenBatches(db, { accountId, openedUntil: plannedAt })) {
+      const { kind } = batch
+      if (!batchKinds.includes(kind) || cutOffKindOf(policy, { kind, terminalId }) !== key.kind) continue
       const step = await nextStep(context, batch, plannedAt)
       steps.push(step)
-      if (step.kind === 'look') await enqueue.settleBatch({ accountId, batch, plannedAt })
+      if (step.kind === 'look') await enqueue.settleBatch({ ...key, batch })
       if (step.kind === 'confirm') await enqueue.confirmAttempt({ attempt: step.attempt, delayMs: 0 })
     }
     if (steps.some(({ kind }) => kind !== 'done')) return
@@ -94,7 +100,7 @@ async function nextStep({ db, account, clock }: JobContext, batch: BatchKey, pla
 /** It waits for nothing that would have to pass first: the job itself tries again, and each minute's sweep after it. */
 const isUnread = ({ reasons }: Decision): boolean => reasons.some(({ code }) => code === 'unreadable')
 
-const batchPayload = z.object({ accountId: z.number().int(), plannedAt: instant })
+const batchPayload = duePayload
 const cardBatchPayload = batchPayload.extend({ cardBatchId: id })
 const achBatchPayload = batchPayload.extend({ achBatchId: id })
 
@@ -121,11 +127,11 @@ export const settleAchBatch = defineJob<JobContext>()({
 })
 
 async function lookAtBatch(
-  { accountId, batch, plannedAt }: { accountId: number; batch: BatchKey; plannedAt: Instant },
+  { batch, ...key }: DueKey & { readonly batch: BatchKey },
   context: JobContext,
 ): Promise<void> {
   const { db, clock, settling, enqueue } = context
-  const key = { accountId, kind: SETTLE_KIND, plannedAt }
+  const { plannedAt } = key
   // One that has ended, by a change of the schedule as well, is nobody's wish any more.
   if (!(await isUnfinished(db, key))) return
   const isOver = clock.now() >= endOf(plannedAt, settling.zone)

@@ -11,6 +11,7 @@ import type { Clock, Instant } from '../../../src/domain/clock.ts'
 import { HELCIM_ZONE } from '../../../src/domain/helcim-time.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../../src/domain/journal/chart.ts'
 import type { CallPermits } from '../../../src/domain/permits.ts'
+import { isSettleKind } from '../../../src/domain/settlement-cut-offs.ts'
 import { createHelcimClient } from '../../../src/helcim/client.ts'
 import { alert } from '../../../src/jobs/alert.ts'
 import { due } from '../../../src/jobs/due.ts'
@@ -171,14 +172,14 @@ export function createLife(world: World, queue: PointQueue, doom: Doom = {}): Li
     postBooks: ({ accountId, scope }) => hand(jobOf(postBooksJob, 'post books', { accountId, scope })),
     due({ after, ...key }) {
       const name = `due ${key.kind} ${key.plannedAt}${after === undefined ? '' : ` after ${after}`}`
-      return hand(jobOf<unknown>(key.kind === 'settle' ? settleDue : due, name, key))
+      return hand(jobOf<unknown>(isSettleKind(key.kind) ? settleDue : due, name, key))
     },
-    settleBatch({ accountId, batch, plannedAt }) {
+    settleBatch({ batch, ...due }) {
       const name = `settle ${batchSlug(batch)}`
       const { kind, id } = batch
       return kind === 'card_batch'
-        ? hand(jobOf(settleBatch, name, { accountId, cardBatchId: id, plannedAt }))
-        : hand(jobOf(settleAchBatch, name, { accountId, achBatchId: id, plannedAt }))
+        ? hand(jobOf(settleBatch, name, { ...due, cardBatchId: id }))
+        : hand(jobOf(settleAchBatch, name, { ...due, achBatchId: id }))
     },
     confirmAttempt({ attempt: { accountId, attemptId, batch } }) {
       const job = batch.kind === 'card_batch' ? confirmAttempt : confirmAchAttempt

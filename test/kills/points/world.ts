@@ -117,7 +117,7 @@ export async function createWorld({
     account: { ...account, tokenFingerprint: fingerprint },
     listeners,
     alertRules: tellAll(channels),
-    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on', ...settlePolicy },
+    settlePolicy: { ...readConfig({}).settle.policy, mode: 'on', cron: '30 16 * * *', ...settlePolicy },
     isLastAttempt: () => isLastAttempt,
     async untold() {
       const [row] = await query(untoldQuery(clock.now()))
