@@ -74,7 +74,7 @@ async function sendDue(db: Db, channel: AlertChannel, input: DeliverInput, count
     const { messageId, body } = message
     const outcome = await channel.send({ messageId, body })
     if (outcome.kind !== 'taken') return noteTrouble(db, { channel, message, outcome, counts }, input)
-    await noteDelivered(db, { accountId, now: clock.now(), messageId })
+    await noteDelivered(db, { accountId, now: clock.now(), channel: channel.name, messageId })
     if (outcome.words !== undefined)
       log.warn({ channel: channel.name, messageId, reason: outcome.words }, 'alert.taken_in_part')
     counts.countSent += 1

@@ -16,8 +16,9 @@ export interface ClaimedMessage {
 }
 
 /**
- * Takes the message of a channel that has been due longest, for `leaseMs` of the clock; of those written together what
- * was opened comes before what was resolved.
+ * Takes the message of a channel that has been due longest, for `leaseMs` of the clock. A message waits for those written
+ * before it, of the same mismatch, that are neither taken nor given up: nobody hears that it is resolved, and then that it
+ * was opened. Of those written together what was opened goes first.
  * @param input `pauseMsMax`: a pause that would last longer is one of before the clock was set back
  * @returns null when none is due that nobody else is sending, or the target is dead or wants a pause
  */
@@ -26,15 +27,25 @@ export async function claimMessage(
   { accountId, now, channel, leaseMs, pauseMsMax }: Outbox & { channel: string; leaseMs: number; pauseMsMax: number },
 ): Promise<ClaimedMessage | null> {
   const { rows } = await tx.execute<Record<string, string>>(sql`
-    with due as materialized (
+    with waiting as materialized (
+      select message_id, number from recon.alert_messages
+      where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
+    ), places as materialized (
+      select w.message_id, rank() over (partition by e.mismatch_id order by w.number) as place
+      from waiting w
+      join recon.alert_items i on i.account_id = ${accountId} and i.message_id = w.message_id
+      join recon.mismatch_events e on e.account_id = ${accountId} and e.event_id = i.event_id
+      where (select count(*) from waiting) > 1
+    ), due as materialized (
       select account_id, message_id from recon.alert_messages
       where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
         and next_attempt_at <= ${timestamp(now)} and (claimed_until is null or claimed_until <= ${timestamp(now)})
+        and message_id not in (select message_id from places where place > 1)
         and not exists (select from recon.alert_targets t
           where t.account_id = ${accountId} and t.channel = ${channel}
             and (t.dead_at is not null
               or t.paused_until > ${timestamp(now)} and t.paused_until <= ${timestamp(toInstant(now + pauseMsMax))}))
-      order by next_attempt_at, created_at, cause, message_id
+      order by next_attempt_at, number
       limit 1
       for update skip locked
     )
@@ -54,15 +65,29 @@ export async function claimMessage(
   }
 }
 
-/** Notes that a message was taken. True whoever says so: a receiver that took it has it. */
+/**
+ * Notes that a message was taken. True whoever says so: a receiver that took it has it. So the target answers, and what
+ * waits for another attempt on its channel is due now.
+ */
 export async function noteDelivered(
   tx: Tx,
-  { accountId, now, messageId }: Outbox & { messageId: string },
+  { accountId, now, channel, messageId }: Outbox & { channel: string; messageId: string },
 ): Promise<void> {
   await tx.execute(sql`
-    update recon.alert_messages
-    set delivered_at = ${timestamp(now)}, claimed_until = null, given_up_at = null, last_error = null
-    where account_id = ${accountId} and message_id = ${messageId}::uuid and delivered_at is null`)
+    with taken as (
+      update recon.alert_messages
+      set delivered_at = ${timestamp(now)}, claimed_until = null, given_up_at = null, last_error = null
+      where account_id = ${accountId} and message_id = ${messageId}::uuid and delivered_at is null
+    ), waiting as (
+      select message_id from recon.alert_messages
+      where account_id = ${accountId} and channel = ${channel} and message_id <> ${messageId}::uuid
+        and delivered_at is null and given_up_at is null and claimed_until is null
+        and next_attempt_at > ${timestamp(now)}
+      order by number
+      for update skip locked
+    )
+    update recon.alert_messages m set next_attempt_at = ${timestamp(now)}
+    from waiting where m.account_id = ${accountId} and m.message_id = waiting.message_id`)
 }
 
 /** Notes that an attempt failed, unless a later one was begun since. Null for `nextAttemptAt` gives the message up. */

@@ -72,7 +72,8 @@ export async function markEvents(
 
 /**
  * Writes the items of the causes whose turn it is, of these transitions. They come first: what is told is what has an
- * item, to the row.
+ * item, to the row. Of a mismatch only so many are taken that their messages, sent in the order of their causes, tell them
+ * in the order in which they happened; what comes after one that is not taken waits for a later gathering.
  */
 export async function gatherCauses(
   tx: Tx,
@@ -84,15 +85,22 @@ export async function gatherCauses(
   // A message from the future is one of before the clock was set back, and holds nothing up.
   const { rows } = await tx.execute<{ [Key in keyof GatheredCause]: GatheredCause[Key] }>(sql`
     with due as materialized (
-      select e.event_id, e.kind, m.code, e.kind || ' ' || m.code as cause
+      select e.event_id, e.mismatch_id, e.kind, m.code, e.kind || ' ' || m.code as cause,
+        e.kind < lag(e.kind) over (partition by e.mismatch_id order by e.event_id) as is_backwards
       from recon.mismatch_events e
       join recon.mismatches m on m.account_id = e.account_id and m.mismatch_id = e.mismatch_id
       where e.account_id = ${accountId} and e.event_id = any(${arrayOf(eventIds)}::bigint[])
+    ), resting as materialized (
+      select distinct cause from recon.alert_messages
+      where account_id = ${accountId} and channel = ${channel} and cause in (select cause from due)
+        and created_at > ${timestamp(since)} and created_at <= ${timestamp(now)}
+    ), ordered as materialized (
+      select due.*, bool_or(coalesce(is_backwards, false) or cause in (select cause from resting))
+        over (partition by mismatch_id order by event_id) as is_for_later
+      from due
     ), gathered as materialized (
-      select cause, kind, code, gen_random_uuid() as message_id, array_agg(event_id) as event_ids from due
-      where not exists (select from recon.alert_messages g
-        where g.account_id = ${accountId} and g.channel = ${channel} and g.cause = due.cause
-          and g.created_at > ${timestamp(since)} and g.created_at <= ${timestamp(now)})
+      select cause, kind, code, gen_random_uuid() as message_id, array_agg(event_id) as event_ids from ordered
+      where not is_for_later
       group by cause, kind, code
     ), items as (
       insert into recon.alert_items (account_id, channel, event_id, message_id)

@@ -95,6 +95,8 @@ export const alertMessages = recon.table(
     attempts: integer('attempts').notNull().default(0),
     deliveredAt: instant('delivered_at'),
     givenUpAt: instant('given_up_at'),
+    /** Messages of an account are written one after another: in the order of these. */
+    number: int64('number').notNull().generatedAlwaysAsIdentity(),
     lastError: text('last_error'),
   },
   (t) => [
@@ -115,5 +117,8 @@ export const alertItems = recon.table(
     eventId: int64('event_id').notNull(),
     messageId: uuid('message_id').notNull(),
   },
-  (t) => [primaryKey({ columns: [t.accountId, t.channel, t.eventId] })],
+  (t) => [
+    primaryKey({ columns: [t.accountId, t.channel, t.eventId] }),
+    index('alert_items_message').on(t.accountId, t.messageId),
+  ],
 )

@@ -14,7 +14,7 @@ const SWEEPS_MAX = 8
 /** A cause that has had its message waits for the next interval, and one that fails again for its backoff. */
 const INTERVALS_MAX = 3
 /** Between these and what notes how it went, a message belongs to the process that claimed it, and to nobody if it dies. */
-const CLAIMED_AFTER = /^(with due as materialized .* update recon\.alert_messages|told the )/
+const CLAIMED_AFTER = /^(with waiting as materialized .* set claimed_until|told the )/
 
 /** What becomes of the queue when the process dies: nothing, or it is emptied (a flushed Redis). */
 export type QueueFate = 'kept' | 'lost'

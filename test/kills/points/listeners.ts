@@ -91,8 +91,14 @@ export const untoldQuery = (now: Instant): string => {
   const at = `'${new Date(now).toISOString()}'::timestamptz`
   return `
   with waiting as (
-    select case when claimed_until > ${at} then 'claimed' when next_attempt_at > ${at} then 'later' else 'ready' end as how
-    from recon.alert_messages where delivered_at is null and given_up_at is null
+    select case when claimed_until > ${at} then 'claimed' when next_attempt_at > ${at} then 'later'
+      when exists (select from recon.alert_items i join recon.mismatch_events e using (event_id)
+        join recon.mismatch_events e0 using (mismatch_id)
+        join recon.alert_items i0 on i0.event_id = e0.event_id and i0.channel = i.channel
+        join recon.alert_messages a0 on a0.message_id = i0.message_id
+        where i.message_id = a.message_id and a0.number < a.number and a0.delivered_at is null
+          and a0.given_up_at is null) then 'behind another' else 'ready' end as how
+    from recon.alert_messages a where delivered_at is null and given_up_at is null
     union all
     select case when exists (select from recon.alert_messages a where a.channel = c and a.cause = e.kind || ' ' || m.code
       and a.created_at > ${at} - ${INTERVAL_MS} * interval '1 ms') then 'later' else 'ready' end

@@ -1,0 +1,2 @@
+ALTER TABLE "recon"."alert_messages" ADD COLUMN "number" bigint NOT NULL GENERATED ALWAYS AS IDENTITY (sequence name "recon"."alert_messages_number_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1);--> statement-breakpoint
+CREATE INDEX "alert_items_message" ON "recon"."alert_items" USING btree ("account_id","message_id");
