@@ -33,7 +33,7 @@ export function plannedInstants({ cron, zone, after, until, limit }: PlannedInst
   assertTimeZone(zone)
   const found: Instant[] = []
   // Slices keep the work near what `limit` asks for; they grow while the cron is sparse, so that years pass quickly.
-  let sliceMs = DAY_MS
+  let sliceMs = HOUR_MS
   for (let from = after; from < until && found.length < limit; ) {
     const shift = nextShift(zone, toInstant(from - SHIFT_MS_MAX))
     const shiftAfter = nextShift(zone, shift.at)
