@@ -186,14 +186,15 @@ function differencesOf(result: TieOut, facts: BatchFacts, subject: Finding['subj
 const countsText = ({ total, approved, declined }: BatchCounts): string =>
   `${total} transactions (${approved} approved, ${declined} declined)`
 
+/** As of the last reading of it: what became of an open batch while nobody looked is not known. */
 function findOpenTooLong(
-  { batch, cardBatchId }: BatchFacts,
+  { batch, check, cardBatchId }: BatchFacts,
   subject: Finding['subject'],
   name: string,
   { settings, now }: { settings: CheckSettings; now: Instant },
 ): Finding[] {
   if (!batch || batch.isClosed || batch.createdAt === null) return []
-  const openMs = wallClockMs(now) - wallClockMs(batch.createdAt)
+  const openMs = wallClockMs(check?.statisticsUntil ?? now) - wallClockMs(batch.createdAt)
   if (openMs <= settings.batchOpenMediumMs) return []
   const hours = Math.floor(openMs / 3_600_000)
   return [

@@ -8,10 +8,12 @@ import { alertBodies, createReadableLog, digestBodies, distinctBodies, toldIn } 
 import { EVENTS_TOLD, untoldQuery } from '../kills/points/listeners.ts'
 import type { ManualClock } from '../sandbox/support.ts'
 import { isLong } from '../support/long.ts'
+import { expectExported } from './exported.ts'
 import { createJumpingClock } from './jumping-clock.ts'
 import { lookAt } from './look-at.ts'
 import { openReceiver } from './receiver.ts'
 import { AGREED, compare, type Look, nameTruth, withRuntime } from './support.ts'
+import { createMemory } from './truth-of-exports.ts'
 import { carryOut, planWeek } from './week-plan.ts'
 
 const SEEDS = (process.env.SEEDS ?? (isLong ? '1,2,3,4' : '1')).split(',').map(Number)
@@ -23,6 +25,8 @@ const zone = createZone(ZONE)
 /** After these looks something happens to the shop; after the night's, all that happened before must have been found. */
 const TURNS = ['11:00', '16:00'] as const
 const NIGHT = '03:40'
+/** After the nights of these days the files are written and held against what Helcim holds. */
+const EXPORTED_DAYS: readonly number[] = [2, 4, 5, 7]
 const HOUR_MS = 3_600_000
 /** The longest wait between two attempts (`alerts/settings.ts`), and so how far apart the last looks are. */
 const BACKOFF_MS_MAX = 6 * HOUR_MS
@@ -44,6 +48,7 @@ describe.concurrent('a week in which defects come, go and return', () => {
         const strikes = new Map<number, number>()
         const table: string[] = []
         const happened: string[] = []
+        const memory = createMemory()
         await look.pullMissing()
         expect(await look.found()).toEqual([])
         await look.runtime.schedule()
@@ -52,6 +57,7 @@ describe.concurrent('a week in which defects come, go and return', () => {
           const date = addDays(FIRST_DAY, day - 1)
           for (const [turn, time] of TURNS.entries()) {
             await lookAt(look, clock, zone.at(date, time))
+            memory.note(look.sandbox, false)
             happened.push(...carryOut(plan, { day, turn }, look.sandbox, strikes))
           }
           await lookAt(look, clock, zone.at(addDays(date, 1), NIGHT))
@@ -60,6 +66,12 @@ describe.concurrent('a week in which defects come, go and return', () => {
           expect(compare(truth, found), `seed ${seed}, the night after ${date}`).toEqual(AGREED)
           const balance = (await balanceOf(look)).at(-1)
           if (balance) expect(balance.countOpen).toBe(truth.length)
+          memory.note(look.sandbox, true)
+          if (EXPORTED_DAYS.includes(day)) {
+            // To the day that has just begun: what the night found was first seen on it.
+            const period = { from: addDays(FIRST_DAY, -HISTORY_DAYS), to: addDays(date, 1) }
+            await expectExported(look, { period, zone, memory, where: `seed ${seed}, the night after ${date}` })
+          }
           table.push(`${date} ${String(truth.length).padStart(4)}  ${happened.splice(0).join(', ')}`)
         }
         receiver.recover()
