@@ -1,3 +1,4 @@
+import { hastenOlder } from '../db/alerts/deliveries.ts'
 import { loadGroup } from '../db/alerts/items.ts'
 import { HELD, LEFT_OUT, lockOutbox } from '../db/alerts/outbox.ts'
 import { gatherCauses, listPending, markEvents } from '../db/alerts/pending.ts'
@@ -57,5 +58,6 @@ async function collectFor(
       .insert(alertMessages)
       .values({ accountId, messageId, channel, cause, body, createdAt: at, nextAttemptAt: at })
   }
+  if (causes.length > 0) await hastenOlder(tx, { ...of, messageIds: causes.map(({ messageId }) => messageId) })
   return causes.length
 }

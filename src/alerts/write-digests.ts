@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { loadHistoryFrom } from '../db/accounts.ts'
+import { hastenOlder } from '../db/alerts/deliveries.ts'
 import { countMovements, listOpenForDigest, loadLastDigest, writeDigest } from '../db/alerts/digest.ts'
 import { lockOutbox } from '../db/alerts/outbox.ts'
 import { listSilences } from '../db/alerts/silences.ts'
@@ -78,7 +79,9 @@ export async function writeDigests(
       const body = composeDigest({ ...shared, since, movements, attempts, passed }, { duties, zone })
       const mark = { lastEventId: movements.lastEventId, attemptIds }
       const message = { messageId: randomUUID(), cause: `digest ${day}`, body, mark }
-      if (await writeDigest(tx, { accountId, channel, now, day, ...message })) countDigests += 1
+      if (!(await writeDigest(tx, { accountId, channel, now, day, ...message }))) continue
+      await hastenOlder(tx, { accountId, channel, now, messageIds: [message.messageId] })
+      countDigests += 1
     }
     return { countDigests }
   })

@@ -1,8 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { AccountSettings } from '../accounts-file.ts'
 import type { AlertChannel } from '../alerts/channel.ts'
 import { createEmailChannel } from '../alerts/email-channel.ts'
-import { createHeartbeat } from '../alerts/heartbeat.ts'
 import { createLogChannel } from '../alerts/log-channel.ts'
 import { createSlackChannel } from '../alerts/slack-channel.ts'
 import { createWebhookChannel } from '../alerts/webhook-channel.ts'
@@ -17,6 +15,7 @@ import type { JobQueue } from '../jobs/queue/queue.ts'
 import type { Logger } from '../log.ts'
 import { type AccountWork, openAccount } from './account-work.ts'
 import { clockOf } from './clock.ts'
+import { openHeartbeat } from './heartbeat.ts'
 import type { EndedCall } from './observed-permits.ts'
 import { type OpenDatabase, openMigrated } from './open-database.ts'
 
@@ -83,13 +82,13 @@ export async function openRuntime(
   const heartbeat =
     config.heartbeatUrl === null
       ? null
-      : createHeartbeat({
+      : openHeartbeat({
           url: config.heartbeatUrl,
           allowHosts: config.alerts.allowHosts,
+          databaseUrl: database.url,
+          queue,
           clock,
           log,
-          isWorking: async () =>
-            queue.health().isWorking && queue.health().isStoreReachable && (await doesAnswer(database)),
         })
 
   return {
@@ -178,16 +177,3 @@ function createSweep({ clock, log, works }: { clock: Clock; log: Logger; works: 
     },
   }
 }
-
-/** Real milliseconds. */
-const ANSWER_MS_MAX = 2_000
-
-/** Whether PostgreSQL answers: what is to be done and to be told stands there, also where the queue is in Redis. */
-const doesAnswer = ({ pool }: OpenDatabase): Promise<boolean> =>
-  Promise.race([
-    pool.query('select 1').then(
-      () => true,
-      () => false,
-    ),
-    delay(ANSWER_MS_MAX, false, { ref: false }),
-  ])

@@ -1,7 +1,7 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../mirror/store-records.ts'
 import { epochMs, type Outbox } from './outbox.ts'
 
 /** A message that is ours to send until its claim lapses. */
@@ -18,7 +18,7 @@ export interface ClaimedMessage {
 /**
  * Takes the message of a channel that has been due longest, for `leaseMs` of the clock. A message waits for those written
  * before it, of the same mismatch, that are neither taken nor given up: nobody hears that it is resolved, and then that it
- * was opened. Of those written together what was opened goes first.
+ * was opened. So does a digest for the one before. Of those written together what was opened goes first.
  * @param input `pauseMsMax`: a pause that would last longer is one of before the clock was set back
  * @returns null when none is due that nobody else is sending, or the target is dead or wants a pause
  */
@@ -27,15 +27,8 @@ export async function claimMessage(
   { accountId, now, channel, leaseMs, pauseMsMax }: Outbox & { channel: string; leaseMs: number; pauseMsMax: number },
 ): Promise<ClaimedMessage | null> {
   const { rows } = await tx.execute<Record<string, string>>(sql`
-    with waiting as materialized (
-      select message_id, number from recon.alert_messages
-      where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
-    ), places as materialized (
-      select w.message_id, rank() over (partition by e.mismatch_id order by w.number) as place
-      from waiting w
-      join recon.alert_items i on i.account_id = ${accountId} and i.message_id = w.message_id
-      join recon.mismatch_events e on e.account_id = ${accountId} and e.event_id = i.event_id
-      where (select count(*) from waiting) > 1
+    with ${waitingOn(accountId, channel)}, places as materialized (
+      select message_id, rank() over (partition by subject order by number) as place from subjects
     ), due as materialized (
       select account_id, message_id from recon.alert_messages
       where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
@@ -89,6 +82,40 @@ export async function noteDelivered(
     update recon.alert_messages m set next_attempt_at = ${timestamp(now)}
     from waiting where m.account_id = ${accountId} and m.message_id = waiting.message_id`)
 }
+
+/**
+ * Makes due what new messages have to wait for, itself or through others: they are a reason to try the target, and what
+ * is tried first is the oldest. A backoff of hours would hold them back otherwise, though the target answers.
+ */
+export async function hastenOlder(
+  tx: Tx,
+  { accountId, now, channel, messageIds }: Outbox & { channel: string; messageIds: readonly string[] },
+): Promise<void> {
+  await tx.execute(sql`
+    with recursive ${waitingOn(accountId, channel)}, ahead(message_id) as (
+      select message_id from waiting where message_id = any(${arrayOf(messageIds)}::uuid[])
+      union
+      select older.message_id from ahead
+      join subjects newer on newer.message_id = ahead.message_id
+      join subjects older on older.subject = newer.subject and older.number < newer.number
+    )
+    update recon.alert_messages m set next_attempt_at = ${timestamp(now)}
+    from ahead where m.account_id = ${accountId} and m.message_id = ahead.message_id
+      and m.claimed_until is null and m.next_attempt_at > ${timestamp(now)}`)
+}
+
+/** Messages of a channel that are neither taken nor given up, and, where they are several, what each of them tells of. */
+const waitingOn = (accountId: number, channel: string): SQL => sql`
+  waiting as materialized (
+    select message_id, number from recon.alert_messages
+    where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
+  ), subjects as materialized (
+    select w.message_id, w.number, coalesce(e.mismatch_id::text, 'digest') as subject
+    from waiting w
+    left join recon.alert_items i on i.account_id = ${accountId} and i.message_id = w.message_id
+    left join recon.mismatch_events e on e.account_id = ${accountId} and e.event_id = i.event_id
+    where (select count(*) from waiting) > 1
+  )`
 
 /** Notes that an attempt failed, unless a later one was begun since. Null for `nextAttemptAt` gives the message up. */
 export async function noteFailed(
