@@ -96,7 +96,7 @@ export const alertMessages = recon.table(
     deliveredAt: instant('delivered_at'),
     givenUpAt: instant('given_up_at'),
     /** Messages of an account are written one after another: in the order of these. */
-    number: int64('number').notNull().generatedAlwaysAsIdentity(),
+    number: int64('number').notNull().generatedByDefaultAsIdentity(),
     lastError: text('last_error'),
   },
   (t) => [
