@@ -7,7 +7,7 @@ import type { Pull } from './db/pulls.ts'
 import type { AttemptPlace } from './db/settlement/attempts.ts'
 import type { AlertRules } from './domain/alert-rules.ts'
 import type { BatchKey } from './domain/batch-key.ts'
-import type { Clock, Instant } from './domain/clock.ts'
+import type { Clock } from './domain/clock.ts'
 import type { BooksSettings } from './domain/journal/chart.ts'
 import type { SettlementPolicy } from './domain/settlement-policy.ts'
 import type { HelcimClient } from './helcim/client.ts'
@@ -22,7 +22,7 @@ export interface Enqueue {
   /** Posts what changed, or everything again. */
   postBooks(request: { accountId: number; scope: RunScope; cause: string }): Promise<void>
   /** @param due `after` names the pull whose end asks: an asking while the work runs is not lost in that run */
-  due(due: { accountId: number; kind: string; plannedAt: Instant; after?: bigint }): Promise<void>
+  due(due: DueKey & { readonly after?: bigint }): Promise<void>
   /** Looks at one batch for its cut-off, and settles it where nothing speaks against it. */
   settleBatch(request: DueKey & { readonly batch: BatchKey }): Promise<void>
   /** Reads what came of an attempt, after so many milliseconds of the clock. */

@@ -5,7 +5,7 @@ import type { Services } from '../context.ts'
 import { openDatabase, readTransaction } from '../db/client.ts'
 import { listProofs, loadFigures } from '../db/figures.ts'
 import { isSchemaCurrent } from '../db/migrate.ts'
-import { addDays, plannedInstants } from '../domain/calendar.ts'
+import { addDays, nextInstant } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { UsageError } from '../domain/operating-error.ts'
@@ -146,9 +146,6 @@ async function countAll({ queue, settleQueue }: Runtime): ReturnType<Runtime['qu
   }
 }
 
-/** A cron that is rarer than this counts as due all the time. */
-const SEARCH_MS_MAX = 400 * 86_400_000
-
 const ruleOf = ({ settings: { pullIncompleteMs } }: Services, account: AccountSettings): FreshnessRule => ({
   dueAfter: dueAfterBy(account),
   graceMs: pullIncompleteMs,
@@ -156,8 +153,8 @@ const ruleOf = ({ settings: { pullIncompleteMs } }: Services, account: AccountSe
 
 /** The rhythms by which `jobs/due.ts` asks for each resource. */
 function dueAfterBy({ syncCron, zone }: AccountSettings): FreshnessRule['dueAfter'] {
-  const next = (cron: string, after: Instant): Instant =>
-    plannedInstants({ cron, zone, after, until: toInstant(after + SEARCH_MS_MAX), limit: 1 })[0] ?? after
+  // One that is never due counts as due all the time.
+  const next = (cron: string, after: Instant): Instant => nextInstant({ cron, zone, after }) ?? after
   return (resource, at) => {
     switch (resource) {
       case 'card_transaction':

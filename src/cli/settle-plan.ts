@@ -3,8 +3,8 @@ import { listMismatches } from '../db/mismatches.ts'
 import { listDecisions, type RecordedDecision } from '../db/settlement/decisions.ts'
 import { findObstacle, findRefusedToken } from '../db/settlement/obstacles.ts'
 import { listOpenBatches, type OpenBatch } from '../db/settlement/open-batches.ts'
-import { plannedInstants } from '../domain/calendar.ts'
-import { type Clock, type Instant, toInstant } from '../domain/clock.ts'
+import { nextInstant } from '../domain/calendar.ts'
+import type { Clock, Instant } from '../domain/clock.ts'
 import type { Severity } from '../domain/mismatch.ts'
 import { cutOffKindOf, cutOffsOf, SETTLE_KIND } from '../domain/settlement-cut-offs.ts'
 import { type Decision, decideSettlement, type SettleMode, type SettlementPolicy } from '../domain/settlement-policy.ts'
@@ -36,8 +36,6 @@ export interface Plan {
   }[]
 }
 
-const SEARCH_MS_MAX = 400 * 86_400_000
-
 /**
  * Plans from the mirror alone; the pre-flight reads everything anew.
  * @param input `tokenFingerprint`: of the token that settles
@@ -48,13 +46,7 @@ export async function planOf(
 ): Promise<Plan> {
   const { accountId, tokenFingerprint, policy, zone, clock } = input
   const now = clock.now()
-  const until = toInstant(now + SEARCH_MS_MAX)
-  const nextAts = new Map(
-    cutOffsOf(policy).map(({ kind, cron }) => [
-      kind,
-      plannedInstants({ cron, zone, after: now, until, limit: 1 })[0] ?? null,
-    ]),
-  )
+  const nextAts = new Map(cutOffsOf(policy).map(({ kind, cron }) => [kind, nextInstant({ cron, zone, after: now })]))
   const batches: Plan['batches'][number][] = []
   for (const one of await listOpenBatches(tx, { accountId, openedUntil: null })) {
     const { batch, terminalId } = one

@@ -46,6 +46,22 @@ export function plannedInstants({ cron, zone, after, until, limit }: PlannedInst
   return found.slice(0, limit)
 }
 
+/** A cron that is rarer than this counts as never due. */
+const RAREST_MS = 400 * 86_400_000
+
+/**
+ * The first instant after `after` at which `cron` is due in `zone`, see `plannedInstants`.
+ * @param request `withinMs`: how far it is searched for, 400 days unless said
+ * @returns null where there is none within that
+ * @throws Error as `plannedInstants` does
+ */
+export function nextInstant({
+  withinMs = RAREST_MS,
+  ...request
+}: Pick<PlannedInstantsRequest, 'cron' | 'zone' | 'after'> & { readonly withinMs?: number }): Instant | null {
+  return plannedInstants({ ...request, until: toInstant(request.after + withinMs), limit: 1 })[0] ?? null
+}
+
 /**
  * Checks a cron of five fields.
  * @throws Error whose message is one sentence that says what is wrong with it

@@ -1,5 +1,4 @@
 import type { BatchKind } from './batch-key.ts'
-import type { Instant } from './clock.ts'
 import type { HelcimId } from './record.ts'
 import type { SettlementPolicy } from './settlement-policy.ts'
 
@@ -10,12 +9,6 @@ export interface CutOffs {
   /** Five fields, in the account's zone. */
   readonly cron: string
   readonly batchKinds: readonly BatchKind[]
-}
-
-/** One planned instant of them. */
-export interface CutOff {
-  readonly kind: string
-  readonly plannedAt: Instant
 }
 
 /** The kind of due work of the account's own cut-offs. */

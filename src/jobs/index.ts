@@ -96,9 +96,8 @@ function createEnqueue({ queue, settleQueue }: Queues): Enqueue {
       const payload = due.decodePayload({ accountId, kind, plannedAt })
       return queue.enqueue(due, payload, { callClass: 'fresh', jobId, isForgotten: true })
     },
-    settleBatch({ accountId, batch, kind: dueKind, plannedAt }) {
-      const asked = { accountId, kind: dueKind, plannedAt }
-      const options = { ...SETTLING, jobId: `settle-${accountId}-${batchSlug(batch)}` }
+    settleBatch({ batch, ...asked }) {
+      const options = { ...SETTLING, jobId: `settle-${asked.accountId}-${batchSlug(batch)}` }
       const { kind, id } = batch
       return kind === 'card_batch'
         ? settleQueue.enqueue(settleBatch, { ...asked, cardBatchId: id }, options)

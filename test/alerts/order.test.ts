@@ -1,11 +1,10 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { deliverAlerts } from '../../src/alerts/deliver.ts'
-import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { writeDigests } from '../../src/alerts/write-digests.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { businessDateOf } from '../../src/domain/calendar.ts'
+import { deliver as deliverRouted, drain, ZONE } from './routed.ts'
 import {
   alertBodies,
   type Book,
@@ -15,12 +14,9 @@ import {
   HOUR_MS,
   MINUTE_MS,
   type RecordingChannel,
-  silentLog,
   type TestDatabase,
   tellAll,
 } from './support.ts'
-
-const ZONE = 'America/Edmonton'
 
 const seed = Number(process.env.TIEOUT_TEST_SEED ?? Date.now() % 2 ** 31)
 console.info(`order seed ${seed}`)
@@ -37,16 +33,8 @@ async function openBook(): Promise<Book> {
   return book
 }
 
-const deliver = (book: Book, channel: RecordingChannel) =>
-  deliverAlerts(database.db, {
-    accountId: book.accountId,
-    channels: [channel],
-    rules: tellAll(['webhook']),
-    zone: ZONE,
-    clock: book.clock,
-    log: silentLog,
-    random: () => 0.5,
-  })
+const RULES = tellAll(['webhook'])
+const deliver = (book: Book, channel: RecordingChannel) => deliverRouted(database, book, [channel], RULES)
 
 /** By mismatch, what happened to it, in order. */
 async function happened({ accountId }: Book): Promise<Map<string, string[]>> {
@@ -111,7 +99,7 @@ async function checkOrder(): Promise<{ countHeard: number; countWaited: number }
         }
       }
       webhook.mood = 'takes'
-      await drain(book, webhook)
+      await drain(database, book, [webhook], RULES)
       const wanted = await happened(book)
       expect(heard(webhook)).toEqual(wanted)
       countHeard += [...wanted.values()].flat().length
@@ -189,7 +177,7 @@ describe('of one mismatch', () => {
         accountId,
         account: 'north',
         plannedAt: clock.now(),
-        rules: { ...tellAll(['webhook']), digest: { at: '07:30', to: ['webhook'] } },
+        rules: { ...RULES, digest: { at: '07:30', to: ['webhook'] } },
         zone: ZONE,
         now: clock.now(),
       })
@@ -232,13 +220,3 @@ describe('of one mismatch', () => {
     }
   }, 60_000)
 })
-
-async function drain(book: Book, channel: RecordingChannel): Promise<void> {
-  for (let runs = 0; runs < 100; runs += 1) {
-    book.clock.advance(INTERVAL_MS)
-    const { countSent, countMessages } = await deliver(book, channel)
-    const isWaiting = (await book.messages()).some(({ isDelivered, isGivenUp }) => !isDelivered && !isGivenUp)
-    if (countSent + countMessages === 0 && !isWaiting) return
-  }
-  throw new Error('the outbox does not run dry')
-}

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deliverAlerts } from '../../src/alerts/deliver.ts'
 import { INTERVAL_MS } from '../../src/alerts/settings.ts'
 import { beginChannels } from '../../src/db/alerts/outbox.ts'
+import { drain } from './routed.ts'
 import {
   alertBodies,
   type Book,
@@ -55,17 +56,6 @@ async function openBook(channels: readonly string[]): Promise<Book> {
   return book
 }
 
-/** Runs until nothing waits, as the sweeps would. */
-async function drain(book: Book, channels: readonly RecordingChannel[]): Promise<void> {
-  for (let runs = 0; runs < 60; runs += 1) {
-    book.clock.advance(INTERVAL_MS)
-    const { countSent, countMessages } = await deliver(book, channels)
-    const isWaiting = (await book.messages()).some(({ isDelivered, isGivenUp }) => !isDelivered && !isGivenUp)
-    if (countSent + countMessages === 0 && !isWaiting) return
-  }
-  throw new Error('the outbox does not run dry')
-}
-
 type Step =
   | { kind: 'open'; code: string; severity: string }
   | { kind: 'turn'; index: number }
@@ -111,7 +101,7 @@ describe('whatever happens in whatever order', () => {
           }
         }
         webhook.mood = 'takes'
-        await drain(book, channels)
+        await drain(database, book, channels, tellAll(channels.map(({ name }) => name)))
 
         const wanted = namesOf(book.transitions)
         const messages = await book.messages()

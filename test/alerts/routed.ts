@@ -37,10 +37,15 @@ export async function openRoutedBook(database: TestDatabase): Promise<Book> {
 }
 
 /** Delivers until nothing is left to be told. */
-export async function drain(database: TestDatabase, book: Book, channels: readonly RecordingChannel[]): Promise<void> {
+export async function drain(
+  database: TestDatabase,
+  book: Book,
+  channels: readonly RecordingChannel[],
+  rules = RULES,
+): Promise<void> {
   for (let runs = 0; runs < 60; runs += 1) {
     book.clock.advance(INTERVAL_MS)
-    const { countSent, countMessages } = await deliver(database, book, channels)
+    const { countSent, countMessages } = await deliver(database, book, channels, rules)
     const isWaiting = (await book.messages()).some(({ isDelivered }) => !isDelivered)
     if (countSent + countMessages === 0 && !isWaiting) return
   }

@@ -9,7 +9,7 @@ import { bytesOf, type Row, readCsv, withFolder } from '../exports/support.ts'
 import type { Look } from './support.ts'
 import { type Expected, expectedOf, type Memory, NAMES } from './truth-of-exports.ts'
 
-export interface Period {
+interface Period {
   readonly from: string
   readonly to: string
 }

@@ -2,6 +2,7 @@ import type { TransactionRow } from '../../src/sandbox/rows.ts'
 import type { Sandbox } from '../../src/sandbox/sandbox.ts'
 import type { TruthEntry } from '../../src/sandbox/truth.ts'
 import type { Zone } from '../../src/sandbox/zone.ts'
+import { movedMinor } from '../exports/moved.ts'
 
 /** The rows of each report, as texts that stand for them. */
 export interface Expected {
@@ -16,7 +17,7 @@ export interface Expected {
 export const NAMES = ['transactions', 'settlement', 'unsettled', 'dailySales', 'mismatches'] as const
 
 /** What was true at some look. */
-export interface KnownMismatch {
+interface KnownMismatch {
   readonly entry: TruthEntry
   readonly isOpen: boolean
   /** Was true some night, by when all must have been found; what came and went between two of them may have been. */
@@ -78,26 +79,12 @@ export function expectedOf(
     known.flatMap(({ entry, isOpen }) => (isOpen && entry.isUndecidable === true ? [entry.subject.id] : [])),
   )
   const served = merchant.transactions().filter((row) => !row.isHidden && row.disguise?.kind !== 'undecodable')
-  const isKnown = (row: TransactionRow) => row.disguise === null && row.status === 'approved'
   const dateOf = (row: TransactionRow) => zone.date(row.createdAt)
-  const voidedBy = (row: TransactionRow) =>
-    row.originalId === null ? undefined : merchant.transaction(row.originalId)?.type
-
-  function signedMinor(row: TransactionRow): bigint | null {
-    if (row.disguise !== null) return null
-    if (row.status === 'declined' || row.type === 'preauth' || row.type === 'verify') return 0n
-    if (row.type === 'refund') return -row.amountMinor
-    if (row.type !== 'reverse') return row.amountMinor
-    if (undecided.has(String(row.id))) return null
-    const voided = voidedBy(row)
-    if (voided === 'preauth') return 0n
-    return voided === 'refund' ? row.amountMinor : -row.amountMinor
-  }
+  const isUndecided = (row: TransactionRow) => undecided.has(String(row.id))
+  const signedMinor = (row: TransactionRow): bigint | null =>
+    row.disguise !== null || isUndecided(row) ? null : (movedMinor(merchant, row) ?? 0n)
   const isMovement = (row: TransactionRow) =>
-    isKnown(row) &&
-    row.type !== 'preauth' &&
-    row.type !== 'verify' &&
-    (row.type !== 'reverse' || undecided.has(String(row.id)) || voidedBy(row) !== 'preauth')
+    row.disguise === null && (isUndecided(row) || movedMinor(merchant, row) !== null)
   const closedOn = (row: TransactionRow) => {
     const closedAt = merchant.batch(row.batchId)?.closedAt ?? null
     return closedAt === null ? null : zone.date(closedAt)
@@ -115,7 +102,7 @@ export function expectedOf(
     unsettled: served
       .filter((row) => isMovement(row) && dateOf(row) <= period.to && (closedOn(row) ?? '9999') > period.to)
       .map(movement),
-    dailySales: dailySalesOf(created.filter((row) => isMovement(row) && !undecided.has(String(row.id)))),
+    dailySales: dailySalesOf(created.filter((row) => isMovement(row) && !isUndecided(row))),
     mismatches: known.flatMap(({ entry, isOpen, isFound }) => {
       const { code, subject } = entry
       if (isOpen) return [`${code} ${subject.kind} ${subject.id} open ${atStake(entry, memory)}`]

@@ -10,6 +10,7 @@ import { createZone } from '../../src/sandbox/zone.ts'
 import { allDefects, HISTORY_DAYS, shopUntil } from '../days/scenarios.ts'
 import { type Look, withRuntime } from '../days/support.ts'
 import { isLong } from '../support/long.ts'
+import { movedMinor } from './moved.ts'
 import { bytesOf, centsOf, readCsv, withFolder } from './support.ts'
 
 const zone = createZone('America/Edmonton')
@@ -22,14 +23,9 @@ interface Movement {
   readonly minor: bigint
 }
 
-/** What the merchant knows, and the API does not tell: how each row moved money. */
 function movementOf(look: Look, row: TransactionRow): Movement | null {
-  if (row.status !== 'approved') return null
-  const voided = row.originalId === null ? undefined : look.sandbox.state.merchant().transaction(row.originalId)
-  const sign = { purchase: 1n, capture: 1n, refund: -1n }[row.type]
-  if (sign !== undefined) return { currency: row.currency, minor: sign * row.amountMinor }
-  if (row.type !== 'reverse' || voided === undefined || voided.type === 'preauth') return null
-  return { currency: row.currency, minor: voided.type === 'refund' ? row.amountMinor : -row.amountMinor }
+  const minor = movedMinor(look.sandbox.state.merchant(), row)
+  return minor === null ? null : { currency: row.currency, minor }
 }
 
 function sumOf(movements: readonly Movement[]): Record<string, string> {

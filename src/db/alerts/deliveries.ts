@@ -31,7 +31,7 @@ export async function claimMessage(
       select message_id, rank() over (partition by subject order by number) as place from subjects
     ), due as materialized (
       select account_id, message_id from recon.alert_messages
-      where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
+      where ${isWaitingOn(accountId, channel)}
         and next_attempt_at <= ${timestamp(now)} and (claimed_until is null or claimed_until <= ${timestamp(now)})
         and message_id not in (select message_id from places where place > 1)
         and not exists (select from recon.alert_targets t
@@ -73,8 +73,7 @@ export async function noteDelivered(
       where account_id = ${accountId} and message_id = ${messageId}::uuid and delivered_at is null
     ), waiting as (
       select message_id from recon.alert_messages
-      where account_id = ${accountId} and channel = ${channel} and message_id <> ${messageId}::uuid
-        and delivered_at is null and given_up_at is null and claimed_until is null
+      where ${isWaitingOn(accountId, channel)} and message_id <> ${messageId}::uuid and claimed_until is null
         and next_attempt_at > ${timestamp(now)}
       order by number
       for update skip locked
@@ -104,11 +103,15 @@ export async function hastenOlder(
       and m.claimed_until is null and m.next_attempt_at > ${timestamp(now)}`)
 }
 
+/** Neither taken nor given up. */
+const isWaitingOn = (accountId: number, channel: string): SQL =>
+  sql`account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null`
+
 /** Messages of a channel that are neither taken nor given up, and, where they are several, what each of them tells of. */
 const waitingOn = (accountId: number, channel: string): SQL => sql`
   waiting as materialized (
     select message_id, number from recon.alert_messages
-    where account_id = ${accountId} and channel = ${channel} and delivered_at is null and given_up_at is null
+    where ${isWaitingOn(accountId, channel)}
   ), subjects as materialized (
     select w.message_id, w.number, coalesce(e.mismatch_id::text, 'digest') as subject
     from waiting w

@@ -9,7 +9,7 @@ import {
   type UnfinishedDue,
 } from '../../db/due-work.ts'
 import { noteSchedules } from '../../db/schedules.ts'
-import { plannedInstants } from '../../domain/calendar.ts'
+import { nextInstant, plannedInstants } from '../../domain/calendar.ts'
 import { type Clock, type Instant, toInstant } from '../../domain/clock.ts'
 
 export interface ScheduleEntry {
@@ -61,6 +61,7 @@ export function createPlanner(settings: PlannerSettings): () => Promise<void> {
 
   return async () => {
     const now = clock.now()
+    const searched = toInstant(now + SEARCH_MS_MAX)
     try {
       changes ??= await noteSchedules(db, { accountId, settings: settingsOf(entries), now: createdAt })
       const changedAt = changes
@@ -72,7 +73,7 @@ export function createPlanner(settings: PlannerSettings): () => Promise<void> {
         const isQuiet = now < (quietUntil.get(kind) ?? 0)
         const fresh = isQuiet ? [] : await insertNew(settings, look, state.latestPlanned)
         await enqueueNeeded(settings, look, [...state.unfinished, ...fresh])
-        if (!isQuiet) quietUntil.set(kind, nextInstant(entry, now))
+        if (!isQuiet) quietUntil.set(kind, nextInstant({ ...entry, after: now, withinMs: SEARCH_MS_MAX }) ?? searched)
       }
       const planned = entries.map((entry) =>
         plan(entry).catch((error: unknown) =>
@@ -92,12 +93,6 @@ const settingsOf = (entries: readonly ScheduleEntry[]): ReadonlyMap<string, stri
       setting === undefined ? [] : [[kind, `${cron} ${zone} ${setting}`]],
     ),
   )
-
-/** When it comes due next after `now`, or sooner where that is far. */
-function nextInstant({ cron, zone }: ScheduleEntry, now: Instant): Instant {
-  const until = toInstant(now + SEARCH_MS_MAX)
-  return plannedInstants({ cron, zone, after: now, until, limit: 1 })[0] ?? until
-}
 
 /** A look at one kind of work. */
 interface Look {

@@ -34,8 +34,8 @@ const kind = z.string().refine(isSettleKind).default(SETTLE_KIND)
 const duePayload = z.object({ accountId: z.number().int(), kind, plannedAt: instant })
 
 /**
- * A cut-off: reads which batches are open, and has each of those that go by it looked at that was open by then. Its row ends once each
- * is settled, refused or left alone by the policy; until then it comes back each minute and looks after those held.
+ * A cut-off: reads which batches are open, and has each that goes by it and was open by then looked at. Its row ends once
+ * each is settled, refused or left alone by the policy; until then it comes back each minute and looks after those held.
  */
 export const settleDue = defineJob<JobContext>()({
   name: 'settle-due',
@@ -100,9 +100,8 @@ async function nextStep({ db, account, clock }: JobContext, batch: BatchKey, pla
 /** It waits for nothing that would have to pass first: the job itself tries again, and each minute's sweep after it. */
 const isUnread = ({ reasons }: Decision): boolean => reasons.some(({ code }) => code === 'unreadable')
 
-const batchPayload = duePayload
-const cardBatchPayload = batchPayload.extend({ cardBatchId: id })
-const achBatchPayload = batchPayload.extend({ achBatchId: id })
+const cardBatchPayload = duePayload.extend({ cardBatchId: id })
+const achBatchPayload = duePayload.extend({ achBatchId: id })
 
 /**
  * Looks at one batch for its cut-off. Run twice or at once it settles once: attempts are unique while unfinished.
