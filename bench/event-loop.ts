@@ -23,7 +23,8 @@ export async function measureEventLoop({ db, addAccount }: BenchDatabase): Promi
     Array.from({ length: CONCURRENCY }, async () => {
       for (let body = bodies.pop(); body; body = bodies.pop()) {
         const records = await decode(body)
-        await copyTransaction(db, (tx) => storeRecords(tx, cardTransactionMirror, { accountId, observedAt, records }))
+        const page = { accountId, observedAt, storedAt: observedAt, records }
+        await copyTransaction(db, (tx) => storeRecords(tx, cardTransactionMirror, page))
       }
     }),
   )

@@ -29,8 +29,10 @@ export async function measureIngest(database: BenchDatabase): Promise<Line[]> {
     // `including all` copies the keys and every index, the covering and the partial ones, too.
     await client.query('create table bench_copy (like helcim.card_transactions including all)')
     const accountId = await database.addAccount()
-    const store = (page: Page, observedAt: Instant) =>
-      copyTransaction(db, (tx) => storeRecords(tx, cardTransactionMirror, { accountId, observedAt, records: page }))
+    const store = (records: Page, at: Instant) =>
+      copyTransaction(db, (tx) =>
+        storeRecords(tx, cardTransactionMirror, { accountId, observedAt: at, storedAt: at, records }),
+      )
     const empty = () =>
       client.query('truncate helcim.card_transactions, bench_copy, recon.marks, helcim.record_versions; checkpoint')
 

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { BatchState } from './batch-facts.ts'
@@ -50,6 +51,24 @@ export async function dateRows(
       where c.rows_read_from is null or c.rows_read_from < excluded.rows_read_from`)
 }
 
+/**
+ * Rows that we hold in a batch, and that a complete reading of it did not return: the days on which they were made, of
+ * those that have one. Rows first or last seen since it began are newer than what it saw.
+ */
+export async function listDaysOfLostRows(
+  tx: Tx,
+  input: { accountId: number; cardBatchId: HelcimId; seenIds: readonly HelcimId[]; readFrom: Instant },
+): Promise<BusinessDate[]> {
+  const { accountId, cardBatchId, seenIds, readFrom } = input
+  const { rows } = await tx.execute<{ day: BusinessDate }>(sql`
+    select distinct created_on::text as day from helcim.card_transactions
+    where account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null
+      and observed_at < ${timestamp(readFrom)} and created_on is not null
+      and not (transaction_id = any(${arrayOf(seenIds)}::bigint[]))
+    order by 1`)
+  return rows.map(({ day }) => day)
+}
+
 /** Notes that the rows of a batch above `complete_up_to` were read. What lies below nobody looked at. */
 export async function dateTail(
   tx: Tx,
@@ -81,7 +100,8 @@ export async function noteMissingBatch(tx: Tx, input: { accountId: number; cardB
     insert into recon.batch_checks as c (account_id, card_batch_id, state)
     values (${input.accountId}, ${input.cardBatchId}, 'missing')
     on conflict (account_id, card_batch_id) do update set state = 'missing', is_final = false`)
-  await markSubjects(tx, { accountId: input.accountId, rule: TOLD_BY_STATE, values: [String(input.cardBatchId)] })
+  const values = [String(input.cardBatchId)]
+  await markSubjects(tx, { accountId: input.accountId, rule: TOLD_BY_STATE, values, movedAt: null })
 }
 
 /** What reverses of a batch voided can be told by whether it ties out. */
@@ -92,6 +112,7 @@ export interface JudgedBatch {
   readonly state: BatchState
   readonly isFinal: boolean
   readonly finalFingerprint: string | null
+  readonly movedAt: Instant | null
 }
 
 /** Stores judgements; rows in which nothing changed are not written. */
@@ -104,7 +125,7 @@ export async function storeJudgements(
   await tx.execute(sql`
     with judged as (
       select * from json_to_recordset(${parameter}::json)
-        as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text)
+        as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text, "movedAt" bigint)
     ), versions as (
       insert into recon.batch_check_versions (account_id, card_batch_id, until, state)
       select c.account_id, c.card_batch_id, ${timestamp(input.now)}, c.state
@@ -119,14 +140,16 @@ export async function storeJudgements(
       where c.state is distinct from j.state
       order by 3 ${holdMark}
     )
-    insert into recon.batch_checks as c (account_id, card_batch_id, state, is_final, final_fingerprint, checked_at)
-    select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", ${timestamp(input.now)}
+    insert into recon.batch_checks as c
+      (account_id, card_batch_id, state, is_final, final_fingerprint, moved_at, checked_at)
+    select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", to_timestamp("movedAt" / 1000.0),
+      ${timestamp(input.now)}
     from judged
     on conflict (account_id, card_batch_id) do update set
       state = excluded.state, is_final = excluded.is_final, final_fingerprint = excluded.final_fingerprint,
-      checked_at = excluded.checked_at
-      where (c.state, c.is_final, c.final_fingerprint)
-        is distinct from (excluded.state, excluded.is_final, excluded.final_fingerprint)
+      moved_at = excluded.moved_at, checked_at = excluded.checked_at
+      where (c.state, c.is_final, c.final_fingerprint, c.moved_at)
+        is distinct from (excluded.state, excluded.is_final, excluded.final_fingerprint, excluded.moved_at)
       -- Helcim may have answered that the batch is missing while this judgement, which did not know, was made.
       and not (c.state = 'missing' and excluded.state = 'waiting')`)
 }

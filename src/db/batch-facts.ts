@@ -34,6 +34,8 @@ export interface BatchFacts {
   readonly composition: string | null
   /** Rows created after the batch closed. */
   readonly countLate: number
+  /** When a row of it, or the batch, was last stored as it was not before, by whichever reading; null if that is not known. */
+  readonly movedAt: Instant | null
   readonly check: {
     readonly state: BatchState
     readonly isFinal: boolean
@@ -87,11 +89,15 @@ export async function loadBatchFacts(
         where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
           and l.created_at > b.closed_at) else 0 end as count_late,
       c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
-      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint
+      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint,
+      -- In the same statement: who stores a row meanwhile marks its batch with it.
+      greatest(c.moved_at, m.moved_at) as moved_at
     from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
     full join summed s on s.card_batch_id = b.card_batch_id
     full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
       on c.card_batch_id = coalesce(b.card_batch_id, s.card_batch_id)
+    left join recon.marks m on m.account_id = ${accountId} and m.subject_kind = 'card_batch'
+      and m.subject_id = coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id)::text
     left join helcim.card_terminals t on t.account_id = ${accountId} and t.terminal_id = b.terminal_id
     order by batch_id`)
   const summed = rows.map((row) => ({ row, sums: sumUp(row) }))
@@ -259,6 +265,7 @@ function toFacts(row: FactsRow, sums: Sums, groups: ReverseGroup[] | undefined):
     currencies: sums.currencies,
     composition: row.composition ?? null,
     countLate: Number(row.count_late ?? 0),
+    movedAt: instantOf(row.moved_at),
     check: row.checked_id === null || row.checked_id === undefined ? null : checkOf(row),
   }
 }

@@ -51,7 +51,7 @@ export async function markVanished<R>(
     returning ${sql.raw(['1', ...columns].join(', '))}`)
   for (const rule of mirror.marks) {
     const values = new Set(rows.flatMap((row) => row[rule.column] ?? []))
-    await markSubjects(tx, { accountId: input.accountId, rule, values: [...values] })
+    await markSubjects(tx, { accountId: input.accountId, rule, values: [...values], movedAt: input.now })
   }
   return rows.length
 }

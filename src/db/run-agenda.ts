@@ -12,6 +12,8 @@ const MARK_KINDS = ['card_batch', 'customer', 'card', 'invoice', 'ach_transactio
 export interface RunAgenda {
   /** Subjects of which a record changed. */
   marked(kind: (typeof MARK_KINDS)[number]): readonly string[]
+  /** Card batches of which a record was stored, and when the last one was. */
+  readonly batchesMovedAt: ReadonlyMap<string, Instant>
   /** Subjects of which time or a reading can have changed what is to be said. */
   due(kind: DueKind): readonly string[]
   /** Subjects of mismatches of these codes that are not resolved, or were resolved by a person. */
@@ -32,6 +34,9 @@ export async function takeAgenda(tx: Tx, { accountId, now }: { accountId: number
     subjects.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id)
   return {
     marked: (kind) => idsOf(marks, [kind]),
+    batchesMovedAt: new Map(
+      marks.flatMap(({ kind, id, movedAt }) => (kind === 'card_batch' && movedAt !== null ? [[id, movedAt]] : [])),
+    ),
     due: (kind) => idsOf(due, [kind]),
     said: (codes) => idsOf(said, codes),
   }

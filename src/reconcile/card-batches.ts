@@ -28,8 +28,10 @@ export interface BatchJudgement {
   readonly isFinal: boolean
   readonly finalFingerprint: string | null
   readonly need: BatchNeed | null
-  /** When the last reading of all its rows ended: statistics read since would bracket it. */
-  readonly rowsReadUntil: Instant | null
+  /** When a row of it last moved, as its facts had it. */
+  readonly movedAt: Instant | null
+  /** When the last reading of all its rows ended, or one moved since: statistics read later would bracket them. */
+  readonly rowsStoodFrom: Instant | null
   readonly findings: readonly Finding[]
 }
 
@@ -59,8 +61,8 @@ export function judgeCardBatch(
     ...findChangedAfterClose(facts, subject, name),
   ]
   const former = facts.check?.finalFingerprint ?? null
-  const rowsReadUntil = facts.check?.rowsReadUntil ?? null
-  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, rowsReadUntil, findings }
+  const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
+  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...rows, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
   if (context.isTiedBefore) return { ...waiting, state: 'tied', need: null }
@@ -76,7 +78,7 @@ export function judgeCardBatch(
     isFinal: isSettled,
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
     need: null,
-    rowsReadUntil,
+    ...rows,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
 }
@@ -84,7 +86,8 @@ export function judgeCardBatch(
 /** Transactions name a batch that no list returned: asked for by its id, it is there, or it is missing for certain. */
 function judgeUnlisted(facts: BatchFacts): BatchJudgement {
   const { cardBatchId, check } = facts
-  const common = { cardBatchId, isFinal: false, finalFingerprint: null, rowsReadUntil: check?.rowsReadUntil ?? null }
+  const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
+  const common = { cardBatchId, isFinal: false, finalFingerprint: null, ...rows }
   if (check?.state !== 'missing') return { ...common, state: 'waiting', need: 'batch', findings: [] }
   const { total } = totalOf(facts)
   if (total === 0) return { ...common, state: 'missing', need: null, findings: [] }
@@ -102,10 +105,20 @@ function judgeUnlisted(facts: BatchFacts): BatchJudgement {
   return { ...common, state: 'missing', need: null, findings: [finding] }
 }
 
-/** Rows read within the time in which the present statistics are known to have stood: what differs, differs. */
-export function isBracketed({ check }: BatchFacts): boolean {
-  if (!check?.statisticsSince || !check.statisticsUntil || !check.rowsReadFrom || !check.rowsReadUntil) return false
-  return check.statisticsSince <= check.rowsReadFrom && check.rowsReadUntil <= check.statisticsUntil
+/**
+ * Rows read within the time in which the present statistics are known to have stood, and none that another reading
+ * brought, changed or missed since: what differs, differs.
+ */
+export function isBracketed(facts: BatchFacts): boolean {
+  const { statisticsSince, statisticsUntil, rowsReadFrom } = facts.check ?? {}
+  const stoodFrom = rowsStoodFrom(facts)
+  if (!statisticsSince || !statisticsUntil || !rowsReadFrom || !stoodFrom) return false
+  return statisticsSince <= rowsReadFrom && stoodFrom <= statisticsUntil
+}
+
+function rowsStoodFrom({ check, movedAt }: BatchFacts): Instant | null {
+  const readUntil = check?.rowsReadUntil ?? null
+  return readUntil !== null && movedAt !== null && movedAt > readUntil ? movedAt : readUntil
 }
 
 /** Statistics can run ahead of the list of rows: read so soon, its rows prove nothing against them. */

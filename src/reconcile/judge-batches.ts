@@ -53,12 +53,15 @@ export async function judgeBatches(
   const { accountId, historyFrom, scope, agenda, settings, now } = input
   const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
   const marked = agenda.marked('card_batch').map(BigInt)
-  const asked = await loadFacts(tx, { accountId, scope, marked })
+  // The marks are taken: what they say of a batch is to be kept with what is judged of it.
+  const { batchesMovedAt } = agenda
+  const withMove = (one: BatchFacts) => moveTo(one, batchesMovedAt.get(String(one.cardBatchId)))
+  const asked = (await loadFacts(tx, { accountId, scope, marked })).map(withMove)
   const running = await listRunningPulls(tx, accountId)
   const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
   const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now })
   // What was judged by another rule, or by none, is judged again.
-  const everything = isNews ? await loadBatchFacts(tx, accountId, null) : asked
+  const everything = isNews ? (await loadBatchFacts(tx, accountId, null)).map(withMove) : asked
   const facts = everything.filter((one) => isInScope(one, closedFrom))
   const isPartial = scope === 'marked' && !isNews
   const besideIds = isPartial ? facts.map((one) => one.cardBatchId) : null
@@ -73,12 +76,15 @@ export async function judgeBatches(
     })
     .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
   const checks: Checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
-  await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, checks), now })
+  await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, checks, batchesMovedAt), now })
   await keepUnproved(tx, accountId, [...aboveIds])
   await noteComplete(tx, { accountId, facts, judgements, tiesBefore, rule })
   const changedIds = isPartial ? [...new Set([...marked, ...withChangedState(judgements, checks)])] : null
   return { facts, judgements, gaps, changedIds }
 }
+
+const moveTo = (one: BatchFacts, movedAt: Instant | undefined): BatchFacts =>
+  movedAt === undefined || (one.movedAt !== null && one.movedAt > movedAt) ? one : { ...one, movedAt }
 
 async function loadFacts(
   tx: Tx,
@@ -134,9 +140,14 @@ async function noteComplete(
 type Checks = ReadonlyMap<HelcimId, BatchFacts['check']>
 
 /** Most judgements of a full run say what is stored already. */
-function changedJudgements(judgements: readonly BatchJudgement[], checks: Checks): BatchJudgement[] {
+function changedJudgements(
+  judgements: readonly BatchJudgement[],
+  checks: Checks,
+  batchesMovedAt: ReadonlyMap<string, Instant>,
+): BatchJudgement[] {
   return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint }) => {
     const check = checks.get(cardBatchId)
+    if (batchesMovedAt.has(String(cardBatchId))) return true
     return !check || check.state !== state || check.isFinal !== isFinal || check.finalFingerprint !== finalFingerprint
   })
 }

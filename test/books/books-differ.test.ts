@@ -78,7 +78,12 @@ describe('books and mirror', () => {
     )
     expect(sum).toBe(7n)
     const mark = (kind: 'books_day' | 'books_batch', value: string) =>
-      markSubjects(database.db, { accountId, rule: { kind, column: '', subjects: 'itself' }, values: [value] })
+      markSubjects(database.db, {
+        accountId,
+        rule: { kind, column: '', subjects: 'itself' },
+        values: [value],
+        movedAt: null,
+      })
     const day = new Intl.DateTimeFormat('en-CA', { timeZone: ZONE }).format(sale.at * 1_000)
     await mark('books_batch', String(sale.batchId))
     // The sale itself is still not said to wait.

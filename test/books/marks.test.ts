@@ -80,10 +80,11 @@ function decoded<R>(id: number, record: R): DecodedRecord<R> {
   return { id: BigInt(id), record, raw: '{}', contentHash, unknownValues: [], cardNumberMasked: false }
 }
 
-const store = <R>(accountId: number, mirror: MirrorTable<R>, one: DecodedRecord<R>) =>
-  copyTransaction(database.db, (tx) =>
-    storeRecords(tx, mirror, { accountId, observedAt: toInstant(Date.now() + 60_000), records: [one] }),
-  )
+function store<R>(accountId: number, mirror: MirrorTable<R>, one: DecodedRecord<R>) {
+  const at = toInstant(Date.now() + 60_000)
+  const page = { accountId, observedAt: at, storedAt: at, records: [one] }
+  return copyTransaction(database.db, (tx) => storeRecords(tx, mirror, page))
+}
 
 const closed = (id: number) => ({ id, openedAt: AT - DAY, closedAt: AT + 500 })
 
@@ -147,7 +148,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
     async before(accountId) {
       await database.db.execute(sql`
         update helcim.card_batches set reversed_minor = 1000, refunds_reversed_minor = 0 where account_id = ${accountId}`)
-      const tied = { cardBatchId: 1n, state: 'tied', isFinal: true, finalFingerprint: null } as const
+      const tied = { cardBatchId: 1n, state: 'tied', isFinal: true, finalFingerprint: null, movedAt: null } as const
       await storeJudgements(database.db, { accountId, judged: [tied], now: clock.now() })
     },
     change: (accountId) => noteMissingBatch(database.db, { accountId, cardBatchId: 1n }),

@@ -205,7 +205,7 @@ async function disturb(accountId: number, rows: MirrorRows, seed: number, round:
   await fillMirror(database, accountId, rows)
   for (const [kind, values] of Object.entries(marks)) {
     const rule = { kind: kind as keyof typeof marks, column: '', subjects: 'itself' as const }
-    await markSubjects(database.db, { accountId, rule, values: [...values] })
+    await markSubjects(database.db, { accountId, rule, values: [...values], movedAt: null })
   }
 }
 

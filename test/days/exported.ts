@@ -50,11 +50,11 @@ export async function expectExported(
   })
 }
 
-/** What came and went between two nights may have been seen, and need not. */
+/** What was true between two nights alone may have been seen, and need not; what never was is told of nowhere. */
 function linesOf(row: Row, { known }: Memory): string[] {
   const name = pick('code', 'subject_kind', 'subject_id')(row)
   if (row.state === 'open') return [`${name} open ${row.difference}`]
-  return known.get(name)?.isFound === true ? [`${name} resolved`] : []
+  return known.get(name)?.isFound === false ? [] : [`${name} resolved`]
 }
 
 const otherDigit = (digit: string) => String((Number(digit) + 1) % 10)

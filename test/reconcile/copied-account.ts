@@ -48,7 +48,7 @@ export async function createCopy(
           const rows = await query(`select distinct ${rule.column}::text as value from ${table}
             where account_id = ${accountId} and ${isOfPart} and ${rule.column} is not null`)
           await db.transaction((tx) =>
-            markSubjects(tx, { accountId, rule, values: rows.map(({ value }) => String(value)) }),
+            markSubjects(tx, { accountId, rule, values: rows.map(({ value }) => String(value)), movedAt: null }),
           )
         }
       }

@@ -97,7 +97,9 @@ it('an older observation never replaces a newer one, and a newer one always an o
     const startedAt = clock.now()
     const at = (ms: number): Instant => toInstant(startedAt + ms)
     const store = (observedAt: Instant, record: DecodedRecord<CardTerminal>) =>
-      copyTransaction(db, (tx) => storeRecords(tx, cardTerminalMirror, { accountId, observedAt, records: [record] }))
+      copyTransaction(db, (tx) =>
+        storeRecords(tx, cardTerminalMirror, { accountId, observedAt, storedAt: observedAt, records: [record] }),
+      )
     const nickname = async () => (await look.query('select nickname from helcim.card_terminals'))[0]?.nickname
 
     expect(await store(at(1_000), terminal('newer', 'a'))).toEqual({ countNew: 1, countChanged: 0 })

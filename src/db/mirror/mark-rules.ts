@@ -1,6 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
+import type { Instant } from '../../domain/clock.ts'
 import type { Tx } from '../client.ts'
 import { holdMark } from '../marks.ts'
+import { timestamp } from './store-records.ts'
 
 /** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
 export const BOOKS_MARK_KINDS = [
@@ -59,16 +61,20 @@ const isSubscriber = (accountId: number, code: string): string =>
 export const subjectsQuery = ({ subjects }: MarkRule, accountId: number): string =>
   subjects === 'itself' ? 'select subject from named' : SUBJECTS[subjects](accountId)
 
-/** Marks what the values of a column lead to, in one order, so that writers who mark the same seldom wait in a circle. */
+/**
+ * Marks what the values of a column lead to, in one order, so that writers who mark the same seldom wait in a circle.
+ * @param input `movedAt`: when what it is about was stored; null where nothing was
+ */
 export async function markSubjects(
   tx: Tx,
-  { accountId, rule, values }: { accountId: number; rule: MarkRule; values: readonly string[] },
+  input: { accountId: number; rule: MarkRule; values: readonly string[]; movedAt: Instant | null },
 ): Promise<void> {
+  const { accountId, rule, values, movedAt } = input
   if (values.length === 0) return
   await tx.execute(sql`
     with named as (select json_array_elements_text(${JSON.stringify(values)}::json) as subject)
-    insert into recon.marks (account_id, subject_kind, subject_id)
-    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    insert into recon.marks (account_id, subject_kind, subject_id, moved_at)
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject, ${movedAt === null ? sql`null::timestamptz` : timestamp(movedAt)}
     from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}`)
 }
 
@@ -76,15 +82,19 @@ export async function markSubjects(
  * The same within a statement that has the rows as they come in and as they were: what moved concerns both.
  * @param index tells the rules of one statement apart
  */
-export function markedCte(rule: MarkRule, index: number, accountId: number): SQL {
+export function markedCte(
+  rule: MarkRule,
+  index: number,
+  { accountId, movedAt }: { accountId: number; movedAt: Instant },
+): SQL {
   const column = sql.raw(rule.column)
   return sql`, ${sql.raw(`marked_${index}`)} as (
-    insert into recon.marks (account_id, subject_kind, subject_id)
+    insert into recon.marks (account_id, subject_kind, subject_id, moved_at)
     with named as (
       select ${column}::text as subject from incoming where ${column} is not null
       union select ${column}::text from former where ${column} is not null
     )
-    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject
+    select distinct ${accountId}::int, ${rule.kind}::text, marked.subject, ${timestamp(movedAt)}
     from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}
   )`
 }

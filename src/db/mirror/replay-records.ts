@@ -78,7 +78,7 @@ async function markReplayed<R>(
       where account_id = ${accountId} and ${sql.raw(idColumn)} = any(${arrayOf(ids)}::bigint[])
         and ${sql.raw(rule.column)} is not null`)
     const values = new Set([...rows.map(({ value }) => value), ...former.flatMap((row) => row[rule.column] ?? [])])
-    await markSubjects(tx, { accountId, rule, values: [...values] })
+    await markSubjects(tx, { accountId, rule, values: [...values], movedAt: null })
   }
 }
 

@@ -18,23 +18,29 @@ export interface Stored {
   readonly countChanged: number
 }
 
+interface Page<R> {
+  readonly accountId: number
+  /** When the reading began that returned these records. */
+  readonly observedAt: Instant
+  /** Now, after it ended. */
+  readonly storedAt: Instant
+  readonly records: readonly DecodedRecord<R>[]
+}
+
 /**
- * Stores one page of records: new ones by COPY, changed ones by an update that keeps the former version. The newer observation wins; unchanged records are not written at all; what must be reconciled again is marked. All within
- * the caller's transaction.
- * @param observedAt when the reading began that returned these records
+ * Stores one page of records: new ones by COPY, changed ones by an update that keeps the former version. The newer
+ * observation wins; unchanged records are not written at all; what must be reconciled again is marked. All within the
+ * caller's transaction.
  */
-export async function storeRecords<R>(
-  tx: CopyTx,
-  mirror: MirrorTable<R>,
-  { accountId, observedAt, records }: { accountId: number; observedAt: Instant; records: readonly DecodedRecord<R>[] },
-): Promise<Stored> {
+export async function storeRecords<R>(tx: CopyTx, mirror: MirrorTable<R>, page: Page<R>): Promise<Stored> {
+  const { accountId, observedAt, records } = page
   if (records.length === 0) return { countNew: 0, countChanged: 0 }
   // Pages of one resource are written one after the other: two readings of a record that race would lose a version,
   // and a record that is found to be new stays so until we have written it.
   await tx.execute(sql`select pg_advisory_xact_lock(hashtext(${`mirror ${accountId} ${mirror.resource}`}))`)
   const { fresh, changed } = await compare(tx, mirror, accountId, observedAt, records)
-  if (fresh.length > 0) await insertNew(tx, mirror, accountId, observedAt, fresh)
-  if (changed.length > 0) await updateChanged(tx, mirror, accountId, observedAt, changed)
+  if (fresh.length > 0) await insertNew(tx, mirror, { ...page, records: fresh })
+  if (changed.length > 0) await updateChanged(tx, mirror, { ...page, records: changed })
   return { countNew: fresh.length, countChanged: changed.length }
 }
 
@@ -65,13 +71,8 @@ async function compare<R>(
   return { fresh: pick(rows[0]?.fresh), changed: pick(rows[0]?.changed) }
 }
 
-async function insertNew<R>(
-  tx: CopyTx,
-  mirror: MirrorTable<R>,
-  accountId: number,
-  observedAt: Instant,
-  records: readonly DecodedRecord<R>[],
-): Promise<void> {
+async function insertNew<R>(tx: CopyTx, mirror: MirrorTable<R>, page: Page<R>): Promise<void> {
+  const { accountId, observedAt, storedAt, records } = page
   const { table, columns, marks } = mirror
   const names = ['account_id', ...writtenColumns(mirror), 'observed_at', 'first_seen_at'].join(', ')
   const observed = new Date(observedAt).toISOString()
@@ -90,17 +91,12 @@ async function insertNew<R>(
     const column = columns.find(({ name }) => name === rule.column)
     const values = new Set(records.map(({ record }) => column?.of(record) ?? null))
     values.delete(null)
-    await markSubjects(tx, { accountId, rule, values: [...values].map(String) })
+    await markSubjects(tx, { accountId, rule, values: [...values].map(String), movedAt: storedAt })
   }
 }
 
-async function updateChanged<R>(
-  tx: CopyTx,
-  mirror: MirrorTable<R>,
-  accountId: number,
-  observedAt: Instant,
-  records: readonly DecodedRecord<R>[],
-): Promise<void> {
+async function updateChanged<R>(tx: CopyTx, mirror: MirrorTable<R>, page: Page<R>): Promise<void> {
+  const { accountId, observedAt, storedAt, records } = page
   const { table, idColumn, columns } = mirror
   const id = sql.raw(idColumn)
   const declared = sql.raw(columns.map(({ name, type }) => `${name} ${type}`).join(', '))
@@ -130,7 +126,7 @@ async function updateChanged<R>(
       -- One that had vanished and is the same again was not there meanwhile.
       from former where content_hash <> next_hash or vanished_at is not null
     )${sql.join(
-      mirror.marks.map((rule, index) => markedCte(rule, index, accountId)),
+      mirror.marks.map((rule, index) => markedCte(rule, index, { accountId, movedAt: storedAt })),
       sql``,
     )}
     update ${sql.raw(table)} e set ${assignments}, observed_at = ${timestamp(observedAt)}, vanished_at = null

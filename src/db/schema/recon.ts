@@ -219,7 +219,13 @@ export const coveredDays = recon.table(
 /** What has to be reconciled again because its rows changed. */
 export const marks = recon.table(
   'marks',
-  { accountId: accountId(), subjectKind: text('subject_kind').notNull(), subjectId: text('subject_id').notNull() },
+  {
+    accountId: accountId(),
+    subjectKind: text('subject_kind').notNull(),
+    subjectId: text('subject_id').notNull(),
+    /** When that was stored: the last time for a card batch, else any of them; null where nothing was stored. */
+    movedAt: instant('moved_at'),
+  },
   (t) => [primaryKey({ columns: [t.accountId, t.subjectKind, t.subjectId] })],
 )
 
@@ -237,6 +243,8 @@ export const batchChecks = recon.table(
     /** The last complete reading of its rows. */
     rowsReadFrom: instant('rows_read_from'),
     rowsReadUntil: instant('rows_read_until'),
+    /** When a row of it, or the batch, was last stored as it was not before, by whichever reading. */
+    movedAt: instant('moved_at'),
     /** Since when the last complete reading of its newest rows ran, those above `complete_up_to`. */
     tailReadFrom: instant('tail_read_from'),
     /** Its rows up to this id are all here: a complete walk returned them, or they tied out. */

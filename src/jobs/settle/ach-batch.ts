@@ -36,7 +36,8 @@ async function readBatch(context: JobContext, achBatchId: HelcimId): Promise<Ach
   const readAt = clock.now()
   const { body } = await helcim.read(achBatches.list(), { callClass: 'settle', signal })
   const { records } = await decodePage(achBatches, body)
-  await copyTransaction(db, (tx) => storeRecords(tx, achBatchMirror, { accountId, observedAt: readAt, records }))
+  const page = { accountId, observedAt: readAt, storedAt: clock.now(), records }
+  await copyTransaction(db, (tx) => storeRecords(tx, achBatchMirror, page))
   return records.find(({ id }) => id === achBatchId)?.record ?? null
 }
 

@@ -38,7 +38,7 @@ async function read(context: JobContext, cardBatchId: HelcimId): Promise<SeenBat
   const [found] = records
   if (!found || found.id !== cardBatchId) return null
   await copyTransaction(db, async (tx) => {
-    await storeRecords(tx, cardBatchMirror, { accountId, observedAt: readAt, records })
+    await storeRecords(tx, cardBatchMirror, { accountId, observedAt: readAt, storedAt: clock.now(), records })
     await dateStatistics(tx, { accountId, cardBatchIds: [cardBatchId], readAt })
   })
   const currency = await loadTerminalCurrency(db, accountId, found.record.terminalId)

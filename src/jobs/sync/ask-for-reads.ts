@@ -58,7 +58,7 @@ interface Read {
   readonly window: PullWindow
   readonly callClass: CallClass
   readonly listOrder?: KnownOrder
-  /** Of statistics: the end of the reading of rows that they are to bracket. */
+  /** Of statistics: since when the rows stand that they are to bracket. */
   readonly wantedSince?: Instant
 }
 
@@ -68,11 +68,11 @@ async function readsOfBatches(tx: Tx, accountId: number, undecided: readonly Bat
   const starts = order === null ? new Map() : await loadTailStarts(tx, { accountId, cardBatchIds })
   const { resource } = BATCH_ROWS
   const { pageLimit } = resourceOf(resource)
-  return undecided.flatMap(({ cardBatchId, need, rowsReadUntil }): Read[] => {
+  return undecided.flatMap(({ cardBatchId, need, rowsStoodFrom }): Read[] => {
     if (need === null) return []
     if (need === 'batch' || need === 'statistics') {
       const one = { resource: 'card_batch', window: { kind: 'one', id: cardBatchId }, callClass: 'detail' } as const
-      return [need === 'statistics' && rowsReadUntil !== null ? { ...one, wantedSince: rowsReadUntil } : one]
+      return [need === 'statistics' && rowsStoodFrom !== null ? { ...one, wantedSince: rowsStoodFrom } : one]
     }
     const start = need === 'new_rows' ? starts.get(cardBatchId) : undefined
     const tail = order && start ? tailOf(cardBatchId, order, start, pageLimit) : null

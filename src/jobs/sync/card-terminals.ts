@@ -12,8 +12,9 @@ export const cardTerminalResource = defineResource({
   call: () => cardTerminals.list(),
   isInside: () => true,
   async afterWalk(tx, { account }, { ids }) {
-    if (await bindTerminals(tx, account.accountId, ids)) return
+    if (await bindTerminals(tx, account.accountId, ids)) return []
     const reason = `HELCIM_API_TOKEN belongs to another merchant: account "${account.name}" has none of its terminals`
     await stopAccount(tx, account.accountId, reason)
+    return []
   },
 })

@@ -14,9 +14,9 @@ export const innerRecords = <R>(
   async read({ body, isSingle }) {
     const page = isSingle ? await decodeSingle(endpoint, body) : await decodePage(endpoint, body)
     const { records, undecodable } = page
-    return async (tx, { accountId, readAt: observedAt }) => {
+    return async (tx, { accountId, readAt: observedAt, now: storedAt }) => {
       if (records.length + undecodable.length === 0) return
-      await storeRecords(tx, mirror, { accountId, observedAt, records })
+      await storeRecords(tx, mirror, { accountId, observedAt, storedAt, records })
       const decodedIds = records.map(({ id }) => id)
       await storeUndecodable(tx, { accountId, resource: mirror.resource, observedAt, undecodable, decodedIds })
     }

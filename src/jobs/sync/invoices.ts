@@ -40,6 +40,8 @@ export const invoiceResource = defineResource({
     await proveWalk(invoiceMirror)(tx, services, end)
     const { window, accountId } = end.pull
     // That there is none of this number, or that it is as it was, is news as well.
-    if (window.kind === 'code') await markSubjects(tx, { accountId, rule: BY_NUMBER, values: [window.code] })
+    if (window.kind === 'code')
+      await markSubjects(tx, { accountId, rule: BY_NUMBER, values: [window.code], movedAt: null })
+    return []
   },
 })

@@ -2,6 +2,7 @@ import type { Services } from '../../context.ts'
 import type { Tx } from '../../db/client.ts'
 import { coverDays, markVanished } from '../../db/coverage.ts'
 import type { MirrorTable } from '../../db/mirror/mirror-table.ts'
+import type { Pull } from '../../db/pulls.ts'
 import type { WalkEnd } from './resource.ts'
 
 /**
@@ -10,11 +11,12 @@ import type { WalkEnd } from './resource.ts'
  */
 export const proveWalk =
   <R>(mirror: MirrorTable<R>) =>
-  async (tx: Tx, _services: Services, { pull, ids, isIdMissing, now }: WalkEnd): Promise<void> => {
+  async (tx: Tx, _services: Services, { pull, ids, isIdMissing, now }: WalkEnd): Promise<readonly Pull[]> => {
     const { accountId, pullId, window, walkStartedAt: readAt } = pull
-    if (window.kind !== 'all' && window.kind !== 'days' && window.kind !== 'code') return
+    if (window.kind !== 'all' && window.kind !== 'days' && window.kind !== 'code') return []
     if (!isIdMissing) await markVanished(tx, mirror, { accountId, window, seenIds: ids, readAt, now })
-    if (window.kind !== 'days') return
+    if (window.kind !== 'days') return []
     const { from, to } = window
     await coverDays(tx, { accountId, resource: mirror.resource, from, to, readAt, pullId })
+    return []
   }

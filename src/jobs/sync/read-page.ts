@@ -48,7 +48,7 @@ interface PageRead<R> {
   readonly countRows: number
   readonly readAt: Instant
   /** Stores the records of another kind that the page holds. */
-  storeInner(tx: CopyTx, at: { accountId: number; readAt: Instant }): Promise<void>
+  storeInner(tx: CopyTx, at: { accountId: number; readAt: Instant; now: Instant }): Promise<void>
 }
 
 const askedOf = ({ pageLimit: limit, nextPage: page, countRows: offset }: Pull): PageAsked => ({ limit, page, offset })
@@ -168,8 +168,8 @@ async function storePage<R>(
       : decision
 
   const records = read.page.records.filter((record) => fresh.has(record.id))
-  const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, records })
-  await read.storeInner(tx, { accountId, readAt: read.readAt })
+  const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, storedAt: now, records })
+  await read.storeInner(tx, { accountId, readAt: read.readAt, now })
   await storeUndecodable(tx, {
     accountId,
     resource: resource.name,
@@ -207,9 +207,10 @@ async function storePage<R>(
     case 'end': {
       const all = [...before.ids, ...ids]
       const known = all.filter((id) => id !== NO_ID)
-      await resource.afterWalk?.(tx, context, { pull, ids: known, isIdMissing: known.length < all.length, now })
+      const end = { pull, ids: known, isIdMissing: known.length < all.length, now }
+      const toRead = (await resource.afterWalk?.(tx, context, end)) ?? []
       await finishPull(tx, pull, { state: 'complete', now })
-      return { toRead: [], isFinished: true }
+      return { toRead, isFinished: true }
     }
   }
 }

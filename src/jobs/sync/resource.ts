@@ -52,7 +52,9 @@ export interface InnerRecords {
 
 interface StoredAt {
   readonly accountId: number
+  /** When the reading began. */
   readonly readAt: Instant
+  readonly now: Instant
 }
 
 /** A resource, described once: everything the one sync loop needs to read any window of it. */
@@ -72,8 +74,8 @@ export interface ResourceDescription<R> {
   readonly inner?: InnerRecords
   /** Runs in the page's transaction, after its rows are stored. */
   afterPage?(tx: Tx, page: { accountId: number; ids: readonly HelcimId[]; readAt: Instant }): Promise<void>
-  /** Runs in the transaction that ends a complete walk. */
-  afterWalk?(tx: Tx, services: Services, end: WalkEnd): Promise<void>
+  /** Runs in the transaction that ends a complete walk. @returns what has to be read because of it */
+  afterWalk?(tx: Tx, services: Services, end: WalkEnd): Promise<readonly Pull[]>
   /** Runs in the transaction that ends a tail at what was known before: a walk it is not. */
   afterTail?(tx: Tx, end: { pull: Pull }): Promise<void>
   /** Helcim has no record of the id that was asked for. */
