@@ -96,8 +96,11 @@ export async function loadBatchFacts(
     full join summed s on s.card_batch_id = b.card_batch_id
     full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
       on c.card_batch_id = coalesce(b.card_batch_id, s.card_batch_id)
-    left join recon.marks m on m.account_id = ${accountId} and m.subject_kind = 'card_batch'
-      and m.subject_id = coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id)::text
+    -- Lateral with an offset: marks are few or many, and the planner never knows.
+    left join lateral (
+      select moved_at from recon.marks where account_id = ${accountId} and subject_kind = 'card_batch'
+        and subject_id = coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id)::text offset 0
+    ) m on true
     left join helcim.card_terminals t on t.account_id = ${accountId} and t.terminal_id = b.terminal_id
     order by batch_id`)
   const summed = rows.map((row) => ({ row, sums: sumUp(row) }))
