@@ -62,11 +62,10 @@ export async function loadBatchFacts(
   upTo?: HelcimId,
 ): Promise<BatchFacts[]> {
   if (cardBatchIds?.length === 0) return []
-  if (cardBatchIds === null) await favourWorkers(tx)
   const onlyThese = (column: SQL) =>
     cardBatchIds === null ? sql`` : sql`and ${column} = any(${arrayOf(cardBatchIds)}::bigint[])`
   const rowsUpTo = upTo === undefined ? sql`` : sql`and transaction_id <= ${upTo}`
-  const { rows } = await tx.execute<FactsRow>(sql`
+  const statement = sql`
     with grouped as (
       select card_batch_id, type, outcome, currency, count(*) as n, sum(amount_minor) as amount, max(created_at) as last_at
       from helcim.card_transactions
@@ -102,7 +101,9 @@ export async function loadBatchFacts(
         and subject_id = coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id)::text offset 0
     ) m on true
     left join helcim.card_terminals t on t.account_id = ${accountId} and t.terminal_id = b.terminal_id
-    order by batch_id`)
+    order by batch_id`
+  const ask = () => tx.execute<FactsRow>(statement)
+  const { rows } = await (cardBatchIds === null ? withWorkersFavoured(tx, ask) : ask())
   const summed = rows.map((row) => ({ row, sums: sumUp(row) }))
   const groups = await loadReverseGroups(
     tx,
@@ -116,13 +117,19 @@ export async function loadBatchFacts(
 }
 
 /**
- * Has the workers of a parallel query cost nothing until the end of the transaction; outside of one it changes nothing.
- * Postgres expects a group of every tenth row, as it does not know that types, outcomes and currencies are few in a
- * batch, and would rather sum alone than fetch so many groups from workers.
+ * Has the workers of a parallel query cost nothing for what is asked, within a transaction; outside of one it changes
+ * nothing. Postgres expects a group of every tenth row, as it does not know that types, outcomes and currencies are few in
+ * a batch, and would rather sum alone than fetch so many groups from workers. For that statement only: another one of the
+ * transaction was planned to start workers for each of its rows, and took minutes.
  */
-const favourWorkers = (tx: Tx) =>
-  tx.execute(sql`
+async function withWorkersFavoured<T>(tx: Tx, ask: () => Promise<T>): Promise<T> {
+  await tx.execute(sql`
     select set_config('parallel_tuple_cost', '0', true), set_config('parallel_setup_cost', '0', true)`)
+  const answer = await ask()
+  await tx.execute(sql`set local parallel_tuple_cost to default`)
+  await tx.execute(sql`set local parallel_setup_cost to default`)
+  return answer
+}
 
 interface Sums {
   salesMinor: bigint
