@@ -50,11 +50,8 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
   const numbers = cardBatchIds === null ? null : changed
   const scope = await listInvoicesToJudge(tx, { accountId, numbers, from: historyFrom })
   // What was read by its number alone may be older than the history; what is said of it is held up too.
-  const toJudge = new Set([
-    ...scope.numbers,
-    ...changed,
-    ...(numbers === null ? await numbersOf(tx, { accountId, ids: said }) : []),
-  ])
+  const beyond = numbers === null ? [...changed, ...(await numbersOf(tx, { accountId, ids: said }))] : []
+  const toJudge = new Set([...scope.numbers, ...beyond])
   const payments = await loadPaymentReading(tx, input)
   const findings: Finding[] = [...lone.findings]
   const rootsByCode = new Map(INVOICE_CODES.map((code) => [code, new Set(scope.plainIds.map(String))]))
@@ -72,7 +69,7 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
       }
     }
   }
-  await storeDue(tx, { accountId, kind: 'invoice', judged: numbers === null ? null : [...toJudge], due: dueAgain })
+  await storeDue(tx, { accountId, kind: 'invoice', judged: numbers, due: dueAgain })
   return {
     findings,
     examined: [
