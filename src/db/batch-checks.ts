@@ -53,7 +53,8 @@ export async function dateRows(
 
 /**
  * Rows that we hold in a batch, and that a complete reading of it did not return: the days on which they were made, of
- * those that have one. Rows first or last seen since it began are newer than what it saw.
+ * those that have one. Rows first or last seen since it began are newer than what it saw; and a row that a reading of its
+ * day has returned since Helcim's figures of the batch are what they are is not lost, whatever the batch returns.
  */
 export async function listDaysOfLostRows(
   tx: Tx,
@@ -65,6 +66,10 @@ export async function listDaysOfLostRows(
     where account_id = ${accountId} and card_batch_id = ${cardBatchId} and vanished_at is null
       and observed_at < ${timestamp(readFrom)} and created_on is not null
       and not (transaction_id = any(${arrayOf(seenIds)}::bigint[]))
+      and not exists (
+        select from recon.covered_days d join recon.batch_checks c on c.account_id = d.account_id
+        where d.account_id = ${accountId} and d.resource = 'card_transaction' and d.day = created_on
+          and c.card_batch_id = ${cardBatchId} and d.read_at >= c.statistics_since)
     order by 1`)
   return rows.map(({ day }) => day)
 }

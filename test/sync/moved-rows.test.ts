@@ -70,6 +70,32 @@ describe('a row that its closed batch does not return any more is found by the p
   })
 })
 
+it('a row that only its day returns is looked for once, and then told as a difference of its batch', async () => {
+  await withWeek({}, async (week) => {
+    week.clock.advance(HOUR_MS)
+    await week.comesDue('poll')
+    const row = saleOfClosedBatch(week)
+    const other = week.sandbox.state
+      .merchant()
+      .batches()
+      .find(({ id, closedAt }) => closedAt !== null && id !== row.batchId)
+    // As if Helcim named another batch in the row than the one that returns it.
+    await week.query(
+      `update helcim.card_transactions set card_batch_id = ${other?.id} where transaction_id = ${row.id}`,
+    )
+    await week.query(`update recon.batch_checks set state = 'waiting', is_final = false, rows_read_from = null,
+      rows_read_until = null, complete_up_to = null where card_batch_id = ${other?.id}`)
+    for (let poll = 0; poll < 3; poll += 1) {
+      week.clock.advance(HOUR_MS)
+      await week.comesDue('poll')
+    }
+    const told = (await differencesTold(week)).map(({ subject_id: id }) => String(id).split(':')[0])
+    expect(told).toContain(String(other?.id))
+    const [lookedFor] = await week.query("select count(*)::int as count from recon.pulls where cause like 'lost by %'")
+    expect(lookedFor?.count).toBe(1)
+  })
+})
+
 /** To a row of a batch that is proved by its rows between two readings of its statistics. */
 async function happens(week: Week, move: (merchant: Merchant, row: TransactionRow) => void): Promise<void> {
   // Long after the last sale: no list lags its statistics any more.
