@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { type SQL, sql } from 'drizzle-orm'
 import type { BatchRows, TypeCounts } from '../domain/batch-tie-out.ts'
 import type { BatchStatistics } from '../domain/card-batch.ts'
@@ -104,17 +105,19 @@ export async function loadBatchFacts(
     order by batch_id`
   const ask = () => tx.execute<FactsRow>(statement)
   const { rows } = await (cardBatchIds === null ? withWorkersFavoured(tx, ask) : ask())
-  const summed = rows.map((row) => ({ row, sums: sumUp(row) }))
-  const groups = await loadReverseGroups(
-    tx,
-    accountId,
-    summed
-      .filter(({ sums }) => sums.countReverses > 0 && sums.countOtherOriginals > 0)
-      .map(({ row }) => BigInt(row.batch_id)),
-    rowsUpTo,
-  )
-  return summed.map(({ row, sums }) => toFacts(row, sums, groups.get(BigInt(row.batch_id))))
+  const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
+  const [groups, summed] = await Promise.all([loadReverseGroups(tx, accountId, mixedIds, rowsUpTo), sumUpAll(rows)])
+  return summed.map(({ row, sums }) => toFacts(row, sums, groups))
 }
+
+/** Adds up while Postgres is at work on what was asked of it last. */
+async function sumUpAll(rows: readonly FactsRow[]): Promise<{ row: FactsRow; sums: Sums }[]> {
+  await setImmediate()
+  return rows.map((row) => ({ row, sums: sumUp(row) }))
+}
+
+const holdsReversesAndOthers = ({ composition }: FactsRow): boolean =>
+  composition?.includes('["reverse", "approved"') === true && /\["(refund|preauth)", "approved"/.test(composition)
 
 /**
  * Has the workers of a parallel query cost nothing for what is asked, within a transaction; outside of one it changes
@@ -260,15 +263,17 @@ type FactsRow = Record<string, string | null> & {
     string | null
   >
 
-function toFacts(row: FactsRow, sums: Sums, groups: ReverseGroup[] | undefined): BatchFacts {
+function toFacts(row: FactsRow, sums: Sums, groups: ReadonlyMap<HelcimId, ReverseGroup[]>): BatchFacts {
+  const cardBatchId = BigInt(row.batch_id)
+  const own = sums.countOtherOriginals === 0 ? undefined : groups.get(cardBatchId)
   const plainGroup = { amountMinor: sums.reversesMinor, reverses: 1, sales: 1, refunds: 0, preauths: 0 }
   return {
-    cardBatchId: BigInt(row.batch_id),
+    cardBatchId,
     batch: row.known_id === null || row.known_id === undefined ? null : batchOf(row),
     rows: {
       salesMinor: sums.salesMinor,
       refundsMinor: sums.refundsMinor,
-      reverseGroups: sums.countReverses === 0 ? [] : (groups ?? [plainGroup]),
+      reverseGroups: sums.countReverses === 0 ? [] : (own ?? [plainGroup]),
       counts: sums.counts,
     },
     moneyByCurrency: [...sums.money].map(([currency, money]) => ({ currency, ...money })),

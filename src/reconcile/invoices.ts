@@ -4,6 +4,7 @@ import { listLonePayments } from '../db/invoices/payments-without.ts'
 import { listInvoicesToJudge, listNumbersInBatches, numbersOf } from '../db/invoices/scope.ts'
 import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
 import type { Examined } from '../db/mismatches.ts'
+import { createReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
@@ -57,8 +58,9 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
   const rootsByCode = new Map(INVOICE_CODES.map((code) => [code, new Set(scope.plainIds.map(String))]))
   if (numbers === null) for (const ids of rootsByCode.values()) for (const id of said) ids.add(String(id))
   const dueAgain: { id: string; at: Instant }[] = []
+  const reverseKinds = createReverseKinds(tx, accountId)
   for (const round of roundsOf([...toJudge], NUMBERS_PER_ROUND)) {
-    for (const side of await loadInvoiceSides(tx, { accountId, numbers: round })) {
+    for (const side of await loadInvoiceSides(tx, { accountId, numbers: round, reverseKinds })) {
       const { invoiceId, invoiceNumber } = side.invoice
       const judged = judgeInvoice(side, payments, settings)
       findings.push(...judged.findings.map(wordInvoice))

@@ -8,11 +8,15 @@ import type { HelcimId } from '../../domain/record.ts'
 import { instantOf } from '../batch-facts.ts'
 import { type Row, textOf, timeOf } from '../card-money/card-row.ts'
 import type { Tx } from '../client.ts'
-import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
+import type { ReverseKinds } from '../movements/reverse-kinds.ts'
 
 interface Asked {
   readonly accountId: number
   readonly numbers: readonly string[]
+}
+
+interface AskedMoney extends Asked {
+  readonly reverseKinds: ReverseKinds
 }
 
 const numbersIn = (numbers: readonly string[]) =>
@@ -35,7 +39,7 @@ export async function loadDaysRead(
 }
 
 /** The invoices of these numbers with all that may have paid them, in a handful of statements whatever their number. */
-export async function loadInvoiceSides(tx: Tx, asked: Asked): Promise<InvoiceSide[]> {
+export async function loadInvoiceSides(tx: Tx, asked: AskedMoney): Promise<InvoiceSide[]> {
   if (asked.numbers.length === 0) return []
   const invoices = await loadInvoices(tx, asked)
   const card = await loadCardMoney(tx, asked)
@@ -123,7 +127,7 @@ interface OfInvoice {
 }
 
 /** Approved rows that name one of these invoices, and those by the same cards that name none. */
-async function loadCardMoney(tx: Tx, { accountId, numbers }: Asked): Promise<OfInvoice[]> {
+async function loadCardMoney(tx: Tx, { accountId, numbers, reverseKinds }: AskedMoney): Promise<OfInvoice[]> {
   const { rows } = await tx.execute<Row>(sql`
     with named as materialized (
       select * from helcim.card_transactions
@@ -151,7 +155,11 @@ async function loadCardMoney(tx: Tx, { accountId, numbers }: Asked): Promise<OfI
     ) t
     where t.invoice_number is null and t.created_at >= c.first_at
     order by transaction_id`)
-  const kinds = await loadKinds(tx, accountId, rows)
+  const kinds = await reverseKinds(
+    rows.flatMap((row) =>
+      row.type === 'reverse' && row.card_batch_id !== null ? [BigInt(String(row.card_batch_id))] : [],
+    ),
+  )
   return rows.map((row) => {
     const amountMinor = minorOf(row.amount_minor) ?? 0n
     const transactionId = BigInt(String(row.transaction_id))
@@ -187,19 +195,6 @@ function cardChanges(type: string, kind: string | null, minor: bigint): readonly
     default:
       return [0n]
   }
-}
-
-async function loadKinds(tx: Tx, accountId: number, rows: readonly Row[]): Promise<Map<HelcimId, string | null>> {
-  const batchIds = rows.flatMap((row) =>
-    row.type === 'reverse' && row.card_batch_id !== null ? [BigInt(String(row.card_batch_id))] : [],
-  )
-  if (batchIds.length === 0) return new Map()
-  const { rows: kinds } = await tx.execute<{ transaction_id: string; kind: string | null }>(
-    sql.raw(
-      `${reversesSql(accountId, reversesOfBatches([...new Set(batchIds)]))} select transaction_id, kind from reverse_kinds`,
-    ),
-  )
-  return new Map(kinds.map(({ transaction_id, kind }) => [BigInt(transaction_id), kind]))
 }
 
 /** Bank payments name an invoice by its id, as `orderId` (API.md §11). Only what has cleared is money for certain. */
