@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { reversesOfBatches, reversesSql } from '../../src/db/movements/reverses.ts'
 import { moneySql } from '../../src/exports/report.ts'
@@ -113,6 +114,73 @@ describe('what a reverse voided', () => {
     expect(await kindsOf({ rows, state: 'waiting' })).toEqual(['refund', 'sale'])
   })
 })
+
+describe('in a batch of many groups', () => {
+  /** A card that was authorized and charged, where the charge was voided: the reverse could be of either. */
+  const groups = Array.from({ length: 40 }, (_, place) => {
+    const card = String(1_000 + place)
+    const cents = 100 + place * 7
+    const rows = [
+      ['preauth', card, cents],
+      ['capture', card, cents],
+      ['reverse', card, cents],
+    ] as const
+    return { cents, rows }
+  })
+  const rows = groups.flatMap((group) => group.rows)
+  const reversed = groups.reduce((sum, { cents }) => sum + cents, 0)
+
+  it('all are sales where that is what Helcim states', async () => {
+    expect(await kindsOf({ rows, reversed })).toEqual(groups.map(() => 'sale'))
+  })
+
+  it('nothing is guessed where it is not: the control', async () => {
+    expect(await kindsOf({ rows, reversed: reversed - 100 })).toEqual(groups.map(() => null))
+  })
+})
+
+it('the plainest of all that adds up is taken, as if each combination were tried', async () => {
+  const seed = Number(process.env.TIEOUT_TEST_SEED ?? Date.now() % 2 ** 31)
+  console.info(`reverses seed ${seed}`)
+  const kind = fc.constantFrom('sale' as const, 'refund' as const, 'preauth' as const)
+  const group = fc.record({
+    cents: fc.integer({ min: 1, max: 4 }),
+    voided: kind,
+    also: fc.subarray(['sale', 'refund', 'preauth'] as const, { minLength: 1 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(group, { minLength: 1, maxLength: 6 }), async (drawn) => {
+      const open = drawn.map((one) => ({ ...one, choices: plainestFirst([...new Set([...one.also, one.voided])]) }))
+      // In the order in which groups are looked at: by amount, then by card.
+      const ordered = open
+        .toSorted((a, b) => a.cents - b.cents)
+        .map((one, place) => ({ ...one, card: String(1_000 + place) }))
+      const sumOf = (kinds: readonly Kind[], wanted: Kind) =>
+        ordered.reduce((sum, { cents }, place) => sum + (kinds[place] === wanted ? cents : 0), 0)
+      const truth = ordered.map(({ voided }) => voided)
+      const [reversed, refundsReversed] = [sumOf(truth, 'sale'), sumOf(truth, 'refund')]
+      const wanted = combinations(ordered.map(({ choices }) => choices)).find(
+        (kinds) => sumOf(kinds, 'sale') === reversed && sumOf(kinds, 'refund') === refundsReversed,
+      )
+      const typeOf = { sale: 'purchase', refund: 'refund', preauth: 'preauth' } as const
+      const rows = ordered.flatMap(({ cents, card, choices }) => [
+        ...choices.map((choice) => [typeOf[choice], card, cents] as const),
+        ['reverse', card, cents] as const,
+      ])
+      expect(await kindsOf({ rows, reversed, refundsReversed })).toEqual(wanted)
+    }),
+    { seed, numRuns: 40 },
+  )
+}, 60_000)
+
+type Choice = Exclude<Kind, null>
+
+const plainestFirst = (choices: readonly Choice[]): Choice[] =>
+  (['sale', 'refund', 'preauth'] as const).filter((choice) => choices.includes(choice))
+
+/** One of each, those first that are plainest in the first places. */
+const combinations = ([first, ...rest]: readonly (readonly Choice[])[]): Choice[][] =>
+  first === undefined ? [[]] : first.flatMap((choice) => combinations(rest).map((others) => [choice, ...others]))
 
 it('the same batches are asked for by the same statement, in whatever order they were found', () => {
   expect(reversesOfBatches([100n, 20n, 3n])).toEqual(reversesOfBatches([20n, 3n, 100n]))

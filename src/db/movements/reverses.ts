@@ -17,7 +17,10 @@ import { arrayOf } from '../mirror/store-records.ts'
  * So the sums of a batch that ties out are its stated ones.
  */
 
-/** Groups of more reverses of one card and amount, and batches with more combinations, are left undecided. */
+/**
+ * Groups of more reverses of one card and amount are left undecided, and so are batches with more combinations of which the
+ * plainest does not add up.
+ */
 const GROUP_SIZE_MAX = 20
 const COMBINATIONS_MAX = 5_000
 
@@ -114,17 +117,18 @@ export const reversesSql = (
   ),
   open_splits as materialized (
     select *, dense_rank() over (
-      partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place
+        partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place,
+      row_number() over (partition by ${groupKey} order by free - of_sales - of_refunds, of_refunds) = 1 as is_plain
     from splits where choices > 1
   ),
-  open_batches as materialized (
+  open_sums as materialized (
     -- What the groups with a choice have to add up to: what is stated, less what is certain.
-    select o.account_id, o.card_batch_id, o.places, b.reversed_minor - s.reversed_minor as reversed_minor,
+    select o.account_id, o.card_batch_id, o.places, o.combinations_ln, b.reversed_minor - s.reversed_minor as reversed_minor,
       b.refunds_reversed_minor - s.refunds_reversed_minor as refunds_reversed_minor
     from (
-      select account_id, card_batch_id, count(*) as places from (
+      select account_id, card_batch_id, count(*) as places, sum(ln(choices)) as combinations_ln from (
         select account_id, card_batch_id, place, max(choices) as choices from open_splits group by 1, 2, 3) g
-      group by 1, 2 having sum(ln(choices)) <= ln(${COMBINATIONS_MAX})
+      group by 1, 2
     ) o
     join reversed_batches b on b.account_id = o.account_id and b.card_batch_id = o.card_batch_id
     cross join lateral (
@@ -139,6 +143,18 @@ export const reversesSql = (
       ) certain
     ) s
     where b.is_solvable and b.reversed_minor is not null and b.refunds_reversed_minor is not null
+  ),
+  plain_batches as materialized (
+    -- The plainest split of every group adds up: no combination is plainer, and of a large batch none need be tried.
+    select s.account_id, s.card_batch_id
+    from open_sums s join open_splits o on o.account_id = s.account_id and o.card_batch_id = s.card_batch_id and o.is_plain
+    group by s.account_id, s.card_batch_id, s.reversed_minor, s.refunds_reversed_minor
+    having sum(o.of_sales * o.amount_minor) = s.reversed_minor and sum(o.of_refunds * o.amount_minor) = s.refunds_reversed_minor
+  ),
+  open_batches as materialized (
+    select * from open_sums
+    where combinations_ln <= ln(${COMBINATIONS_MAX})
+      and (account_id, card_batch_id) not in (select account_id, card_batch_id from plain_batches)
   ),
   readings as (
     select account_id, card_batch_id, 0::bigint as place, reversed_minor, refunds_reversed_minor, '{}'::int[] as chosen
@@ -160,6 +176,10 @@ export const reversesSql = (
   ),
   decided as materialized (
     select ${groupKey}, of_sales, of_refunds from splits where choices = 1
+    union all
+    select o.account_id, o.card_batch_id, o.card_number_masked, o.currency, o.amount_minor, o.of_sales, o.of_refunds
+    from open_splits o join plain_batches p on p.account_id = o.account_id and p.card_batch_id = o.card_batch_id
+    where o.is_plain
     union all
     select o.account_id, o.card_batch_id, o.card_number_masked, o.currency, o.amount_minor, o.of_sales, o.of_refunds
     from open_splits o
