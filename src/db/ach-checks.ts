@@ -6,7 +6,7 @@ import { toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { type Row, textOf, timeOf } from './card-money/card-row.ts'
 import type { Tx } from './client.ts'
-import { arrayOf } from './mirror/store-records.ts'
+import { arrayOf } from './sql-values.ts'
 
 const TYPE_OF: Readonly<Record<AchFigure, string>> = {
   withdrawals: 'WITHDRAWAL',

@@ -6,7 +6,7 @@ import type { BatchState } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import { holdMark } from './marks.ts'
 import { markSubjects } from './mirror/mark-rules.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './sql-values.ts'
 
 /**
  * Dates the statistics that a reading returned: unchanged ones now stood until this reading, changed ones stand since

@@ -2,11 +2,12 @@ import { setImmediate } from 'node:timers/promises'
 import { type SQL, sql } from 'drizzle-orm'
 import type { BatchRows, TypeCounts } from '../domain/batch-tie-out.ts'
 import type { BatchStatistics } from '../domain/card-batch.ts'
-import { type Instant, toInstant } from '../domain/clock.ts'
+import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { ReverseGroup } from '../domain/reverse-readings.ts'
+import { loadReversedGroups } from './batch-reverses.ts'
 import type { Tx } from './client.ts'
-import { arrayOf } from './mirror/store-records.ts'
+import { arrayOf, instantOf } from './sql-values.ts'
 
 export type BatchState = 'waiting' | 'tied' | 'differs' | 'missing'
 
@@ -106,7 +107,10 @@ export async function loadBatchFacts(
   const ask = () => tx.execute<FactsRow>(statement)
   const { rows } = await (cardBatchIds === null ? withWorkersFavoured(tx, ask) : ask())
   const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
-  const [groups, summed] = await Promise.all([loadReverseGroups(tx, accountId, mixedIds, rowsUpTo), sumUpAll(rows)])
+  const [groups, summed] = await Promise.all([
+    loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
+    sumUpAll(rows),
+  ])
   return summed.map(({ row, sums }) => toFacts(row, sums, groups))
 }
 
@@ -199,58 +203,6 @@ function addMoney(sums: Sums, type: string, n: number, amountMinor: bigint): voi
   }
 }
 
-/**
- * What reverses can have voided: approved rows of the same card and amount in their batch. Only asked for batches that
- * hold refunds or preauths; elsewhere a reverse can only have voided a sale.
- */
-async function loadReverseGroups(
-  tx: Tx,
-  accountId: number,
-  cardBatchIds: readonly HelcimId[],
-  rowsUpTo: SQL,
-): Promise<Map<HelcimId, ReverseGroup[]>> {
-  const groups = new Map<HelcimId, ReverseGroup[]>()
-  if (cardBatchIds.length === 0) return groups
-  const isListed = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
-    and vanished_at is null ${rowsUpTo}`
-  const { rows } = await tx.execute<
-    Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths', string>
-  >(sql`
-    with reversed as materialized (
-      select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
-      where ${isListed} and type = 'reverse' and outcome = 'approved'
-    )
-    select r.card_batch_id, r.amount_minor,
-      count(*) filter (where type = 'reverse') as reverses,
-      count(*) filter (where type in ('purchase', 'capture')) as sales,
-      count(*) filter (where type = 'refund') as refunds,
-      count(*) filter (where type = 'preauth') as preauths
-    -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
-    -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
-    -- a row and reads all of it for each amount.
-    from reversed r cross join lateral (
-      select type, card_number_masked from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
-        and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
-        and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
-    ) c
-    group by r.card_batch_id, card_number_masked, r.currency, r.amount_minor
-    having count(*) filter (where type = 'reverse') > 0
-    order by r.card_batch_id, r.amount_minor, card_number_masked, r.currency`)
-  for (const row of rows) {
-    const group = {
-      amountMinor: BigInt(row.amount_minor),
-      reverses: Number(row.reverses),
-      sales: Number(row.sales),
-      refunds: Number(row.refunds),
-      preauths: Number(row.preauths),
-    }
-    const id = BigInt(row.card_batch_id)
-    groups.set(id, [...(groups.get(id) ?? []), group])
-  }
-  return groups
-}
-
 type FactsRow = Record<string, string | null> & {
   batch_id: string
   is_closed: boolean | null
@@ -330,7 +282,3 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
     finalFingerprint: row.final_fingerprint ?? null,
   }
 }
-
-/** Raw queries give timestamps as text. */
-export const instantOf = (text: string | null | undefined): Instant | null =>
-  text === null || text === undefined ? null : toInstant(new Date(text).getTime())

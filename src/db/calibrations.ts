@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Calibration, COUNT_RULES, type CountRule } from '../domain/batch-tie-out.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
+import { timestamp } from './sql-values.ts'
 
 /** The rule by which this account's batch counts are read; null until enough closed batches agreed on one. */
 export async function loadCountRule(tx: Tx, accountId: number): Promise<CountRule | null> {

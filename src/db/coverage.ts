@@ -4,12 +4,11 @@ import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
-import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import { markSubjects } from './mirror/mark-rules.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
 import { ALL_MIRRORS } from './mirror/mirrors.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, instantOf, timestamp } from './sql-values.ts'
 
 /** Records that the days of a window were read completely by a pull that began at `readAt`; never moves backwards. */
 export async function coverDays(

@@ -1,8 +1,8 @@
 import { and, eq, isNull, sql } from 'drizzle-orm'
 import type { Instant } from '../domain/clock.ts'
-import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
 import { dueWork } from './schema/recon.ts'
+import { instantOf } from './sql-values.ts'
 
 /** Work of one kind that an account's schedule planned for one instant; its row is what makes it happen once. */
 export interface DueKey {

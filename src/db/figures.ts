@@ -5,11 +5,10 @@ import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { isCardData } from '../domain/pull.ts'
 import { type AlertTarget, listTargets } from './alerts/targets.ts'
-import { instantOf } from './batch-facts.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
+import { instantOf, timestamp } from './sql-values.ts'
 
 /** What a monitor is told about one account. */
 export interface Figures {

@@ -4,7 +4,7 @@ import type { ListOrder } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { LearnedOrder, TailStart } from '../domain/tail.ts'
 import type { Tx } from './client.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './sql-values.ts'
 
 /** A list of one account: a resource, by the filter with which it is read. */
 export interface ListKey {

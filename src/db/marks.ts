@@ -1,8 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../domain/clock.ts'
-import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
-import { arrayOf } from './mirror/store-records.ts'
+import { arrayOf, instantOf } from './sql-values.ts'
 
 /**
  * How an insert into `recon.marks` ends. A mark that is there already is held until the marking transaction commits:

@@ -2,9 +2,9 @@ import { and, asc, eq, gte, inArray, isNull, ne, or, type SQL, sql } from 'drizz
 import type { Instant } from '../domain/clock.ts'
 import { type MismatchCode, type MismatchState, SEVERITIES, type Severity } from '../domain/mismatch.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
 import { rankOfSeverity } from './mismatches/severity-rank.ts'
 import { mismatches } from './schema/mismatches.ts'
+import { timestamp } from './sql-values.ts'
 
 export { applyFindings, type Examined, type MismatchChanges } from './mismatches/apply-findings.ts'
 

@@ -6,7 +6,7 @@ import { OPEN_INVOICE_STATUSES } from '../domain/invoice.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { RUNNING_SUBSCRIPTION_STATUSES } from '../domain/recurring.ts'
 import type { Tx } from './client.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './sql-values.ts'
 
 /** Days between two readings of the payments of a subscription in whose list fields nothing happens. */
 const QUIET_DAYS = 30

@@ -4,7 +4,7 @@ import type { HelcimId } from '../domain/record.ts'
 import type { Match } from '../domain/recurring/match.ts'
 import type { Tx } from './client.ts'
 import { holdMark } from './marks.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './sql-values.ts'
 
 /** Customers of whom time alone can have changed what is to be said. */
 export async function listDueCustomers(tx: Tx, accountId: number, now: Instant): Promise<string[]> {

@@ -11,9 +11,8 @@ import type {
   ToldPayment,
   Via,
 } from '../domain/recurring/sides.ts'
-import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
+import { instantOf, timestamp } from './sql-values.ts'
 
 /** How far subscriptions and the days of charges have been read. */
 export async function loadReadingState(

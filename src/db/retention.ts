@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Instant } from '../domain/clock.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
+import { timestamp } from './sql-values.ts'
 
 /** How long each log of our own work is kept, in days. Mirrored records and mismatches are never deleted. */
 export const KEPT_DAYS = { calls: 35, pulls: 35, dueWork: 35, webhooks: 35, runs: 400 } as const

@@ -4,7 +4,7 @@ import type { MismatchCode } from '../domain/mismatch.ts'
 import type { Tx } from './client.ts'
 import { DUE_KINDS, type DueKind } from './due-checks.ts'
 import { takeMarks } from './marks.ts'
-import { arrayOf, timestamp } from './mirror/store-records.ts'
+import { arrayOf, timestamp } from './sql-values.ts'
 
 const MARK_KINDS = ['card_batch', 'customer', 'card', 'invoice', 'ach_transaction', 'ach_batch'] as const
 

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { HelcimId } from '../domain/record.ts'
 import { MONEY_TYPES } from './batch-facts.ts'
 import type { Tx } from './client.ts'
-import { arrayOf } from './mirror/store-records.ts'
+import { arrayOf } from './sql-values.ts'
 
 const isMoney = sql.raw(`outcome = 'approved' and vanished_at is null and type in ('${MONEY_TYPES.join("', '")}')`)
 

@@ -1,8 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { type Instant, toInstant } from '../domain/clock.ts'
-import { instantOf } from './batch-facts.ts'
 import type { Tx } from './client.ts'
-import { timestamp } from './mirror/store-records.ts'
+import { instantOf, timestamp } from './sql-values.ts'
 
 export interface NotedSchedules {
   readonly accountId: number

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import { epochMs, type Outbox } from './outbox.ts'
 
 /** A message that is ours to send until its claim lapses. */

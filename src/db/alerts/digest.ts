@@ -3,8 +3,8 @@ import type { BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Severity } from '../../domain/mismatch.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
 import { alertMessages } from '../schema/mismatches.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import { epochMs, type Outbox } from './outbox.ts'
 
 type OfChannel = Outbox & { readonly channel: string }

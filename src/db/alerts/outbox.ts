@@ -3,7 +3,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { TOLD_KINDS } from '../../domain/alert-routing.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { Db, Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 
 export interface Outbox {
   readonly accountId: number

@@ -4,7 +4,7 @@ import { type PendingEvent, TOLD_KINDS, type ToldKind } from '../../domain/alert
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { Severity } from '../../domain/mismatch.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import type { GatheredCause } from './items.ts'
 import { HELD, LEFT_OUT, type Outbox } from './outbox.ts'
 

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { type Severity, WORKER_ACTOR } from '../../domain/mismatch.ts'
 import type { Db } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
 import { eventInstant, lockMismatches } from '../mismatches/lock.ts'
+import { timestamp } from '../sql-values.ts'
 import type { Outbox } from './outbox.ts'
 
 /** A person is reminded of mismatches of this severity and state at this age since they were last opened. */

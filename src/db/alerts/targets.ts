@@ -1,9 +1,8 @@
 import { sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
-import { instantOf } from '../batch-facts.ts'
 import { interval } from '../call-budget/interval.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { instantOf, timestamp } from '../sql-values.ts'
 import { HELD, type Outbox } from './outbox.ts'
 
 type OfChannel = Outbox & { readonly channel: string }

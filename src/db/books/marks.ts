@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Tx } from '../client.ts'
 import { takeMarks } from '../marks.ts'
 import { BOOKS_MARK_KINDS, type BooksMarkKind } from '../mirror/mark-rules.ts'
-import { arrayOf } from '../mirror/store-records.ts'
+import { arrayOf } from '../sql-values.ts'
 import type { MarkedSubjects } from './facts.ts'
 
 const ofBooks = sql`subject_kind = any(${arrayOf(BOOKS_MARK_KINDS)}::text[])`

@@ -4,7 +4,7 @@ import type { Instant } from '../../domain/clock.ts'
 import { FACT_KINDS } from '../../domain/journal/facts.ts'
 import { factorsOf, postingsOf, RULES, RULES_VERSION } from '../../domain/journal/rules.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { timestamp } from '../sql-values.ts'
 import { factsSql, type PostingOf } from './facts.ts'
 
 export interface PostedChanges {

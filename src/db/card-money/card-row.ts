@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { CardRow } from '../../domain/card-money/rows.ts'
 import { toInstant } from '../../domain/clock.ts'
-import { instantOf } from '../batch-facts.ts'
+import { instantOf } from '../sql-values.ts'
 
 export type Row = Record<string, string | number | boolean | null>
 

@@ -4,7 +4,7 @@ import type { CardRow } from '../../domain/card-money/rows.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf } from './card-row.ts'
 import { rowsOfBatches } from './rows-of-batches.ts'
 

@@ -3,8 +3,8 @@ import type { Reverse, ReverseGroup } from '../../domain/card-money/reverses.ts'
 import type { CardRow } from '../../domain/card-money/rows.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf } from '../mirror/store-records.ts'
 import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
+import { arrayOf } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf, timeOf } from './card-row.ts'
 
 /** A group of reverses that are alike, with the words that name it. */

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../../domain/record.ts'
-import { arrayOf } from '../mirror/store-records.ts'
+import { arrayOf } from '../sql-values.ts'
 
 /**
  * The rows of these batches, those that vanished included, as a query. Each kind by its own index: asked for together they

@@ -5,7 +5,7 @@ import { HELCIM_ZONE } from '../../domain/helcim-time.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import { type Row, textOf } from '../card-money/card-row.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 
 /** An approved payment that names an invoice which is not there. */
 export interface LonePayment {

@@ -3,7 +3,7 @@ import type { BusinessDate } from '../../domain/calendar.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import { rowsOfBatches } from '../card-money/rows-of-batches.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf } from '../mirror/store-records.ts'
+import { arrayOf } from '../sql-values.ts'
 
 const approvedFollower = sql.raw(`outcome = 'approved' and type in ('capture', 'refund', 'reverse')`)
 

@@ -5,10 +5,10 @@ import { type Instant, toInstant } from '../../domain/clock.ts'
 import type { DaysRead } from '../../domain/days-read.ts'
 import type { InvoiceFacts, InvoiceMoney, InvoiceSide } from '../../domain/invoices/sides.ts'
 import type { HelcimId } from '../../domain/record.ts'
-import { instantOf } from '../batch-facts.ts'
 import { type Row, textOf, timeOf } from '../card-money/card-row.ts'
 import type { Tx } from '../client.ts'
 import type { ReverseKinds } from '../movements/reverse-kinds.ts'
+import { instantOf } from '../sql-values.ts'
 
 interface Asked {
   readonly accountId: number

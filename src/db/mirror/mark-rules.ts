@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
 import type { Tx } from '../client.ts'
 import { holdMark } from '../marks.ts'
-import { timestamp } from './store-records.ts'
+import { timestamp } from '../sql-values.ts'
 
 /** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
 export const BOOKS_MARK_KINDS = [

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm'
 import type { DecodedRecord } from '../../domain/record.ts'
 import type { Db, Tx } from '../client.ts'
+import { arrayOf } from '../sql-values.ts'
 import type { CopyValue } from './copy-text.ts'
 import { markSubjects } from './mark-rules.ts'
 import { jsonValue, type MirrorParts, type MirrorTable, unknownValuesOf } from './mirror-table.ts'
-import { arrayOf } from './store-records.ts'
 
 /** A record as it was received. */
 export interface KeptRecord {

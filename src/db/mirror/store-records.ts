@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
 import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import { copyText } from './copy-text.ts'
 import { markedCte, markSubjects } from './mark-rules.ts'
 import {
@@ -199,8 +200,3 @@ export async function storeUndecodable(
         where u.last_seen_at < excluded.last_seen_at`)
   }
 }
-
-export const timestamp = (instant: Instant): SQL => sql`${new Date(instant).toISOString()}::timestamptz`
-
-/** A Postgres array literal in one parameter; for ids and hashes, which need no quoting. */
-export const arrayOf = (values: readonly (bigint | string)[]): string => `{${values.join(',')}}`

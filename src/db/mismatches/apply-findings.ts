@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
 import { type Finding, LASTING_CODES, type MismatchCode, WORKER_ACTOR } from '../../domain/mismatch.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { timestamp } from '../sql-values.ts'
 import { eventInstant, lockMismatches } from './lock.ts'
 
 /** What a run looked at: an unresolved mismatch in here that it no longer found is resolved. */

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { UsageError } from '../../domain/operating-error.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf } from '../mirror/store-records.ts'
+import { arrayOf } from '../sql-values.ts'
 
 const DIGITS_MIN = 6
 /** More candidates than that help nobody. */

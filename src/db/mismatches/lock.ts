@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { timestamp } from '../sql-values.ts'
 
 /**
  * Held until the transaction ends by whoever changes mismatches of an account, and taken in a statement of its own: the

@@ -1,5 +1,5 @@
 import type { HelcimId } from '../../domain/record.ts'
-import { arrayOf } from '../mirror/store-records.ts'
+import { arrayOf } from '../sql-values.ts'
 
 /**
  * What each approved reverse voided: `sale`, `refund`, `preauth` (which never was money), or null where nothing tells.

@@ -6,7 +6,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { AttemptState, CallOutcome, Closer, Resolution } from '../../domain/settlement.ts'
 import { interval } from '../call-budget/interval.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { timestamp } from '../sql-values.ts'
 import { ATTEMPTS, everyAttempt, isOfBatch } from './both-kinds.ts'
 
 export interface Attempt {

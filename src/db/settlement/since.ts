@@ -5,7 +5,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { AttemptState, Closer } from '../../domain/settlement.ts'
 import type { Reason } from '../../domain/settlement-policy.ts'
 import type { Tx } from '../client.ts'
-import { arrayOf, timestamp } from '../mirror/store-records.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 import { everyAttempt, everyDecision, idOrNull } from './both-kinds.ts'
 import { openBatches } from './open-batches.ts'
 

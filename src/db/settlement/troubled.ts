@@ -2,9 +2,8 @@ import { sql } from 'drizzle-orm'
 import { type BatchKey, batchOf } from '../../domain/batch-key.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
-import { instantOf } from '../batch-facts.ts'
 import type { Tx } from '../client.ts'
-import { timestamp } from '../mirror/store-records.ts'
+import { instantOf, timestamp } from '../sql-values.ts'
 import { everyAttempt, idOrNull } from './both-kinds.ts'
 
 /** An attempt of which a person must hear. */
