@@ -45,18 +45,14 @@ export async function loadInvoiceSides(tx: Tx, asked: AskedMoney): Promise<Invoi
   const card = await loadCardMoney(tx, asked)
   const ach = await loadAchMoney(tx, asked)
   return invoices.map(({ invoice }) => {
-    const rows = card.filter(({ currency }) => currency === invoice.currency)
+    const isOfIts = ({ currency }: { currency: string }) => currency === invoice.currency
+    const rows = (card.get(invoice.invoiceNumber) ?? []).filter(isOfIts)
     return {
       invoice,
-      named: [
-        ...rows.filter(({ number, isNamed }) => isNamed && number === invoice.invoiceNumber).map(({ money }) => money),
-        ...(ach.get(invoice.invoiceId) ?? [])
-          .filter(({ currency }) => currency === invoice.currency)
-          .map(({ money }) => money),
-      ],
-      unnamed: rows
-        .filter(({ number, isNamed }) => !isNamed && number === invoice.invoiceNumber)
-        .map(({ money }) => money),
+      named: [...rows.filter(({ isNamed }) => isNamed), ...(ach.get(invoice.invoiceId) ?? []).filter(isOfIts)].map(
+        ({ money }) => money,
+      ),
+      unnamed: rows.filter(({ isNamed }) => !isNamed).map(({ money }) => money),
     }
   })
 }
@@ -120,14 +116,16 @@ function linesOf(text: string | null): InvoiceFacts['lines'] {
 }
 
 interface OfInvoice {
-  readonly number: string
   readonly isNamed: boolean
   readonly currency: string
   readonly money: InvoiceMoney
 }
 
-/** Approved rows that name one of these invoices, and those by the same cards that name none. */
-async function loadCardMoney(tx: Tx, { accountId, numbers, reverseKinds }: AskedMoney): Promise<OfInvoice[]> {
+/** By invoice number: approved rows that name the invoice, and those by the same cards that name none. */
+async function loadCardMoney(
+  tx: Tx,
+  { accountId, numbers, reverseKinds }: AskedMoney,
+): Promise<Map<string, OfInvoice[]>> {
   const { rows } = await tx.execute<Row>(sql`
     with named as materialized (
       select * from helcim.card_transactions
@@ -160,13 +158,16 @@ async function loadCardMoney(tx: Tx, { accountId, numbers, reverseKinds }: Asked
       row.type === 'reverse' && row.card_batch_id !== null ? [BigInt(String(row.card_batch_id))] : [],
     ),
   )
-  return rows.map((row) => {
+  const byNumber = new Map<string, OfInvoice[]>()
+  for (const row of rows) {
     const amountMinor = minorOf(row.amount_minor) ?? 0n
     const transactionId = BigInt(String(row.transaction_id))
     const type = String(row.type)
     const observedAt = timeOf(row.observed_at) ?? toInstant(0)
-    return {
-      number: String(row.number),
+    const number = String(row.number)
+    const ofInvoice = byNumber.get(number) ?? []
+    byNumber.set(number, ofInvoice)
+    ofInvoice.push({
       isNamed: row.is_named === true,
       currency: String(row.currency),
       money: {
@@ -179,8 +180,9 @@ async function loadCardMoney(tx: Tx, { accountId, numbers, reverseKinds }: Asked
         observedAt,
         readAt: observedAt,
       },
-    }
-  })
+    })
+  }
+  return byNumber
 }
 
 function cardChanges(type: string, kind: string | null, minor: bigint): readonly bigint[] {
