@@ -37,8 +37,12 @@ export const isBilling = ({ status }: Pick<SubscriptionSide, 'status'>): boolean
 export const keyOf = ({ subscriptionId, paymentNumber }: Pick<Expectation, 'subscriptionId' | 'paymentNumber'>) =>
   `${subscriptionId}:${paymentNumber}`
 
-/** One whose charge may lie before what was asked for: it is not held against what is mirrored, and claims what is its own. */
-export const isBeforeScope = ({ window }: Expectation, { scopeFrom }: ReadingState): boolean => window.from < scopeFrom
+/**
+ * One whose charge may lie before what was asked for: it is not held against what is mirrored, and claims what is its own.
+ * That it failed is Helcim's own word, wherever its tries lie.
+ */
+export const isBeforeScope = ({ state, processedAt, window }: Expectation, { scopeFrom }: ReadingState): boolean =>
+  (state === 'declined' || state === 'failed' ? (processedAt ?? window.from) : window.from) < scopeFrom
 
 /**
  * What should have been charged until now, by subscription and payment number; also what was just before the scope, as long

@@ -181,6 +181,17 @@ it('a payment just before the history claims its charge, which is no second one 
   expect(told(judge({ subscriptions: [late], charges }, reading))).toEqual(['1 matched', 'charge_ambiguous 1'])
 })
 
+it('a payment that failed in the first hours of the history is told; one that did before is not', () => {
+  const reading = { ...readUntil(), scopeFrom: mountain('2026-10-05 00:00:00') }
+  const failedAt = (text: string) =>
+    subscription({ status: 'cancelled', payments: [payment({ status: 'declined', processedAt: mountain(text) })] })
+  expect(told(judge({ subscriptions: [failedAt('2026-10-05 01:42:59')] }, reading))).toEqual([
+    '1 found',
+    'charge_failed 1',
+  ])
+  expect(told(judge({ subscriptions: [failedAt('2026-10-04 23:59:59')] }, reading))).toEqual([])
+})
+
 describe('twins', () => {
   const twins = [subscription(), subscription({ subscriptionId: 19_901n })]
 
