@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
+import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { UsageError } from '../domain/operating-error.ts'
@@ -51,27 +52,46 @@ export function openDatabase(url: string, options: DatabaseOptions): Database {
   pool.on('error', options.onError)
   // One that breaks while in use fails its statement; without a listener its event would end the process.
   pool.on('connect', (client) => client.on('error', () => {}))
-  return { db: drizzle(pool), pool, close: () => pool.end() }
+  return { db: openDb(pool), pool, close: () => pool.end() }
 }
 
+/** drizzle over a pool, with transactions that give their connection back, see `transact`. */
+const openDb = (pool: pg.Pool): Db =>
+  Object.assign(drizzle(pool), {
+    transaction: <T>(work: (tx: NodePgTransaction) => Promise<T>, config?: PgTransactionConfig) =>
+      transact(pool, work, config),
+  })
+
+type NodePgTransaction = Parameters<Parameters<NodePgDatabase['transaction']>[0]>[0]
+
 /**
- * Runs `work` in one transaction that sees one state of the database and changes nothing. After an error its connection
- * is thrown away: one that fell silent would keep the next user waiting as well.
+ * Runs `work` in a transaction on a connection of its own, and gives that back however it ends. drizzle on a pool keeps it
+ * for good where `begin` fails, as it does when Postgres went away since the connection was last used
+ * (drizzle-team/drizzle-orm#6241): the pool would shrink with each outage, and never end.
+ *
+ * A connection is used again only when it is known to be outside of a transaction: one that fell silent would keep the
+ * next user waiting as well.
  */
-export async function readTransaction<T>({ pool }: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
+async function transact<T>(
+  pool: pg.Pool,
+  work: (tx: NodePgTransaction, client: pg.PoolClient) => Promise<T>,
+  config?: PgTransactionConfig,
+): Promise<T> {
   const client = await pool.connect()
-  let isSound = false
+  let hasBegun = false
   try {
-    const result = await drizzle(client).transaction(work, {
-      isolationLevel: 'repeatable read',
-      accessMode: 'read only',
-    })
-    isSound = true
-    return result
+    return await drizzle(client).transaction((tx) => {
+      hasBegun = true
+      return work(tx, client)
+    }, config)
   } finally {
-    client.release(!isSound)
+    client.release(!(hasBegun && client.getTransactionStatus() === 'I'))
   }
 }
+
+/** Runs `work` in one transaction that sees one state of the database and changes nothing. */
+export const readTransaction = <T>({ pool }: Pick<Database, 'pool'>, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  transact(pool, work, { isolationLevel: 'repeatable read', accessMode: 'read only' })
 
 /** One state of the database, of which rows can be had as a stream. */
 export interface Snapshot extends Tx {
@@ -132,22 +152,16 @@ const rewriting = (client: pg.PoolClient, rewrite: (statement: string) => string
     },
   })
 
-/** Runs `work` in one transaction on a connection of its own; it commits when `work` resolves. */
-export async function copyTransaction<T>(db: Db, work: (tx: CopyTx) => Promise<T>): Promise<T> {
-  const client = await db.$client.connect()
-  try {
-    return await drizzle(client).transaction((tx) =>
-      work(
-        Object.assign(tx, {
-          copyFrom: (statement: string, chunks: AsyncIterable<string>) =>
-            pipeline(chunks, client.query(copyFrom(statement))),
-        }),
-      ),
-    )
-  } finally {
-    client.release()
-  }
-}
+/** Runs `work` in one transaction; it commits when `work` resolves. */
+export const copyTransaction = <T>(db: Db, work: (tx: CopyTx) => Promise<T>): Promise<T> =>
+  transact(db.$client, (tx, client) =>
+    work(
+      Object.assign(tx, {
+        copyFrom: (statement: string, chunks: AsyncIterable<string>) =>
+          pipeline(chunks, client.query(copyFrom(statement))),
+      }),
+    ),
+  )
 
 /** Checks that the server can be reached and is not too old. @throws UsageError with one line that says what to do */
 export async function assertReachable(pool: pg.Pool, url: string): Promise<void> {
