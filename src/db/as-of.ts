@@ -90,11 +90,13 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
     ['recon.mismatches', mismatchesSql(ofAccount, then)],
     [
       'recon.batch_checks',
-      `select c.account_id, c.card_batch_id, coalesce((
-          select v.state from recon.batch_check_versions v
-          where v.account_id = c.account_id and v.card_batch_id = c.card_batch_id and v.until > ${then}
-          order by v.until limit 1), c.state) as state
-        from recon.batch_checks c where c.${ofAccount}`,
+      `select c.account_id, c.card_batch_id, coalesce(v.state, c.state) as state,
+          case when v.state is null then c.reverses_up_to else v.reverses_up_to end as reverses_up_to
+        from recon.batch_checks c left join (
+          select distinct on (card_batch_id) * from recon.batch_check_versions
+          where ${ofAccount} and until > ${then} order by card_batch_id, until
+        ) v on v.card_batch_id = c.card_batch_id
+        where c.${ofAccount}`,
     ],
     [
       'recon.pulls',

@@ -118,6 +118,8 @@ export interface JudgedBatch {
   readonly isFinal: boolean
   readonly finalFingerprint: string | null
   readonly movedAt: Instant | null
+  /** The newest reverse among the rows that tied out; 0 where there is none, or nothing tied out. */
+  readonly reversesUpTo: HelcimId
 }
 
 /** Stores judgements; rows in which nothing changed are not written. */
@@ -130,31 +132,32 @@ export async function storeJudgements(
   await tx.execute(sql`
     with judged as (
       select * from json_to_recordset(${parameter}::json)
-        as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text, "movedAt" bigint)
+        as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text, "movedAt" bigint,
+          "reversesUpTo" bigint)
     ), versions as (
-      insert into recon.batch_check_versions (account_id, card_batch_id, until, state)
-      select c.account_id, c.card_batch_id, ${timestamp(input.now)}, c.state
+      insert into recon.batch_check_versions (account_id, card_batch_id, until, state, reverses_up_to)
+      select c.account_id, c.card_batch_id, ${timestamp(input.now)}, c.state, c.reverses_up_to
       from judged j join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
-      where c.state <> j.state
+      where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo")
       on conflict do nothing
     ), marked as (
-      -- What reverses of a batch voided can be told by whether it ties out.
+      -- What reverses of a batch voided can be told by whether it ties out, and up to which of them.
       insert into recon.marks (account_id, subject_kind, subject_id)
       select ${input.accountId}::int, 'books_batch', j."cardBatchId"::text
       from judged j left join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
-      where c.state is distinct from j.state
+      where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo")
       order by 3 ${holdMark}
     )
     insert into recon.batch_checks as c
-      (account_id, card_batch_id, state, is_final, final_fingerprint, moved_at, checked_at)
+      (account_id, card_batch_id, state, is_final, final_fingerprint, moved_at, checked_at, reverses_up_to)
     select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", to_timestamp("movedAt" / 1000.0),
-      ${timestamp(input.now)}
+      ${timestamp(input.now)}, "reversesUpTo"
     from judged
     on conflict (account_id, card_batch_id) do update set
       state = excluded.state, is_final = excluded.is_final, final_fingerprint = excluded.final_fingerprint,
-      moved_at = excluded.moved_at, checked_at = excluded.checked_at
-      where (c.state, c.is_final, c.final_fingerprint, c.moved_at)
-        is distinct from (excluded.state, excluded.is_final, excluded.final_fingerprint, excluded.moved_at)
+      moved_at = excluded.moved_at, checked_at = excluded.checked_at, reverses_up_to = excluded.reverses_up_to
+      where (c.state, c.is_final, c.final_fingerprint, c.moved_at, c.reverses_up_to) is distinct from
+        (excluded.state, excluded.is_final, excluded.final_fingerprint, excluded.moved_at, excluded.reverses_up_to)
       -- Helcim may have answered that the batch is missing while this judgement, which did not know, was made.
       and not (c.state = 'missing' and excluded.state = 'waiting')`)
 }

@@ -4,8 +4,7 @@ import type { BatchRows, TypeCounts } from '../domain/batch-tie-out.ts'
 import type { BatchStatistics } from '../domain/card-batch.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
-import type { ReverseGroup } from '../domain/reverse-readings.ts'
-import { loadReversedGroups } from './batch-reverses.ts'
+import { type BatchReverses, loadReversedGroups } from './batch-reverses.ts'
 import type { Tx } from './client.ts'
 import { arrayOf, instantOf } from './sql-values.ts'
 
@@ -29,6 +28,8 @@ export interface BatchFacts {
     readonly isVanished: boolean
   } | null
   readonly rows: BatchRows
+  /** Of those that may have voided something else than a sale; 0 where there is none. */
+  readonly newestReverseId: HelcimId
   readonly currencies: readonly string[]
   /** All approved sales, captures, refunds and reverses, gross. */
   readonly moneyByCurrency: readonly { readonly currency: string; readonly count: number; readonly minor: bigint }[]
@@ -49,6 +50,8 @@ export interface BatchFacts {
     /** Up to this id the rows are all here. */
     readonly completeUpTo: HelcimId | null
     readonly finalFingerprint: string | null
+    /** The newest reverse among the rows that tied out; null: judged by an older version. */
+    readonly reversesUpTo: HelcimId | null
   } | null
 }
 
@@ -90,7 +93,7 @@ export async function loadBatchFacts(
         where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
           and l.created_at > b.closed_at) else 0 end as count_late,
       c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
-      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint,
+      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint, c.reverses_up_to,
       -- In the same statement: who stores a row meanwhile marks its batch with it.
       greatest(c.moved_at, m.moved_at) as moved_at
     from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
@@ -107,11 +110,11 @@ export async function loadBatchFacts(
   const ask = () => tx.execute<FactsRow>(statement)
   const { rows } = await (cardBatchIds === null ? withWorkersFavoured(tx, ask) : ask())
   const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
-  const [groups, summed] = await Promise.all([
+  const [reverses, summed] = await Promise.all([
     loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
     sumUpAll(rows),
   ])
-  return summed.map(({ row, sums }) => toFacts(row, sums, groups))
+  return summed.map(({ row, sums }) => toFacts(row, sums, reverses))
 }
 
 /** Adds up while Postgres is at work on what was asked of it last. */
@@ -215,9 +218,9 @@ type FactsRow = Record<string, string | null> & {
     string | null
   >
 
-function toFacts(row: FactsRow, sums: Sums, groups: ReadonlyMap<HelcimId, ReverseGroup[]>): BatchFacts {
+function toFacts(row: FactsRow, sums: Sums, reverses: ReadonlyMap<HelcimId, BatchReverses>): BatchFacts {
   const cardBatchId = BigInt(row.batch_id)
-  const own = sums.countOtherOriginals === 0 ? undefined : groups.get(cardBatchId)
+  const own = sums.countOtherOriginals === 0 ? undefined : reverses.get(cardBatchId)
   const plainGroup = { amountMinor: sums.reversesMinor, reverses: 1, sales: 1, refunds: 0, preauths: 0 }
   return {
     cardBatchId,
@@ -225,9 +228,10 @@ function toFacts(row: FactsRow, sums: Sums, groups: ReadonlyMap<HelcimId, Revers
     rows: {
       salesMinor: sums.salesMinor,
       refundsMinor: sums.refundsMinor,
-      reverseGroups: sums.countReverses === 0 ? [] : (own ?? [plainGroup]),
+      reverseGroups: sums.countReverses === 0 ? [] : (own?.groups ?? [plainGroup]),
       counts: sums.counts,
     },
+    newestReverseId: own?.newestId ?? 0n,
     moneyByCurrency: [...sums.money].map(([currency, money]) => ({ currency, ...money })),
     currencies: sums.currencies,
     composition: row.composition ?? null,
@@ -280,5 +284,6 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
     tailReadFrom: instantOf(row.tail_read_from),
     completeUpTo: row.complete_up_to ? BigInt(row.complete_up_to) : null,
     finalFingerprint: row.final_fingerprint ?? null,
+    reversesUpTo: row.reverses_up_to ? BigInt(row.reverses_up_to) : null,
   }
 }

@@ -4,6 +4,11 @@ import type { ReverseGroup } from '../domain/reverse-readings.ts'
 import type { Tx } from './client.ts'
 import { arrayOf } from './sql-values.ts'
 
+export interface BatchReverses {
+  readonly groups: readonly ReverseGroup[]
+  readonly newestId: HelcimId
+}
+
 /**
  * What reverses can have voided: approved rows of the same card and amount in their batch. Only asked for batches that
  * hold refunds or preauths; elsewhere a reverse can only have voided a sale.
@@ -11,13 +16,13 @@ import { arrayOf } from './sql-values.ts'
 export async function loadReversedGroups(
   tx: Tx,
   { accountId, cardBatchIds, rowsUpTo }: { accountId: number; cardBatchIds: readonly HelcimId[]; rowsUpTo: SQL },
-): Promise<Map<HelcimId, ReverseGroup[]>> {
-  const groups = new Map<HelcimId, ReverseGroup[]>()
-  if (cardBatchIds.length === 0) return groups
+): Promise<Map<HelcimId, BatchReverses>> {
+  const batches = new Map<HelcimId, BatchReverses>()
+  if (cardBatchIds.length === 0) return batches
   const isListed = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
     and vanished_at is null ${rowsUpTo}`
   const { rows } = await tx.execute<
-    Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths', string>
+    Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths' | 'newest_id', string>
   >(sql`
     with reversed as materialized (
       select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
@@ -27,12 +32,13 @@ export async function loadReversedGroups(
       count(*) filter (where type = 'reverse') as reverses,
       count(*) filter (where type in ('purchase', 'capture')) as sales,
       count(*) filter (where type = 'refund') as refunds,
-      count(*) filter (where type = 'preauth') as preauths
+      count(*) filter (where type = 'preauth') as preauths,
+      max(transaction_id) filter (where type = 'reverse') as newest_id
     -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
     -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
     -- a row and reads all of it for each amount.
     from reversed r cross join lateral (
-      select type, card_number_masked from helcim.card_transactions
+      select type, card_number_masked, transaction_id from helcim.card_transactions
       where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
         and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
         and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
@@ -49,7 +55,9 @@ export async function loadReversedGroups(
       preauths: Number(row.preauths),
     }
     const id = BigInt(row.card_batch_id)
-    groups.set(id, [...(groups.get(id) ?? []), group])
+    const { groups = [], newestId = 0n } = batches.get(id) ?? {}
+    const ownId = BigInt(row.newest_id)
+    batches.set(id, { groups: [...groups, group], newestId: ownId > newestId ? ownId : newestId })
   }
-  return groups
+  return batches
 }

@@ -6,6 +6,7 @@ import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { type Finding, type MismatchCode, moneyFinding, textFinding } from '../domain/mismatch.ts'
 import { moneyText } from '../domain/money.ts'
+import type { HelcimId } from '../domain/record.ts'
 import type { CheckSettings } from './settings.ts'
 
 /** Codes whose subjects are card batches: a batch that was judged again without them is free of them. */
@@ -32,21 +33,23 @@ export interface BatchJudgement {
   readonly movedAt: Instant | null
   /** When the last reading of all its rows ended, or one moved since: statistics read later would bracket them. */
   readonly rowsStoodFrom: Instant | null
+  /** The newest reverse among the rows that tied out; 0 where there is none, or nothing tied out. */
+  readonly reversesUpTo: HelcimId
   readonly findings: readonly Finding[]
 }
 
 /**
  * Judges one batch from what was read. A difference is a finding only when the rows were read completely while the
  * statistics stood still before and after; anything else is waiting, and says which reading would decide it.
- * @param context `isReading` while whole days are being read; `isTiedBefore` if the statistics agree with the rows that
- *   were there when they were read, without those that came since
+ * @param context `isReading` while whole days are being read; `tiedBefore` if the statistics agree with the rows that were
+ *   there when they were read, without those that came since: up to which id
  */
 export function judgeCardBatch(
   facts: BatchFacts,
   context: {
     rule: CountRule | null
     isReading: boolean
-    isTiedBefore: boolean
+    tiedBefore: HelcimId | null
     settings: CheckSettings
     now: Instant
   },
@@ -62,10 +65,12 @@ export function judgeCardBatch(
   ]
   const former = facts.check?.finalFingerprint ?? null
   const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
-  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...rows, findings }
+  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...rows, reversesUpTo: 0n, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
-  if (context.isTiedBefore) return { ...waiting, state: 'tied', need: null }
+  if (context.tiedBefore !== null) {
+    return { ...waiting, state: 'tied', need: null, reversesUpTo: earlier(context.tiedBefore, facts.newestReverseId) }
+  }
   const isTied = result.figures.length === 0 && result.counts === null
   if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
     return { ...waiting, state: 'waiting', need: needOf(facts, context.settings) }
@@ -79,15 +84,18 @@ export function judgeCardBatch(
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
     need: null,
     ...rows,
+    reversesUpTo: isTied ? facts.newestReverseId : 0n,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
 }
+
+const earlier = (a: HelcimId, b: HelcimId): HelcimId => (a < b ? a : b)
 
 /** Transactions name a batch that no list returned: asked for by its id, it is there, or it is missing for certain. */
 function judgeUnlisted(facts: BatchFacts): BatchJudgement {
   const { cardBatchId, check } = facts
   const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
-  const common = { cardBatchId, isFinal: false, finalFingerprint: null, ...rows }
+  const common = { cardBatchId, isFinal: false, finalFingerprint: null, ...rows, reversesUpTo: 0n }
   if (check?.state !== 'missing') return { ...common, state: 'waiting', need: 'batch', findings: [] }
   const { total } = totalOf(facts)
   if (total === 0) return { ...common, state: 'missing', need: null, findings: [] }

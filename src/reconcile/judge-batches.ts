@@ -71,8 +71,8 @@ export async function judgeBatches(
   const tiesBefore = await findTiesBefore(tx, { accountId, facts, rule })
   const judgements = facts
     .map((one) => {
-      const isTiedBefore = tiesBefore.has(one.cardBatchId)
-      return judgeCardBatch(one, { rule, isReading, isTiedBefore, settings, now })
+      const tiedBefore = tiesBefore.get(one.cardBatchId) ?? null
+      return judgeCardBatch(one, { rule, isReading, tiedBefore, settings, now })
     })
     .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
   const checks: Checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))
@@ -145,10 +145,13 @@ function changedJudgements(
   checks: Checks,
   batchesMovedAt: ReadonlyMap<string, Instant>,
 ): BatchJudgement[] {
-  return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint }) => {
+  return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint, reversesUpTo }) => {
     const check = checks.get(cardBatchId)
     if (batchesMovedAt.has(String(cardBatchId))) return true
-    return !check || check.state !== state || check.isFinal !== isFinal || check.finalFingerprint !== finalFingerprint
+    if (!check || check.state !== state || check.isFinal !== isFinal) return true
+    // What an older version judged stays as it is until something of the batch moves.
+    const isUpTo = (check.reversesUpTo ?? reversesUpTo) === reversesUpTo
+    return check.finalFingerprint !== finalFingerprint || !isUpTo
   })
 }
 

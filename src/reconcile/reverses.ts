@@ -50,8 +50,15 @@ export async function reconcileReverses(
       settledWithinMs: settings.settledWithinMs,
     })
     for (const group of groups) {
-      for (const { transactionId } of group.reverses) roots.add(String(transactionId))
-      findings.push(...judgeReverses(group).map((found) => wordReverse(found, group)))
+      const found = judgeReverses(group)
+      const foundIds = new Set(found.map(({ reverse }) => reverse.transactionId))
+      for (const { transactionId, kind, isBehind } of group.reverses) {
+        // Neither found nor resolved until Helcim's figures have caught up with it.
+        const isToCome = kind === null && isBehind && !foundIds.has(transactionId)
+        if (isToCome) roots.delete(String(transactionId))
+        else roots.add(String(transactionId))
+      }
+      findings.push(...found.map((one) => wordReverse(one, group)))
     }
   }
   return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds: [] }

@@ -148,7 +148,14 @@ const SCENES: Readonly<Record<string, Scene>> = {
     async before(accountId) {
       await database.db.execute(sql`
         update helcim.card_batches set reversed_minor = 1000, refunds_reversed_minor = 0 where account_id = ${accountId}`)
-      const tied = { cardBatchId: 1n, state: 'tied', isFinal: true, finalFingerprint: null, movedAt: null } as const
+      const tied = {
+        cardBatchId: 1n,
+        state: 'tied',
+        isFinal: true,
+        finalFingerprint: null,
+        movedAt: null,
+        reversesUpTo: 3n,
+      } as const
       await storeJudgements(database.db, { accountId, judged: [tied], now: clock.now() })
     },
     change: (accountId) => noteMissingBatch(database.db, { accountId, cardBatchId: 1n }),

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/client.ts'
-import { startProxy, type Proxy as StoreProxy } from '../queue/proxy.ts'
+import { type Proxy as StoreProxy, startProxy } from '../queue/proxy.ts'
 import { createTestDatabase, type TestDatabase } from '../support/database.ts'
 
 const ONE = sql`select 1`

@@ -21,10 +21,12 @@ interface Batch {
   readonly reversed?: number
   readonly refundsReversed?: number
   readonly state?: string
+  /** The place of the last row that tied out. */
+  readonly upTo?: number
 }
 
 /** What each reverse of a batch voided, in the order of rows. */
-async function kindsOf({ rows, reversed = 0, refundsReversed = 0, state = 'tied' }: Batch): Promise<Kind[]> {
+async function kindsOf({ rows, reversed = 0, refundsReversed = 0, state = 'tied', upTo }: Batch): Promise<Kind[]> {
   const { accountId } = await database.openBooks()
   const noHash = sql`'00000000-0000-0000-0000-000000000000'::uuid`
   await database.db.execute(sql`
@@ -36,7 +38,8 @@ async function kindsOf({ rows, reversed = 0, refundsReversed = 0, state = 'tied'
       observed_at, first_seen_at)
     values (${accountId}, 7, 1, 1, true, false, '', '', '', ${reversed}, ${refundsReversed}, '{}', ${noHash}, now(), now())`)
   await database.db.execute(sql`
-    insert into recon.batch_checks (account_id, card_batch_id, state) values (${accountId}, 7, ${state})`)
+    insert into recon.batch_checks (account_id, card_batch_id, state, reverses_up_to)
+    values (${accountId}, 7, ${state}, ${upTo === undefined ? null : 100 + upTo})`)
   for (const [place, [type, card, cents, originalPlace]] of rows.entries()) {
     await database.db.execute(sql`
       insert into helcim.card_transactions (account_id, transaction_id, created_at, created_at_text, card_batch_id, status,
@@ -102,6 +105,23 @@ describe('what a reverse voided', () => {
     expect(await kindsOf({ rows, reversed: 500, refundsReversed: 500 })).toEqual(['refund', 'sale', 'sale'])
     expect(await kindsOf({ rows, reversed: 700 })).toEqual(['sale', 'preauth', 'sale'])
     expect(await kindsOf({ rows, reversed: 200, refundsReversed: 500 })).toEqual(['refund', 'preauth', 'sale'])
+  })
+
+  it('is not told by figures that are older than the last reverse: they are not about it, and may add up without it', async () => {
+    const rows = [
+      ['preauth', '1111', 500],
+      ['purchase', '1111', 500],
+      ['preauth', '2222', 300],
+      ['purchase', '2222', 300],
+      ['reverse', '2222', 300],
+      ['purchase', '3333', 200],
+      ['reverse', '1111', 500],
+      ['reverse', '3333', 200],
+    ] as const
+    expect(await kindsOf({ rows, reversed: 300, upTo: 4 })).toEqual([null, null, 'sale'])
+    // The control: taken for figures of all reverses, they would say that what was charged was never money.
+    expect(await kindsOf({ rows, reversed: 500, upTo: 7 })).toEqual(['sale', 'preauth', 'sale'])
+    expect(await kindsOf({ rows, reversed: 1_000, upTo: 7 })).toEqual(['sale', 'sale', 'sale'])
   })
 
   it('is what the row names, where it does, and the others share the rest', async () => {

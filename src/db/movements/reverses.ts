@@ -14,7 +14,8 @@ import { arrayOf } from '../sql-values.ts'
  *    refunds reversed. Where several do, their sums are the same and the plainest is taken: rows of one amount;
  * 5. otherwise null: the amount stands in suspense and is never guessed.
  *
- * So the sums of a batch that ties out are its stated ones.
+ * So the sums of a batch that ties out are its stated ones. An open batch may have reverses that are later than what Helcim
+ * states of it: none is told by sums then, until Helcim's next figures hold them all.
  */
 
 /**
@@ -41,8 +42,8 @@ export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPa
 }
 
 /**
- * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind)`. Exports, books and checks
- * read reverses by this one definition.
+ * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind, is_behind)`: whether Helcim's
+ * figures of its batch are to catch up with its reverses. Exports, books and checks read reverses by this one definition.
  * @param accountId null for all accounts
  * @param part only some of them: `scope` are subqueries that come before, each ended by a comma, and `isWithin` a condition on the
  * reverse `r` that takes all of a batch or none
@@ -64,7 +65,7 @@ export const reversesSql = (
   reversed_groups as materialized (
     select ${groupKey}, count(*) filter (where told is null) as free,
       count(*) filter (where told = 'sale') as told_sales, count(*) filter (where told = 'refund') as told_refunds,
-      count(*) filter (where told = 'preauth') as told_preauths
+      count(*) filter (where told = 'preauth') as told_preauths, max(transaction_id) as newest_id
     from reverses where card_batch_id is not null group by ${groupKey}
   ),
   reversed_batches as materialized (
@@ -72,7 +73,8 @@ export const reversesSql = (
       b.reversed_minor, b.refunds_reversed_minor,
       -- The figures hold for the terminal's currency alone, and every group has to be in the sum.
       c.state = 'tied' and d.currency_min = coalesce(t.currency, d.currency_min) and d.currency_max = d.currency_min
-        and d.free_max <= ${GROUP_SIZE_MAX} as is_solvable,
+        and d.free_max <= ${GROUP_SIZE_MAX} and d.newest_id <= coalesce(c.reverses_up_to, d.newest_id) as is_solvable,
+      c.state = 'tied' and d.newest_id > c.reverses_up_to as is_behind,
       exists (
         select from helcim.card_transactions m
         where m.account_id = d.account_id and m.card_batch_id = d.card_batch_id and m.vanished_at is null
@@ -80,7 +82,8 @@ export const reversesSql = (
           and (t.currency is null or m.currency = t.currency)
       ) as has_others
     from (
-      select account_id, card_batch_id, min(currency) as currency_min, max(currency) as currency_max, max(free) as free_max
+      select account_id, card_batch_id, min(currency) as currency_min, max(currency) as currency_max, max(free) as free_max,
+        max(newest_id) as newest_id
       from reversed_groups group by 1, 2 having max(free) > 0
     ) d
     left join helcim.card_batches b on b.account_id = d.account_id and b.card_batch_id = d.card_batch_id
@@ -191,9 +194,10 @@ export const reversesSql = (
       when d.of_sales is null then null
       when r.place <= d.of_sales then 'sale'
       when r.place <= d.of_sales + d.of_refunds then 'refund'
-      else 'preauth' end) as kind
+      else 'preauth' end) as kind, coalesce(b.is_behind, false) as is_behind
     from (
       select *, row_number() over (partition by ${groupKey}, told is null order by transaction_id) as place from reverses
     ) r
     left join decided d on r.told is null and ${isSameGroup('d', 'r')}
+    left join reversed_batches b on b.account_id = r.account_id and b.card_batch_id = r.card_batch_id
   )`

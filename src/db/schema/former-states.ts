@@ -26,6 +26,7 @@ export const batchCheckVersions = recon.table(
     cardBatchId: int64('card_batch_id').notNull(),
     until: instant('until').notNull(),
     state: text('state').notNull(),
+    reversesUpTo: int64('reverses_up_to'),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.cardBatchId, t.until] })],
 )

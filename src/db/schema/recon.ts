@@ -251,6 +251,8 @@ export const batchChecks = recon.table(
     completeUpTo: int64('complete_up_to'),
     /** `waiting`, `tied`, `differs`, or `missing` (transactions name it, Helcim does not return it). */
     state: text('state').notNull().default('waiting'),
+    /** The newest reverse among the rows that tied out: its figures hold no later one. null: judged by an older version. */
+    reversesUpTo: int64('reverses_up_to'),
     isFinal: boolean('is_final').notNull().default(false),
     checkedAt: instant('checked_at'),
   },

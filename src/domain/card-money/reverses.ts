@@ -4,6 +4,8 @@ import { type CardRow, compareRows, mayBeSameCard } from './rows.ts'
 export interface Reverse extends CardRow {
   /** What it voided, as the exports read it too; null: nothing tells. */
   readonly kind: 'sale' | 'refund' | 'preauth' | null
+  /** Helcim's next figures of its batch may tell: the present ones do not hold all reverses that are there. */
+  readonly isBehind: boolean
   /** The row that it names after all (undocumented), where we have it. */
   readonly told: CardRow | null
 }
@@ -24,7 +26,7 @@ export type ReverseFinding =
 
 /**
  * Judges the reverses of a batch whose rows are read: one made after its batch had closed, one whose only original lies
- * in a batch that had closed before it, one without any original, and one of which nothing tells what it voided.
+ * in a batch that had closed before it, one without any original, and one of which nothing tells what it voided, nor will.
  */
 export function judgeReverses({ reverses, originals, settled, batchClosedAt }: ReverseGroup): ReverseFinding[] {
   const free = originals.toSorted(compareRows)
@@ -48,7 +50,8 @@ export function judgeReverses({ reverses, originals, settled, batchClosedAt }: R
     const place = placeOf(reverse, free)
     if (place !== -1) {
       free.splice(place, 1)
-      if (reverse.kind === null) findings.push({ code: 'reverse_without_original', reverse, candidates: originals })
+      if (reverse.kind === null && !reverse.isBehind)
+        findings.push({ code: 'reverse_without_original', reverse, candidates: originals })
       continue
     }
     const named = settled.filter((one) => names(reverse, one))
