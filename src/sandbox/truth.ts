@@ -3,6 +3,7 @@ import { achEntries } from './defects/ach.ts'
 import { coincidenceEntries, type ToldOfSubscriptions } from './defects/coincidences.ts'
 import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
+import { untoldReverses } from './defects/untold-reverses.ts'
 import type { Merchant } from './merchant.ts'
 import type { Switches } from './options.ts'
 import { servedStatistics } from './render.ts'
@@ -131,6 +132,11 @@ export function createTruthLedger(
   const touchedBatches = new Map<bigint, DefectCode[]>()
   const touchedTerminals = new Map<bigint, DefectCode[]>()
   const claimed = new Set<string>()
+  function isTied(batchId: bigint): boolean {
+    const batch = merchant.batch(batchId)
+    if (!batch) throw new Error(`no batch ${batchId}`)
+    return !batchEntries(merchant, batch, told).some(({ code }) => code !== 'card_batch_currency_mixed')
+  }
   return {
     note: (entry, holds = () => true) => {
       noted.push({ entry, holds })
@@ -139,11 +145,7 @@ export function createTruthLedger(
       touchedBatches.set(batchId, [...(touchedBatches.get(batchId) ?? []), code])
     },
     isTouched: (batchId) => touchedBatches.has(batchId),
-    isTied(batchId) {
-      const batch = merchant.batch(batchId)
-      if (!batch) throw new Error(`no batch ${batchId}`)
-      return !batchEntries(merchant, batch, told).some(({ code }) => code !== 'card_batch_currency_mixed')
-    },
+    isTied,
     touchTerminal(terminalId, code) {
       touchedTerminals.set(terminalId, [...(touchedTerminals.get(terminalId) ?? []), code])
     },
@@ -166,6 +168,7 @@ export function createTruthLedger(
         for (const entry of batchEntries(merchant, batch, told))
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
       }
+      for (const batch of merchant.batches()) for (const entry of untoldEntries(batch)) add(entry)
       for (const [terminalId, codes] of touchedTerminals) {
         for (const entry of gapEntries(merchant, terminalId))
           add({ ...entry, isConsequence: !codes.includes(entry.code) })
@@ -175,6 +178,16 @@ export function createTruthLedger(
       for (const entry of achEntries(merchant, now)) add(entry)
       for (const entry of invoiceEntries(merchant, now, told)) add(entry)
       return { defects: [...entries.values()], counts: countServed(merchant, now) }
+
+      function untoldEntries(batch: BatchRow): TruthEntry[] {
+        if (batch.isHidden || told.refundRow === 'with-parent') return []
+        const untold = untoldReverses(merchant, batch)
+        if (untold.length === 0 || !isTied(batch.id)) return []
+        return untold.map((row) => ({
+          ...untoldEntry(row, 'several readings of its batch add up to what is stated'),
+          isConsequence: false,
+        }))
+      }
 
       function addMissing({ id, batchNumber }: BatchRow) {
         if (merchant.transactionsOfBatch(id).every((row) => row.isHidden)) return
@@ -251,16 +264,18 @@ function suspended(rows: readonly TransactionRow[], { isParentTold }: { isParent
       const kinds = [count('purchase', 'capture'), count('refund'), count('preauth')].filter((n) => n > 0)
       return kinds.length > 1 && kinds.reduce((sum, n) => sum + n, 0) > count('reverse')
     })
-    .map((reverse) => ({
-      code: 'reverse_without_original' as const,
-      subject: cardTransactionSubject(reverse.id),
-      currency: reverse.currency,
-      expectedMinor: 0n,
-      actualMinor: reverse.amountMinor,
-      isUndecidable: true,
-      note: 'what it voided is not told by figures that do not agree',
-    }))
+    .map((reverse) => untoldEntry(reverse, 'what it voided is not told by figures that do not agree'))
 }
+
+const untoldEntry = (reverse: TransactionRow, note: string): Derived => ({
+  code: 'reverse_without_original',
+  subject: cardTransactionSubject(reverse.id),
+  currency: reverse.currency,
+  expectedMinor: 0n,
+  actualMinor: reverse.amountMinor,
+  isUndecidable: true,
+  note,
+})
 
 function gapEntries(merchant: Merchant, terminalId: bigint): readonly Derived[] {
   const served = merchant.batches().filter((batch) => batch.terminalId === terminalId && !batch.isHidden)

@@ -10,20 +10,19 @@ import { arrayOf } from '../sql-values.ts'
  * 1. the row names its original after all (undocumented, kept where it comes);
  * 2. its batch holds neither refunds nor preauths: only a sale can have been voided;
  * 3. one split of the group's reverses into sales, refunds and preauths is possible;
- * 4. the batch ties out, and the splits of its groups are taken that add up to what Helcim states as reversed and as
- *    refunds reversed. Where several do, their sums are the same and the plainest is taken: rows of one amount;
+ * 4. the batch ties out, and all splits of its groups that add up to what Helcim states as reversed and as refunds
+ *    reversed have it in common (`recon.agreed_counts`, migration 0023);
  * 5. otherwise null: the amount stands in suspense and is never guessed.
  *
- * So the sums of a batch that ties out are its stated ones. An open batch may have reverses that are later than what Helcim
- * states of it: none is told by sums then, until Helcim's next figures hold them all.
+ * Refunds and preauths are two sums. A group of which either can have been voided is part of both, and what one excludes of
+ * the other is not seen: less may be told for it, never more.
+ *
+ * An open batch may have reverses that are later than what Helcim states of it: none is told by sums then, until Helcim's
+ * next figures hold them all.
  */
 
-/**
- * Groups of more reverses of one card and amount are left undecided, and so are batches with more combinations of which the
- * plainest does not add up.
- */
+/** Groups of more reverses of one card and amount are left undecided. */
 const GROUP_SIZE_MAX = 20
-const COMBINATIONS_MAX = 5_000
 
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor'
 const isSameGroup = (a: string, b: string) =>
@@ -51,7 +50,7 @@ export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPa
 export const reversesSql = (
   accountId: number | null,
   part: ReversesPart = { scope: '', isWithin: 'true' },
-): string => `with recursive
+): string => `with
   ${part.scope}
   reverses as materialized (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
@@ -118,20 +117,26 @@ export const reversesSql = (
     where free - s.n - f.n <= preauths and (free <= ${GROUP_SIZE_MAX} or refunds + preauths + orphans = 0)
       and (refunds + preauths + orphans > 0 or s.n = free)
   ),
-  open_splits as materialized (
-    select *, dense_rank() over (
-        partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place,
-      row_number() over (partition by ${groupKey} order by free - of_sales - of_refunds, of_refunds) = 1 as is_plain
-    from splits where choices > 1
+  open_groups as materialized (
+    -- A reverse went to a sale unless to a refund or a preauth: how many of a group went to either.
+    select ${groupKey}, free, min(of_refunds) as least_refunds, max(of_refunds) - min(of_refunds) as more_refunds,
+      min(free - of_sales - of_refunds) as least_preauths,
+      max(free - of_sales - of_refunds) - min(free - of_sales - of_refunds) as more_preauths,
+      row_number() over (partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place
+    from splits where choices > 1 group by ${groupKey}, free
   ),
-  open_sums as materialized (
+  open_batches as materialized (
     -- What the groups with a choice have to add up to: what is stated, less what is certain.
-    select o.account_id, o.card_batch_id, o.places, o.combinations_ln, b.reversed_minor - s.reversed_minor as reversed_minor,
-      b.refunds_reversed_minor - s.refunds_reversed_minor as refunds_reversed_minor
+    select o.account_id, o.card_batch_id, o.amounts, o.more_refunds, o.more_preauths,
+      b.refunds_reversed_minor - s.refunds_reversed_minor - o.least_refunds_minor as refunds_minor,
+      o.free_minor - (b.reversed_minor - s.reversed_minor) - (b.refunds_reversed_minor - s.refunds_reversed_minor)
+        - o.least_preauths_minor as preauths_minor
     from (
-      select account_id, card_batch_id, count(*) as places, sum(ln(choices)) as combinations_ln from (
-        select account_id, card_batch_id, place, max(choices) as choices from open_splits group by 1, 2, 3) g
-      group by 1, 2
+      select account_id, card_batch_id, array_agg(amount_minor order by place) as amounts,
+        array_agg(more_refunds::integer order by place) as more_refunds,
+        array_agg(more_preauths::integer order by place) as more_preauths, sum(free * amount_minor) as free_minor,
+        sum(least_refunds * amount_minor) as least_refunds_minor, sum(least_preauths * amount_minor) as least_preauths_minor
+      from open_groups group by 1, 2
     ) o
     join reversed_batches b on b.account_id = o.account_id and b.card_batch_id = o.card_batch_id
     cross join lateral (
@@ -147,47 +152,19 @@ export const reversesSql = (
     ) s
     where b.is_solvable and b.reversed_minor is not null and b.refunds_reversed_minor is not null
   ),
-  plain_batches as materialized (
-    -- The plainest split of every group adds up: no combination is plainer, and of a large batch none need be tried.
-    select s.account_id, s.card_batch_id
-    from open_sums s join open_splits o on o.account_id = s.account_id and o.card_batch_id = s.card_batch_id and o.is_plain
-    group by s.account_id, s.card_batch_id, s.reversed_minor, s.refunds_reversed_minor
-    having sum(o.of_sales * o.amount_minor) = s.reversed_minor and sum(o.of_refunds * o.amount_minor) = s.refunds_reversed_minor
-  ),
-  open_batches as materialized (
-    select * from open_sums
-    where combinations_ln <= ln(${COMBINATIONS_MAX})
-      and (account_id, card_batch_id) not in (select account_id, card_batch_id from plain_batches)
-  ),
-  readings as (
-    select account_id, card_batch_id, 0::bigint as place, reversed_minor, refunds_reversed_minor, '{}'::int[] as chosen
+  agreed as materialized (
+    select account_id, card_batch_id, recon.agreed_counts(amounts, more_refunds, refunds_minor::bigint) as refunds,
+      recon.agreed_counts(amounts, more_preauths, preauths_minor::bigint) as preauths
     from open_batches
-    union all
-    select r.account_id, r.card_batch_id, s.place, r.reversed_minor - s.of_sales * s.amount_minor,
-      r.refunds_reversed_minor - s.of_refunds * s.amount_minor,
-      r.chosen || array[(s.free - s.of_sales - s.of_refunds)::int, s.of_refunds::int]
-    from readings r
-    join open_splits s on s.account_id = r.account_id and s.card_batch_id = r.card_batch_id and s.place = r.place + 1
-    where r.reversed_minor >= s.of_sales * s.amount_minor
-      and r.refunds_reversed_minor >= s.of_refunds * s.amount_minor
-  ),
-  solutions as materialized (
-    select r.account_id, r.card_batch_id, min(r.chosen) as chosen
-    from readings r join open_batches b on b.account_id = r.account_id and b.card_batch_id = r.card_batch_id
-    where r.place = b.places and r.reversed_minor = 0 and r.refunds_reversed_minor = 0
-    group by 1, 2
   ),
   decided as materialized (
     select ${groupKey}, of_sales, of_refunds from splits where choices = 1
     union all
-    select o.account_id, o.card_batch_id, o.card_number_masked, o.currency, o.amount_minor, o.of_sales, o.of_refunds
-    from open_splits o join plain_batches p on p.account_id = o.account_id and p.card_batch_id = o.card_batch_id
-    where o.is_plain
-    union all
-    select o.account_id, o.card_batch_id, o.card_number_masked, o.currency, o.amount_minor, o.of_sales, o.of_refunds
-    from open_splits o
-    join solutions s on s.account_id = o.account_id and s.card_batch_id = o.card_batch_id
-      and s.chosen[o.place * 2 - 1] = o.free - o.of_sales - o.of_refunds and s.chosen[o.place * 2] = o.of_refunds
+    select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, s.of_sales, s.of_refunds
+    from open_groups g
+    join agreed a on a.account_id = g.account_id and a.card_batch_id = g.card_batch_id
+    join splits s on s.choices > 1 and ${isSameGroup('s', 'g')} and s.of_refunds = g.least_refunds + a.refunds[g.place]
+      and s.free - s.of_sales - s.of_refunds = g.least_preauths + a.preauths[g.place]
   ),
   reverse_kinds as materialized (
     select r.account_id, r.transaction_id, coalesce(r.told, case
