@@ -226,28 +226,45 @@ async function freshnessOf(rows: Ask, spans: readonly { from: number; to: number
   return { count: Number(row?.count), p50Ms: Number(row?.p50), p99Ms: Number(row?.p99) }
 }
 
+/** What runs in Postgres, and how much of the time since the last look this process computed: below both, all only wait. */
+const LOOKS_AT_REST = 3
+const COMPUTED_MAX = 0.6
+
 /** Lets time pass as fast as it may. */
 function createDriver({ clock, runtime }: World, rows: Ask, firstPollAt: number) {
   let workedMs = 0
   let lookedAt = performance.now()
+  let computed = performance.eventLoopUtilization()
+  let countStill = 0
   async function look() {
+    const { utilization } = performance.eventLoopUtilization(computed)
     const counts = await runtime.queue.counts()
     const [row] = await rows(`select coalesce(max(planned_at) > to_timestamp(${(clock.now() - POLL_MS) / 1_000}), false)
-      as is_planned from recon.due_work where kind = 'poll'`)
+        as is_planned,
+      (select count(*)::int from pg_stat_activity
+        where datname = current_database() and state = 'active' and pid <> pg_backend_pid()) as count_active
+      from recon.due_work where kind = 'poll'`)
     const isPlanned = row?.is_planned === true || clock.now() < firstPollAt
     const isTicking = clock.countSleepers() < SLEEPERS_AT_REST || !isPlanned
-    return { isBusy: counts.waiting + counts.active > 0 || isTicking, isWaiting: counts.delayed > 0 }
+    countStill = row?.count_active === 0 && utilization < COMPUTED_MAX ? countStill + 1 : 0
+    computed = performance.eventLoopUtilization()
+    return {
+      isBusy: counts.waiting + counts.active > 0 || isTicking,
+      // Jobs wait for a permit, or Helcim takes its time.
+      isStill: countStill >= LOOKS_AT_REST,
+      isWaiting: counts.delayed > 0,
+    }
   }
   return {
     workedMs: () => workedMs,
     async liveUntil(at: number) {
       for (let countQuiet = 0; clock.now() < at; ) {
-        const { isBusy, isWaiting } = await look()
+        const { isBusy, isStill, isWaiting } = await look()
         const now = performance.now()
-        if (isBusy) workedMs += now - lookedAt
+        if (isBusy && !isStill) workedMs += now - lookedAt
         lookedAt = now
         countQuiet = isBusy ? 0 : countQuiet + 1
-        if (isBusy) await clock.setFast(false)
+        if (isBusy) await clock.setFast(isStill)
         else if (countQuiet >= 2 && isWaiting) await clock.setFast(true)
         else if (countQuiet >= 2) {
           await clock.jumpTo(Math.min(at, clock.nextWake() ?? at))

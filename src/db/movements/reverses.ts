@@ -17,6 +17,9 @@ import { arrayOf } from '../sql-values.ts'
  * Refunds and preauths are two sums. A group of which either can have been voided is part of both, and what one excludes of
  * the other is not seen: less may be told for it, never more.
  *
+ * Reverses of one group are alike, to the cent and the card: of two that voided a sale and a refund the first is taken for the
+ * sale's.
+ *
  * An open batch may have reverses that are later than what Helcim states of it: none is told by sums then, until Helcim's
  * next figures hold them all.
  */
@@ -112,7 +115,7 @@ export const reversesSql = (
   splits as materialized (
     select c.*, s.n as of_sales, f.n as of_refunds, count(*) over (partition by ${groupKey}) as choices
     from candidates c
-    cross join lateral generate_series(least(free, sales + orphans), 0, -1) s(n)
+    cross join lateral generate_series(0, least(free, sales + orphans)) s(n)
     cross join lateral generate_series(0, least(free - s.n, refunds + orphans)) f(n)
     where free - s.n - f.n <= preauths and (free <= ${GROUP_SIZE_MAX} or refunds + preauths + orphans = 0)
       and (refunds + preauths + orphans > 0 or s.n = free)
