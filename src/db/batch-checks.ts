@@ -141,11 +141,11 @@ export async function storeJudgements(
       where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo")
       on conflict do nothing
     ), marked as (
-      -- What reverses of a batch voided can be told by whether it ties out, and up to which of them.
+      -- What reverses of a batch voided can be told by whether it ties out, up to which of them, and by which figures.
       insert into recon.marks (account_id, subject_kind, subject_id)
       select ${input.accountId}::int, 'books_batch', j."cardBatchId"::text
       from judged j left join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
-      where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo")
+      where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo") or c.checked_at < c.statistics_since
       order by 3 ${holdMark}
     )
     insert into recon.batch_checks as c

@@ -149,16 +149,21 @@ function changedJudgements(
     const check = checks.get(cardBatchId)
     if (batchesMovedAt.has(String(cardBatchId))) return true
     if (!check || check.state !== state || check.isFinal !== isFinal) return true
-    // What an older version judged stays as it is until something of the batch moves.
-    const isUpTo = (check.reversesUpTo ?? reversesUpTo) === reversesUpTo
-    return check.finalFingerprint !== finalFingerprint || !isUpTo
+    return check.finalFingerprint !== finalFingerprint || !isUpTo({ reversesUpTo }, check)
   })
 }
+
+/** What an older version judged stays as it is until something of the batch moves. */
+const isUpTo = ({ reversesUpTo }: Pick<BatchJudgement, 'reversesUpTo'>, check: BatchFacts['check']): boolean =>
+  (check?.reversesUpTo ?? reversesUpTo) === reversesUpTo
 
 /** Also those known to be missing: whoever was told so by Helcim has stored that state before us. */
 function withChangedState(judgements: readonly BatchJudgement[], checks: Checks): HelcimId[] {
   return judgements
-    .filter(({ cardBatchId, state }) => state === 'missing' || checks.get(cardBatchId)?.state !== state)
+    .filter((one) => {
+      const check = checks.get(one.cardBatchId)
+      return one.state === 'missing' || check?.state !== one.state || !isUpTo(one, check)
+    })
     .map(({ cardBatchId }) => cardBatchId)
 }
 

@@ -89,7 +89,8 @@ async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[
     voidsByGroup.set(name, [...(voidsByGroup.get(name) ?? []), value])
   }
   return groups.map((group) => {
-    const voids = voidsByGroup.get(alikeText(group)) ?? []
+    // One of which nothing tells may have voided the repeated sale: that leaves less to find.
+    const voids = (voidsByGroup.get(alikeText(group)) ?? []).map((one) => ({ ...one, kind: one.kind ?? 'sale' }))
     const { sales, refunds } = withoutVoided({ sales: group.sales, refunds: group.fullRefunds, voids })
     return { ...group, left: { sales, fullRefunds: refunds } }
   })

@@ -86,6 +86,16 @@ function store<R>(accountId: number, mirror: MirrorTable<R>, one: DecodedRecord<
   return copyTransaction(database.db, (tx) => storeRecords(tx, mirror, page))
 }
 
+/** A judgement of batch 1, whose last reverse is row 3. */
+const TIED = {
+  cardBatchId: 1n,
+  state: 'tied',
+  isFinal: true,
+  finalFingerprint: null,
+  movedAt: null,
+  reversesUpTo: 3n,
+} as const
+
 const closed = (id: number) => ({ id, openedAt: AT - DAY, closedAt: AT + 500 })
 
 const match = (planId: number, transactionId: number): Match =>
@@ -148,17 +158,23 @@ const SCENES: Readonly<Record<string, Scene>> = {
     async before(accountId) {
       await database.db.execute(sql`
         update helcim.card_batches set reversed_minor = 1000, refunds_reversed_minor = 0 where account_id = ${accountId}`)
-      const tied = {
-        cardBatchId: 1n,
-        state: 'tied',
-        isFinal: true,
-        finalFingerprint: null,
-        movedAt: null,
-        reversesUpTo: 3n,
-      } as const
-      await storeJudgements(database.db, { accountId, judged: [tied], now: clock.now() })
+      await storeJudgements(database.db, { accountId, judged: [TIED], now: clock.now() })
     },
     change: (accountId) => noteMissingBatch(database.db, { accountId, cardBatchId: 1n }),
+  },
+  'a batch of which the figures were read anew ties out again': {
+    rows: { batches: [closed(1)], transactions: [row(1), row(2, { type: 'refund' }), row(3, { type: 'reverse' })] },
+    async before(accountId) {
+      await database.db.execute(sql`
+        update helcim.card_batches set reversed_minor = 1000, refunds_reversed_minor = 0 where account_id = ${accountId}`)
+      await storeJudgements(database.db, { accountId, judged: [TIED], now: clock.now() })
+      await database.db.execute(sql`
+        update recon.batch_checks set statistics_since = checked_at + interval '1 minute' where account_id = ${accountId}`)
+    },
+    async change(accountId) {
+      const now = toInstant(clock.now() + 120_000)
+      await storeJudgements(database.db, { accountId, judged: [{ ...TIED, movedAt: now }], now })
+    },
   },
   'a terminal, and with it the currency of a batch, is read after the batch': {
     rows: {

@@ -3,7 +3,8 @@ import { reversesSql } from '../../src/db/movements/reverses.ts'
 import { DAYS, read } from './support.ts'
 import { differences, type Week, withWeek } from './week.ts'
 
-const HOUR_MS = 3_600_000
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 const CENTS = 12_345n
 
 describe.each(['preauth', 'refund'])('a reverse of a sale beside a %s, read before Helcim states it', (other) => {
@@ -33,6 +34,36 @@ describe('the control: where nobody knows how far the figures reach', () => {
       expect(await kindOf(week, await happens(week, other))).toBe(kind)
       expect(await told(week)).toEqual(codes)
     })
+  })
+})
+
+it('one that may have voided a repeated sale, or an authorization, is told, and the sale is not said to be repeated', async () => {
+  await withWeek({}, async (week) => {
+    const { payments, customers } = week.sandbox.state
+    const [one, ...others] = customers.map((customer) =>
+      payments.purchase({ at: week.clock.now(), customer, amountMinor: CENTS }),
+    )
+    const other = others.find(({ batchId, card }) => batchId === one?.batchId && card.number !== one.card.number)
+    if (!one || !other) throw new Error('no two customers buy at one terminal')
+    for (const sale of [one, other]) week.add(sale, { type: 'preauth' })
+    week.clock.advance(2 * MINUTE_MS)
+    const again = week.add(one, { createdAt: week.clock.now() })
+    week.clock.advance(MINUTE_MS)
+    // Of equal amounts, one as sale and one as preauth: Helcim's sums do not say of which card.
+    const authorized = week.sandbox.state
+      .merchant()
+      .transactions()
+      .findLast(({ type, card }) => type === 'preauth' && card.number === other.card.number)
+    for (const voided of [again, authorized ?? other])
+      week.add(voided, { type: 'reverse', originalId: voided.id, createdAt: week.clock.now() })
+    week.clock.advance(HOUR_MS)
+    await week.comesDue('poll')
+    expect(await differences(week)).toEqual([])
+    expect(await told(week)).toEqual(['reverse_without_original'])
+    // What repeats is judged once it is known that no subscription expects it.
+    await week.pullLists()
+    await week.reconcileFully()
+    expect(await week.query("select code from recon.mismatches where code = 'transaction_duplicated'")).toEqual([])
   })
 })
 

@@ -11,26 +11,25 @@ import { arrayOf } from '../sql-values.ts'
  * 2. its batch holds neither refunds nor preauths: only a sale can have been voided;
  * 3. one split of the group's reverses into sales, refunds and preauths is possible;
  * 4. the batch ties out, and all splits of its groups that add up to what Helcim states as reversed and as refunds
- *    reversed have it in common (`recon.agreed_counts`, migration 0023);
+ *    reversed have it in common (`recon.agreed_splits`, migration 0023);
  * 5. otherwise null: the amount stands in suspense and is never guessed.
- *
- * Refunds and preauths are two sums. A group of which either can have been voided is part of both, and what one excludes of
- * the other is not seen: less may be told for it, never more.
  *
  * Reverses of one group are alike, to the cent and the card: of two that voided a sale and a refund the first is taken for the
  * sale's.
  *
- * An open batch may have reverses that are later than what Helcim states of it: none is told by sums then, until Helcim's
- * next figures hold them all.
+ * An open batch may have reverses that are later than what Helcim states of it: these are told by sums when Helcim's next
+ * figures hold them.
  */
 
 /** Groups of more reverses of one card and amount are left undecided. */
 const GROUP_SIZE_MAX = 20
 
-const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor'
+/** Those that Helcim's figures do not hold yet are a group of their own. */
+const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
 const isSameGroup = (a: string, b: string) =>
   `${a}.account_id = ${b}.account_id and ${a}.card_batch_id = ${b}.card_batch_id and ${a}.currency = ${b}.currency
       and ${a}.amount_minor = ${b}.amount_minor and ${a}.card_number_masked is not distinct from ${b}.card_number_masked`
+const isSamePart = (a: string, b: string) => `${isSameGroup(a, b)} and ${a}.is_behind = ${b}.is_behind`
 
 export interface ReversesPart {
   readonly scope: string
@@ -45,7 +44,7 @@ export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPa
 
 /**
  * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind, is_behind)`: whether Helcim's
- * figures of its batch are to catch up with its reverses. Exports, books and checks read reverses by this one definition.
+ * figures of its batch do not hold it yet. Exports, books and checks read reverses by this one definition.
  * @param accountId null for all accounts
  * @param part only some of them: `scope` are subqueries that come before, each ended by a comma, and `isWithin` a condition on the
  * reverse `r` that takes all of a batch or none
@@ -57,8 +56,12 @@ export const reversesSql = (
   ${part.scope}
   reverses as materialized (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
-      case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told
+      case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told,
+      -- Read after the figures that tied out, or these have been read anew since.
+      coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.checked_at < c.statistics_since), false)
+        as is_behind
     from helcim.card_transactions r
+    left join recon.batch_checks c on c.account_id = r.account_id and c.card_batch_id = r.card_batch_id
     left join helcim.card_transactions o on o.account_id = r.account_id
       and o.transaction_id = r.original_transaction_id and o.outcome = 'approved'
     where r.type = 'reverse' and r.outcome = 'approved' and r.vanished_at is null
@@ -67,7 +70,7 @@ export const reversesSql = (
   reversed_groups as materialized (
     select ${groupKey}, count(*) filter (where told is null) as free,
       count(*) filter (where told = 'sale') as told_sales, count(*) filter (where told = 'refund') as told_refunds,
-      count(*) filter (where told = 'preauth') as told_preauths, max(transaction_id) as newest_id
+      count(*) filter (where told = 'preauth') as told_preauths
     from reverses where card_batch_id is not null group by ${groupKey}
   ),
   reversed_batches as materialized (
@@ -75,8 +78,7 @@ export const reversesSql = (
       b.reversed_minor, b.refunds_reversed_minor,
       -- The figures hold for the terminal's currency alone, and every group has to be in the sum.
       c.state = 'tied' and d.currency_min = coalesce(t.currency, d.currency_min) and d.currency_max = d.currency_min
-        and d.free_max <= ${GROUP_SIZE_MAX} and d.newest_id <= coalesce(c.reverses_up_to, d.newest_id) as is_solvable,
-      c.state = 'tied' and d.newest_id > c.reverses_up_to as is_behind,
+        and d.free_max <= ${GROUP_SIZE_MAX} as is_solvable,
       exists (
         select from helcim.card_transactions m
         where m.account_id = d.account_id and m.card_batch_id = d.card_batch_id and m.vanished_at is null
@@ -84,8 +86,7 @@ export const reversesSql = (
           and (t.currency is null or m.currency = t.currency)
       ) as has_others
     from (
-      select account_id, card_batch_id, min(currency) as currency_min, max(currency) as currency_max, max(free) as free_max,
-        max(newest_id) as newest_id
+      select account_id, card_batch_id, min(currency) as currency_min, max(currency) as currency_max, max(free) as free_max
       from reversed_groups group by 1, 2 having max(free) > 0
     ) d
     left join helcim.card_batches b on b.account_id = d.account_id and b.card_batch_id = d.card_batch_id
@@ -94,9 +95,11 @@ export const reversesSql = (
   ),
   candidates as materialized (
     -- What is left of each kind once the reverses that name theirs have taken it; orphans have lost their original.
-    select l.*, greatest(0, free - sales - refunds - preauths) as orphans
+    select l.*, greatest(0, case when is_behind then free_all else free end - sales - refunds - preauths) as orphans
     from (
-      select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.free,
+      select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, g.free,
+        sum(g.free) over (
+          partition by g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor) as free_all,
         case when b.has_others then greatest(0, k.sales - g.told_sales) else g.free end as sales,
         case when b.has_others then greatest(0, k.refunds - g.told_refunds) else 0 end as refunds,
         case when b.has_others then greatest(0, k.preauths - g.told_preauths) else 0 end as preauths
@@ -125,19 +128,23 @@ export const reversesSql = (
     select ${groupKey}, free, min(of_refunds) as least_refunds, max(of_refunds) - min(of_refunds) as more_refunds,
       min(free - of_sales - of_refunds) as least_preauths,
       max(free - of_sales - of_refunds) - min(free - of_sales - of_refunds) as more_preauths,
+      min(free - of_sales) as least_others, max(free - of_sales) as most_others,
       row_number() over (partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place
-    from splits where choices > 1 group by ${groupKey}, free
+    from splits where choices > 1 and not is_behind group by ${groupKey}, free
   ),
   open_batches as materialized (
     -- What the groups with a choice have to add up to: what is stated, less what is certain.
-    select o.account_id, o.card_batch_id, o.amounts, o.more_refunds, o.more_preauths,
+    select o.account_id, o.card_batch_id, o.amounts, o.more_refunds, o.more_preauths, o.least_others, o.most_others,
       b.refunds_reversed_minor - s.refunds_reversed_minor - o.least_refunds_minor as refunds_minor,
       o.free_minor - (b.reversed_minor - s.reversed_minor) - (b.refunds_reversed_minor - s.refunds_reversed_minor)
         - o.least_preauths_minor as preauths_minor
     from (
       select account_id, card_batch_id, array_agg(amount_minor order by place) as amounts,
         array_agg(more_refunds::integer order by place) as more_refunds,
-        array_agg(more_preauths::integer order by place) as more_preauths, sum(free * amount_minor) as free_minor,
+        array_agg(more_preauths::integer order by place) as more_preauths,
+        array_agg((least_others - least_refunds - least_preauths)::integer order by place) as least_others,
+        array_agg((most_others - least_refunds - least_preauths)::integer order by place) as most_others,
+        sum(free * amount_minor) as free_minor,
         sum(least_refunds * amount_minor) as least_refunds_minor, sum(least_preauths * amount_minor) as least_preauths_minor
       from open_groups group by 1, 2
     ) o
@@ -147,26 +154,30 @@ export const reversesSql = (
         coalesce(sum(refunds_reversed_minor), 0) as refunds_reversed_minor
       from (
         select told_sales * amount_minor as reversed_minor, told_refunds * amount_minor as refunds_reversed_minor
-        from reversed_groups g where g.account_id = o.account_id and g.card_batch_id = o.card_batch_id
+        from reversed_groups g
+        where g.account_id = o.account_id and g.card_batch_id = o.card_batch_id and not is_behind
         union all
         select of_sales * amount_minor, of_refunds * amount_minor
-        from splits s where s.account_id = o.account_id and s.card_batch_id = o.card_batch_id and choices = 1
+        from splits s
+        where s.account_id = o.account_id and s.card_batch_id = o.card_batch_id and choices = 1 and not is_behind
       ) certain
     ) s
     where b.is_solvable and b.reversed_minor is not null and b.refunds_reversed_minor is not null
   ),
   agreed as materialized (
-    select account_id, card_batch_id, recon.agreed_counts(amounts, more_refunds, refunds_minor::bigint) as refunds,
-      recon.agreed_counts(amounts, more_preauths, preauths_minor::bigint) as preauths
-    from open_batches
+    select account_id, card_batch_id, refunds, preauths
+    from open_batches cross join lateral recon.agreed_splits(
+      amounts, more_refunds, more_preauths, least_others, most_others, refunds_minor::bigint, preauths_minor::bigint
+    ) s(refunds, preauths)
   ),
   decided as materialized (
     select ${groupKey}, of_sales, of_refunds from splits where choices = 1
     union all
-    select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, s.of_sales, s.of_refunds
+    select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, s.of_sales,
+      s.of_refunds
     from open_groups g
     join agreed a on a.account_id = g.account_id and a.card_batch_id = g.card_batch_id
-    join splits s on s.choices > 1 and ${isSameGroup('s', 'g')} and s.of_refunds = g.least_refunds + a.refunds[g.place]
+    join splits s on s.choices > 1 and ${isSamePart('s', 'g')} and s.of_refunds = g.least_refunds + a.refunds[g.place]
       and s.free - s.of_sales - s.of_refunds = g.least_preauths + a.preauths[g.place]
   ),
   reverse_kinds as materialized (
@@ -174,10 +185,9 @@ export const reversesSql = (
       when d.of_sales is null then null
       when r.place <= d.of_sales then 'sale'
       when r.place <= d.of_sales + d.of_refunds then 'refund'
-      else 'preauth' end) as kind, coalesce(b.is_behind, false) as is_behind
+      else 'preauth' end) as kind, r.is_behind
     from (
       select *, row_number() over (partition by ${groupKey}, told is null order by transaction_id) as place from reverses
     ) r
-    left join decided d on r.told is null and ${isSameGroup('d', 'r')}
-    left join reversed_batches b on b.account_id = r.account_id and b.card_batch_id = r.card_batch_id
+    left join decided d on r.told is null and ${isSamePart('d', 'r')}
   )`

@@ -4,7 +4,7 @@ import { type CardRow, compareRows, mayBeSameCard } from './rows.ts'
 export interface Reverse extends CardRow {
   /** What it voided, as the exports read it too; null: nothing tells. */
   readonly kind: 'sale' | 'refund' | 'preauth' | null
-  /** Helcim's next figures of its batch may tell: the present ones do not hold all reverses that are there. */
+  /** Helcim's next figures of its batch may tell: the present ones do not hold it. */
   readonly isBehind: boolean
   /** The row that it names after all (undocumented), where we have it. */
   readonly told: CardRow | null
