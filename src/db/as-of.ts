@@ -92,7 +92,7 @@ function viewsOf(accountId: number, at: string): Map<string, string> {
       'recon.batch_checks',
       `select c.account_id, c.card_batch_id, coalesce(v.state, c.state) as state,
           case when v.state is null then c.reverses_up_to else v.reverses_up_to end as reverses_up_to,
-          null::timestamptz as statistics_since, null::timestamptz as checked_at
+          null::timestamptz as statistics_since, null::timestamptz as judged_since
         from recon.batch_checks c left join (
           select distinct on (card_batch_id) * from recon.batch_check_versions
           where ${ofAccount} and until > ${then} order by card_batch_id, until

@@ -120,6 +120,8 @@ export interface JudgedBatch {
   readonly movedAt: Instant | null
   /** The newest reverse among the rows that tied out; 0 where there is none, or nothing tied out. */
   readonly reversesUpTo: HelcimId
+  /** Since when the statistics stood that were judged. */
+  readonly judgedSince: Instant | null
 }
 
 /** Stores judgements; rows in which nothing changed are not written. */
@@ -133,7 +135,7 @@ export async function storeJudgements(
     with judged as (
       select * from json_to_recordset(${parameter}::json)
         as j("cardBatchId" bigint, state text, "isFinal" boolean, "finalFingerprint" text, "movedAt" bigint,
-          "reversesUpTo" bigint)
+          "reversesUpTo" bigint, "judgedSince" bigint)
     ), versions as (
       insert into recon.batch_check_versions (account_id, card_batch_id, until, state, reverses_up_to)
       select c.account_id, c.card_batch_id, ${timestamp(input.now)}, c.state, c.reverses_up_to
@@ -145,19 +147,22 @@ export async function storeJudgements(
       insert into recon.marks (account_id, subject_kind, subject_id)
       select ${input.accountId}::int, 'books_batch', j."cardBatchId"::text
       from judged j left join recon.batch_checks c on c.account_id = ${input.accountId} and c.card_batch_id = j."cardBatchId"
-      where (c.state, c.reverses_up_to) is distinct from (j.state, j."reversesUpTo") or c.checked_at < c.statistics_since
+      where (c.state, c.reverses_up_to, c.judged_since)
+        is distinct from (j.state, j."reversesUpTo", to_timestamp(j."judgedSince" / 1000.0))
       order by 3 ${holdMark}
     )
     insert into recon.batch_checks as c
-      (account_id, card_batch_id, state, is_final, final_fingerprint, moved_at, checked_at, reverses_up_to)
+      (account_id, card_batch_id, state, is_final, final_fingerprint, moved_at, checked_at, reverses_up_to, judged_since)
     select ${input.accountId}, "cardBatchId", state, "isFinal", "finalFingerprint", to_timestamp("movedAt" / 1000.0),
-      ${timestamp(input.now)}, "reversesUpTo"
+      ${timestamp(input.now)}, "reversesUpTo", to_timestamp("judgedSince" / 1000.0)
     from judged
     on conflict (account_id, card_batch_id) do update set
       state = excluded.state, is_final = excluded.is_final, final_fingerprint = excluded.final_fingerprint,
-      moved_at = excluded.moved_at, checked_at = excluded.checked_at, reverses_up_to = excluded.reverses_up_to
-      where (c.state, c.is_final, c.final_fingerprint, c.moved_at, c.reverses_up_to) is distinct from
-        (excluded.state, excluded.is_final, excluded.final_fingerprint, excluded.moved_at, excluded.reverses_up_to)
+      moved_at = excluded.moved_at, checked_at = excluded.checked_at, reverses_up_to = excluded.reverses_up_to,
+      judged_since = excluded.judged_since
+      where (c.state, c.is_final, c.final_fingerprint, c.moved_at, c.reverses_up_to, c.judged_since) is distinct from
+        (excluded.state, excluded.is_final, excluded.final_fingerprint, excluded.moved_at, excluded.reverses_up_to,
+          excluded.judged_since)
       -- Helcim may have answered that the batch is missing while this judgement, which did not know, was made.
       and not (c.state = 'missing' and excluded.state = 'waiting')`)
 }

@@ -52,6 +52,8 @@ export interface BatchFacts {
     readonly finalFingerprint: string | null
     /** The newest reverse among the rows that tied out; null: judged by an older version. */
     readonly reversesUpTo: HelcimId | null
+    /** Since when the statistics stood that it judged; null likewise. */
+    readonly judgedSince: Instant | null
   } | null
 }
 
@@ -94,6 +96,7 @@ export async function loadBatchFacts(
           and l.created_at > b.closed_at) else 0 end as count_late,
       c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
       c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint, c.reverses_up_to,
+      c.judged_since,
       -- In the same statement: who stores a row meanwhile marks its batch with it.
       greatest(c.moved_at, m.moved_at) as moved_at
     from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
@@ -214,7 +217,7 @@ type FactsRow = Record<string, string | null> & {
   composition: string | null
   amounts: string | null
 } & Record<
-    `${string}_at` | 'statistics_since' | 'statistics_until' | 'rows_read_from' | 'rows_read_until' | 'tail_read_from',
+    `${string}_at` | `${string}_since` | 'statistics_until' | 'rows_read_from' | 'rows_read_until' | 'tail_read_from',
     string | null
   >
 
@@ -285,5 +288,6 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
     completeUpTo: row.complete_up_to ? BigInt(row.complete_up_to) : null,
     finalFingerprint: row.final_fingerprint ?? null,
     reversesUpTo: row.reverses_up_to ? BigInt(row.reverses_up_to) : null,
+    judgedSince: instantOf(row.judged_since),
   }
 }

@@ -35,6 +35,8 @@ export interface BatchJudgement {
   readonly rowsStoodFrom: Instant | null
   /** The newest reverse among the rows that tied out; 0 where there is none, or nothing tied out. */
   readonly reversesUpTo: HelcimId
+  /** Since when the statistics stood that were judged. */
+  readonly judgedSince: Instant | null
   readonly findings: readonly Finding[]
 }
 
@@ -64,12 +66,14 @@ export function judgeCardBatch(
     ...findChangedAfterClose(facts, subject, name),
   ]
   const former = facts.check?.finalFingerprint ?? null
-  const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
-  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...rows, reversesUpTo: 0n, findings }
+  const judged = judgedOf(facts)
+  const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...judged, reversesUpTo: 0n, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
+  // Without knowing how Helcim counts, agreeing sums of an open batch do not show which reverses they hold.
   if (context.tiedBefore !== null) {
-    return { ...waiting, state: 'tied', need: null, reversesUpTo: earlier(context.tiedBefore, facts.newestReverseId) }
+    const upTo = earlier(context.tiedBefore, facts.newestReverseId)
+    return { ...waiting, state: 'tied', need: null, reversesUpTo: context.rule === null ? 0n : upTo }
   }
   const isTied = result.figures.length === 0 && result.counts === null
   if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
@@ -83,8 +87,7 @@ export function judgeCardBatch(
     isFinal: isSettled,
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
     need: null,
-    ...rows,
-    // Without knowing how Helcim counts, agreeing sums do not show that an open batch's hold its last rows.
+    ...judged,
     reversesUpTo: isTied && (context.rule !== null || batch.isClosed) ? facts.newestReverseId : 0n,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
@@ -95,8 +98,8 @@ const earlier = (a: HelcimId, b: HelcimId): HelcimId => (a < b ? a : b)
 /** Transactions name a batch that no list returned: asked for by its id, it is there, or it is missing for certain. */
 function judgeUnlisted(facts: BatchFacts): BatchJudgement {
   const { cardBatchId, check } = facts
-  const rows = { movedAt: facts.movedAt, rowsStoodFrom: rowsStoodFrom(facts) }
-  const common = { cardBatchId, isFinal: false, finalFingerprint: null, ...rows, reversesUpTo: 0n }
+  const judged = judgedOf(facts)
+  const common = { cardBatchId, isFinal: false, finalFingerprint: null, ...judged, reversesUpTo: 0n }
   if (check?.state !== 'missing') return { ...common, state: 'waiting', need: 'batch', findings: [] }
   const { total } = totalOf(facts)
   if (total === 0) return { ...common, state: 'missing', need: null, findings: [] }
@@ -124,6 +127,13 @@ export function isBracketed(facts: BatchFacts): boolean {
   if (!statisticsSince || !statisticsUntil || !rowsReadFrom || !stoodFrom) return false
   return statisticsSince <= rowsReadFrom && stoodFrom <= statisticsUntil
 }
+
+/** What was judged. */
+const judgedOf = (facts: BatchFacts) => ({
+  movedAt: facts.movedAt,
+  rowsStoodFrom: rowsStoodFrom(facts),
+  judgedSince: facts.check?.statisticsSince ?? null,
+})
 
 function rowsStoodFrom({ check, movedAt }: BatchFacts): Instant | null {
   const readUntil = check?.rowsReadUntil ?? null

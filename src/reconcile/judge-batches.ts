@@ -145,24 +145,27 @@ function changedJudgements(
   checks: Checks,
   batchesMovedAt: ReadonlyMap<string, Instant>,
 ): BatchJudgement[] {
-  return judgements.filter(({ cardBatchId, state, isFinal, finalFingerprint, reversesUpTo }) => {
+  return judgements.filter((one) => {
+    const { cardBatchId, state, isFinal, finalFingerprint } = one
     const check = checks.get(cardBatchId)
     if (batchesMovedAt.has(String(cardBatchId))) return true
     if (!check || check.state !== state || check.isFinal !== isFinal) return true
-    return check.finalFingerprint !== finalFingerprint || !isUpTo({ reversesUpTo }, check)
+    return check.finalFingerprint !== finalFingerprint || !isOfSame(one, check)
   })
 }
 
-/** What an older version judged stays as it is until something of the batch moves. */
-const isUpTo = ({ reversesUpTo }: Pick<BatchJudgement, 'reversesUpTo'>, check: BatchFacts['check']): boolean =>
-  (check?.reversesUpTo ?? reversesUpTo) === reversesUpTo
+/** Of the same reverses and statistics. What an older version proved for good stays as it is. */
+function isOfSame({ reversesUpTo, judgedSince }: BatchJudgement, check: BatchFacts['check']): boolean {
+  if (check?.reversesUpTo === null && check.isFinal) return true
+  return check?.reversesUpTo === reversesUpTo && check.judgedSince === judgedSince
+}
 
 /** Also those known to be missing: whoever was told so by Helcim has stored that state before us. */
 function withChangedState(judgements: readonly BatchJudgement[], checks: Checks): HelcimId[] {
   return judgements
     .filter((one) => {
       const check = checks.get(one.cardBatchId)
-      return one.state === 'missing' || check?.state !== one.state || !isUpTo(one, check)
+      return one.state === 'missing' || check?.state !== one.state || !isOfSame(one, check)
     })
     .map(({ cardBatchId }) => cardBatchId)
 }

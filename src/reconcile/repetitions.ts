@@ -62,6 +62,7 @@ export async function reconcileRepetitions(
   for (const round of roundsOf(keys, KEYS_PER_ROUND)) {
     for (const alike of await withVoids(tx, accountId, await loadAlike(tx, { accountId, keys: round, from }))) {
       for (const { transactionId } of alike.sales) roots.add(String(transactionId))
+      for (const id of heldOf(alike, withinMs)) roots.delete(String(id))
       for (const found of findRepetitions(alike.left, withinMs)) {
         if (isUndecided(found.earlier) || isUndecided(found.later)) waitingIds.push(found.later.transactionId)
         else findings.push(wordRepetition(found, alike))
@@ -79,7 +80,17 @@ export async function reconcileRepetitions(
   return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds }
 }
 
-/** Each group with what of it is left once its voids are taken out. */
+type Left = Pick<AlikeSales, 'sales' | 'fullRefunds'>
+
+/** Repeated sales that may have been voided, which is to be told yet: they are neither found nor resolved. */
+function heldOf({ left, atMost }: { left: Left; atMost: Left }, withinMs: number): HelcimId[] {
+  if (atMost === left) return []
+  const laterIds = (some: Left) => findRepetitions(some, withinMs).map(({ later }) => later.transactionId)
+  const certain = new Set(laterIds(left))
+  return laterIds(atMost).filter((id) => !certain.has(id))
+}
+
+/** Each group with what of it is left once its voids are taken out, and with what that may be at most. */
 async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[]) {
   const rows = groups.flatMap(({ sales, fullRefunds }) => [...sales, ...fullRefunds])
   const cardBatchIds = [...new Set(rows.flatMap(({ cardBatchId }) => cardBatchId ?? []))]
@@ -91,8 +102,13 @@ async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[
   return groups.map((group) => {
     // One of which nothing tells may have voided the repeated sale: that leaves less to find.
     const voids = (voidsByGroup.get(alikeText(group)) ?? []).map((one) => ({ ...one, kind: one.kind ?? 'sale' }))
-    const { sales, refunds } = withoutVoided({ sales: group.sales, refunds: group.fullRefunds, voids })
-    return { ...group, left: { sales, fullRefunds: refunds } }
+    const leftBy = (some: readonly Void[]): Left => {
+      const { sales, refunds } = withoutVoided({ sales: group.sales, refunds: group.fullRefunds, voids: some })
+      return { sales, fullRefunds: refunds }
+    }
+    const left = leftBy(voids)
+    const told = voids.filter(({ isToCome }) => !isToCome)
+    return { ...group, left, atMost: told.length === voids.length ? left : leftBy(told) }
   })
 }
 

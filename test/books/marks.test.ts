@@ -10,6 +10,7 @@ import { subscriptionMirror } from '../../src/db/mirror/recurring.ts'
 import { replayRecords } from '../../src/db/mirror/replay-records.ts'
 import { storeRecords } from '../../src/db/mirror/store-records.ts'
 import { storeRecurringChecks } from '../../src/db/recurring-checks.ts'
+import { timestamp } from '../../src/db/sql-values.ts'
 import type { CardTransaction } from '../../src/domain/card-transaction.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { DEFAULT_BOOKS_SETTINGS } from '../../src/domain/journal/chart.ts'
@@ -86,6 +87,9 @@ function store<R>(accountId: number, mirror: MirrorTable<R>, one: DecodedRecord<
   return copyTransaction(database.db, (tx) => storeRecords(tx, mirror, page))
 }
 
+/** As it was said to the millisecond: what is judged must be told from what was read since. */
+const FIGURES_AT = toInstant(Date.parse('2026-10-01T10:00:00.123Z'))
+
 /** A judgement of batch 1, whose last reverse is row 3. */
 const TIED = {
   cardBatchId: 1n,
@@ -94,6 +98,7 @@ const TIED = {
   finalFingerprint: null,
   movedAt: null,
   reversesUpTo: 3n,
+  judgedSince: null,
 } as const
 
 const closed = (id: number) => ({ id, openedAt: AT - DAY, closedAt: AT + 500 })
@@ -167,14 +172,13 @@ const SCENES: Readonly<Record<string, Scene>> = {
     async before(accountId) {
       await database.db.execute(sql`
         update helcim.card_batches set reversed_minor = 1000, refunds_reversed_minor = 0 where account_id = ${accountId}`)
-      await storeJudgements(database.db, { accountId, judged: [TIED], now: clock.now() })
+      const judgedSince = toInstant(FIGURES_AT - 60_000)
+      await storeJudgements(database.db, { accountId, judged: [{ ...TIED, judgedSince }], now: clock.now() })
       await database.db.execute(sql`
-        update recon.batch_checks set statistics_since = checked_at + interval '1 minute' where account_id = ${accountId}`)
+        update recon.batch_checks set statistics_since = ${timestamp(FIGURES_AT)} where account_id = ${accountId}`)
     },
-    async change(accountId) {
-      const now = toInstant(clock.now() + 120_000)
-      await storeJudgements(database.db, { accountId, judged: [{ ...TIED, movedAt: now }], now })
-    },
+    change: (accountId) =>
+      storeJudgements(database.db, { accountId, judged: [{ ...TIED, judgedSince: FIGURES_AT }], now: clock.now() }),
   },
   'a terminal, and with it the currency of a batch, is read after the batch': {
     rows: {

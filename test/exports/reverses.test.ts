@@ -47,9 +47,9 @@ async function kindsOf({
       observed_at, first_seen_at)
     values (${accountId}, 7, 1, 1, true, false, '', '', '', ${reversed}, ${refundsReversed}, '{}', ${noHash}, now(), now())`)
   await database.db.execute(sql`
-    insert into recon.batch_checks (account_id, card_batch_id, state, reverses_up_to, checked_at, statistics_since)
+    insert into recon.batch_checks (account_id, card_batch_id, state, reverses_up_to, judged_since, statistics_since)
     values (${accountId}, 7, ${state}, ${upTo === undefined ? null : 100 + upTo}, now(),
-      now() + ${isReadAnew ? 1 : -1} * interval '1 minute')`)
+      now() + ${isReadAnew ? 1 : 0} * interval '1 minute')`)
   for (const [place, [type, card, cents, originalPlace]] of rows.entries()) {
     await database.db.execute(sql`
       insert into helcim.card_transactions (account_id, transaction_id, created_at, created_at_text, card_batch_id, status,

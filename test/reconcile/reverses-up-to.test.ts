@@ -50,6 +50,7 @@ describe('up to which reverse the figures of a batch reach', () => {
     expect(judge(factsOf(false), null)).toEqual({ state: 'tied', reversesUpTo: 0n })
     // The control: Helcim's count says that one is missing.
     expect(judge(factsOf(false), 'all')).toEqual({ state: 'waiting', reversesUpTo: 0n })
+    expect(judge(factsOf(false), null, 8n)).toEqual({ state: 'tied', reversesUpTo: 0n })
   })
 
   it('is its last one where the batch is closed, and takes no more', () => {

@@ -67,6 +67,36 @@ it('one that may have voided a repeated sale, or an authorization, is told, and 
   })
 })
 
+it('what was said of a sale stays said while it is not told yet what a reverse beside it voided', async () => {
+  await withWeek({}, async (week) => {
+    // A sale, the same again, and an authorization of that amount, which was voided.
+    const sale = week.sell(CENTS)
+    const authorized = week.add(sale, { type: 'preauth' })
+    week.clock.advance(2 * MINUTE_MS)
+    week.add(sale, { createdAt: week.clock.now() })
+    week.add(authorized, { type: 'reverse', originalId: authorized.id, createdAt: week.clock.now() })
+    week.clock.advance(HOUR_MS)
+    await week.comesDue('poll')
+    await week.pullLists()
+    await week.reconcileFully()
+    const events = () =>
+      week.query(`select e.kind from recon.mismatch_events e join recon.mismatches m using (account_id, mismatch_id)
+        where m.code = 'transaction_duplicated' order by event_id`)
+    expect(await events()).toEqual([{ kind: 'opened' }])
+    // Figures are read before rows, and rows before figures, of which one is a reverse that may be of either.
+    for (let turn = 1; turn <= 3; turn += 1) {
+      week.clock.advance(5 * MINUTE_MS)
+      week.add(sale, { createdAt: week.clock.now(), amountMinor: CENTS + BigInt(turn) })
+      await week.comesDue('poll')
+      const other = week.add(sale, { type: 'preauth', createdAt: week.clock.now(), amountMinor: CENTS + BigInt(turn) })
+      week.clock.advance(MINUTE_MS)
+      week.add(other, { type: 'reverse', originalId: other.id, createdAt: week.clock.now() })
+      await read(week, { resource: 'card_transaction', window: DAYS, cause: `turn ${turn}` })
+    }
+    expect(await events()).toEqual([{ kind: 'opened' }])
+  })
+})
+
 /** @returns the reverse, read by its day, in an open batch whose figures agree with all rows but it */
 async function happens(week: Week, other: string): Promise<bigint> {
   // One card and one amount in one batch: the reverse may be of either.

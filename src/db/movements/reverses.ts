@@ -58,7 +58,7 @@ export const reversesSql = (
     select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
       case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told,
       -- Read after the figures that tied out, or these have been read anew since.
-      coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.checked_at < c.statistics_since), false)
+      coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.judged_since <> c.statistics_since), false)
         as is_behind
     from helcim.card_transactions r
     left join recon.batch_checks c on c.account_id = r.account_id and c.card_batch_id = r.card_batch_id

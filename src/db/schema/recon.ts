@@ -253,6 +253,8 @@ export const batchChecks = recon.table(
     state: text('state').notNull().default('waiting'),
     /** The newest reverse among the rows that tied out: its figures hold no later one. null: judged by an older version. */
     reversesUpTo: int64('reverses_up_to'),
+    /** `statistics_since` as the judgement had it: of other statistics nobody has judged. null: judged by an older version. */
+    judgedSince: instant('judged_since'),
     isFinal: boolean('is_final').notNull().default(false),
     checkedAt: instant('checked_at'),
   },

@@ -30,6 +30,8 @@ export interface Void {
   readonly invoiceNumber: string | null
   /** What it voided, as the exports read it too; null: nothing tells. */
   readonly kind: 'sale' | 'refund' | 'preauth' | null
+  /** Nothing tells yet: rows or figures of its batch are to be read. */
+  readonly isToCome: boolean
 }
 
 /**

@@ -271,6 +271,7 @@ describe('reverses of a batch', () => {
       amountMinor: 500n,
       createdAt: toInstant(START + 5 * HOUR_MS),
       invoiceNumber: 'INV1',
+      isToCome: false,
     }
     const left = (kind: 'sale' | 'refund' | 'preauth' | null) => {
       const { voidedIds } = withoutVoided({ sales, refunds, voids: [{ ...gone, kind }] })

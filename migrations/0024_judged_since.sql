@@ -1,0 +1,1 @@
+ALTER TABLE "recon"."batch_checks" ADD COLUMN "judged_since" timestamp with time zone;
