@@ -71,9 +71,9 @@ export function judgeCardBatch(
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
   const result = tieOut(batch.statistics, facts.rows, context.rule)
   // Without knowing how Helcim counts, agreeing sums of an open batch do not show which reverses they hold.
+  const newestReverseId = context.rule !== null || batch.isClosed ? facts.newestReverseId : 0n
   if (context.tiedBefore !== null) {
-    const upTo = earlier(context.tiedBefore, facts.newestReverseId)
-    return { ...waiting, state: 'tied', need: null, reversesUpTo: context.rule === null ? 0n : upTo }
+    return { ...waiting, state: 'tied', need: null, reversesUpTo: earlier(context.tiedBefore, newestReverseId) }
   }
   const isTied = result.figures.length === 0 && result.counts === null
   if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
@@ -88,7 +88,7 @@ export function judgeCardBatch(
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
     need: null,
     ...judged,
-    reversesUpTo: isTied && (context.rule !== null || batch.isClosed) ? facts.newestReverseId : 0n,
+    reversesUpTo: isTied ? newestReverseId : 0n,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
 }

@@ -5,7 +5,7 @@ import { storeDue } from '../db/due-checks.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { judgeRefunds } from '../domain/card-money/refunds.ts'
-import { type CardRow, type Void, withoutVoided } from '../domain/card-money/rows.ts'
+import { type CardRow, canHaveVoided, withoutVoided } from '../domain/card-money/rows.ts'
 import type { Instant } from '../domain/clock.ts'
 import { createReadBetween } from '../domain/days-read.ts'
 import { HELCIM_ZONE, helcimDate } from '../domain/helcim-time.ts'
@@ -61,8 +61,9 @@ export async function reconcileRefunds(
     // A row of its own batch may have voided it.
     const isBatchDecided = ({ cardBatchId }: CardRow) => cardBatchId === null || decided.has(cardBatchId)
     for (const card of loaded) {
-      const [toCome, told] = [card.voids.filter(isToCome), card.voids.filter((one) => !isToCome(one))]
-      const isDecided = (refund: CardRow) => isBatchDecided(refund) && !toCome.some((one) => isAlike(one, refund))
+      const toCome = card.voids.filter(({ isToCome }) => isToCome)
+      const told = card.voids.filter(({ isToCome }) => !isToCome)
+      const isDecided = (refund: CardRow) => isBatchDecided(refund) && !toCome.some((one) => canHaveVoided(one, refund))
       const judged = judgeRefunds(withoutVoided({ ...card, voids: told }), isProved, isDecided)
       findings.push(...judged.findings.map((found) => wordRefund(found, card)))
       for (const { transactionId } of [...card.sales, ...card.refunds]) roots.add(String(transactionId))
@@ -79,8 +80,3 @@ export async function reconcileRefunds(
   await storeDue(tx, { accountId, kind: 'card', judged: judgedKeys, due: dueAgain })
   return { findings, examined: [{ codes: CODES, subjectRoots: [...roots] }], waitingIds }
 }
-
-const isToCome = (one: Void): boolean => one.isToCome
-
-const isAlike = (one: Void, row: CardRow): boolean =>
-  one.cardBatchId === row.cardBatchId && one.amountMinor === row.amountMinor

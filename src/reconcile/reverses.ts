@@ -52,10 +52,9 @@ export async function reconcileReverses(
     for (const group of groups) {
       const found = judgeReverses(group)
       const foundIds = new Set(found.map(({ reverse }) => reverse.transactionId))
-      for (const { transactionId, kind, isBehind } of group.reverses) {
+      for (const { transactionId, isToCome } of group.reverses) {
         // Neither found nor resolved until Helcim's figures have caught up with it.
-        const isToCome = kind === null && isBehind && !foundIds.has(transactionId)
-        if (isToCome) roots.delete(String(transactionId))
+        if (isToCome && !foundIds.has(transactionId)) roots.delete(String(transactionId))
         else roots.add(String(transactionId))
       }
       findings.push(...found.map((one) => wordReverse(one, group)))

@@ -3,7 +3,7 @@ import { achEntries } from './defects/ach.ts'
 import { coincidenceEntries, type ToldOfSubscriptions } from './defects/coincidences.ts'
 import { invoiceEntries } from './defects/invoice-truth.ts'
 import { recurringEntries } from './defects/recurring-truth.ts'
-import { untoldReverses } from './defects/untold-reverses.ts'
+import { reversesWithChoice, untoldReverses } from './defects/untold-reverses.ts'
 import type { Merchant } from './merchant.ts'
 import type { Switches } from './options.ts'
 import { servedStatistics } from './render.ts'
@@ -254,16 +254,8 @@ function batchEntries(
  */
 function suspended(rows: readonly TransactionRow[], { isParentTold }: { isParentTold: boolean }): readonly Derived[] {
   const approved = rows.filter(({ status }) => status === 'approved')
-  const groupOf = ({ card, currency, amountMinor }: TransactionRow) => `${card.number} ${currency} ${amountMinor}`
-  return approved
-    .filter(({ type }) => type === 'reverse')
+  return reversesWithChoice(approved)
     .filter(({ originalId }) => !(isParentTold && approved.some(({ id }) => id === originalId)))
-    .filter((reverse) => {
-      const group = approved.filter((row) => groupOf(row) === groupOf(reverse))
-      const count = (...types: string[]) => group.filter(({ type }) => types.includes(type)).length
-      const kinds = [count('purchase', 'capture'), count('refund'), count('preauth')].filter((n) => n > 0)
-      return kinds.length > 1 && kinds.reduce((sum, n) => sum + n, 0) > count('reverse')
-    })
     .map((reverse) => untoldEntry(reverse, 'what it voided is not told by figures that do not agree'))
 }
 

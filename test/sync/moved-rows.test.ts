@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Merchant } from '../../src/sandbox/merchant.ts'
 import type { TransactionRow } from '../../src/sandbox/rows.ts'
 import { DAYS, read } from './support.ts'
-import { differences, openWeek, type Week, withWeek } from './week.ts'
+import { differences, forget, openWeek, type Week, withWeek } from './week.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -37,10 +37,7 @@ describe('a row that a reading of its day brings is no difference to statistics 
   })
 
   it('and is one where nobody notes that it moved: the control', async () => {
-    await week.query(`create function recon.forget() returns trigger language plpgsql as
-      'begin new.moved_at = null; return new; end'`)
-    await week.query(`create trigger forget before insert or update on recon.marks
-      for each row execute function recon.forget()`)
+    await forget(week, 'recon.marks', 'moved_at')
     await happens(week, (merchant, { id, amountMinor }) => {
       merchant.alterTransaction(id, { amountMinor: amountMinor + 1_000n })
     })

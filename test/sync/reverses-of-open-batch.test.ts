@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { reversesSql } from '../../src/db/movements/reverses.ts'
 import { DAYS, read } from './support.ts'
-import { differences, type Week, withWeek } from './week.ts'
+import { differences, forget, type Week, withWeek } from './week.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -27,10 +27,7 @@ describe('the control: where nobody knows how far the figures reach', () => {
     ['refund', 'nothing adds up, and it is told', null, ['reverse_without_original']],
   ])('beside a %s %s', async (other, _, kind, codes) => {
     await withWeek({}, async (week) => {
-      await week.query(`create function recon.forget() returns trigger language plpgsql as
-        'begin new.reverses_up_to = null; return new; end'`)
-      await week.query(`create trigger forget before insert or update on recon.batch_checks
-        for each row execute function recon.forget()`)
+      await forget(week, 'recon.batch_checks', 'reverses_up_to')
       expect(await kindOf(week, await happens(week, other))).toBe(kind)
       expect(await told(week)).toEqual(codes)
     })
@@ -45,16 +42,13 @@ it('one that may have voided a repeated sale, or an authorization, is told, and 
     )
     const other = others.find(({ batchId, card }) => batchId === one?.batchId && card.number !== one.card.number)
     if (!one || !other) throw new Error('no two customers buy at one terminal')
-    for (const sale of [one, other]) week.add(sale, { type: 'preauth' })
+    week.add(one, { type: 'preauth' })
+    const authorized = week.add(other, { type: 'preauth' })
     week.clock.advance(2 * MINUTE_MS)
     const again = week.add(one, { createdAt: week.clock.now() })
     week.clock.advance(MINUTE_MS)
     // Of equal amounts, one as sale and one as preauth: Helcim's sums do not say of which card.
-    const authorized = week.sandbox.state
-      .merchant()
-      .transactions()
-      .findLast(({ type, card }) => type === 'preauth' && card.number === other.card.number)
-    for (const voided of [again, authorized ?? other])
+    for (const voided of [again, authorized])
       week.add(voided, { type: 'reverse', originalId: voided.id, createdAt: week.clock.now() })
     week.clock.advance(HOUR_MS)
     await week.comesDue('poll')

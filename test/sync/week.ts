@@ -101,6 +101,13 @@ function createWeek(look: Look, clock: ManualClock): Week {
   }
 }
 
+/** From now on the column is stored empty: for controls. */
+export async function forget({ query }: Week, table: string, column: string): Promise<void> {
+  await query(`create function recon.forget() returns trigger language plpgsql as
+    'begin new.${column} = null; return new; end'`)
+  await query(`create trigger forget before insert or update on ${table} for each row execute function recon.forget()`)
+}
+
 /** What differs between Helcim and the mirror: rows that one side alone holds, with amount and batch. */
 export async function differences(week: Week): Promise<string[]> {
   const rows =

@@ -96,10 +96,10 @@ export async function listVoids(
   if (cardBatchIds.length === 0) return []
   const { rows } = await tx.execute<Row>(sql`
     ${sql.raw(reversesSql(accountId, reversesOfBatches(cardBatchIds)))}
-    select k.kind, k.kind is null and (k.is_behind or c.state = 'waiting') as is_to_come, t.card_number_masked, t.currency, t.card_batch_id, t.amount_minor, t.created_at, t.invoice_number
+    select k.kind, k.is_to_come, t.card_number_masked, t.currency, t.card_batch_id, t.amount_minor, t.created_at,
+      t.invoice_number
     from reverse_kinds k
     join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
-    left join recon.batch_checks c on c.account_id = t.account_id and c.card_batch_id = t.card_batch_id
     order by t.transaction_id`)
   return rows.map((row) => ({
     key: cardKeyText({ cardNumber: String(row.card_number_masked), currency: String(row.currency) }),

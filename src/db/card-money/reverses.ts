@@ -26,7 +26,7 @@ export async function loadReverseGroups(
   if (cardBatchIds.length === 0) return []
   const { rows } = await tx.execute<Row>(sql`
     ${sql.raw(reversesSql(accountId, reversesOfBatches(cardBatchIds)))}
-    select k.kind, k.is_behind, ${cardRowColumns}
+    select k.kind, k.is_to_come, ${cardRowColumns}
     from reverse_kinds k
     join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
     ${batchOfRow}
@@ -42,7 +42,7 @@ export async function loadReverseGroups(
     const group = groups.get(key) ?? { first: row, reverses: [] }
     const one = cardRowOf(row)
     const told = one.originalId === null ? null : (toldRows.get(one.originalId) ?? null)
-    group.reverses.push({ ...one, kind: textOf(row.kind) as Reverse['kind'], isBehind: row.is_behind === true, told })
+    group.reverses.push({ ...one, kind: textOf(row.kind) as Reverse['kind'], isToCome: row.is_to_come === true, told })
     groups.set(key, group)
   }
   const asked = [...groups.values()].map(({ first, reverses }) => ({

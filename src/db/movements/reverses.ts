@@ -43,8 +43,9 @@ export const reversesOfBatches = (cardBatchIds: readonly HelcimId[]): ReversesPa
 }
 
 /**
- * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind, is_behind)`: whether Helcim's
- * figures of its batch do not hold it yet. Exports, books and checks read reverses by this one definition.
+ * Subqueries, from `with` on; the last is `reverse_kinds (account_id, transaction_id, kind, is_to_come)`: whether
+ * nothing tells yet, because rows or figures of its batch are to be read. Exports, books and checks read reverses by this one
+ * definition.
  * @param accountId null for all accounts
  * @param part only some of them: `scope` are subqueries that come before, each ended by a comma, and `isWithin` a condition on the
  * reverse `r` that takes all of a batch or none
@@ -59,7 +60,8 @@ export const reversesSql = (
       case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told,
       -- Read after the figures that tied out, or these have been read anew since.
       coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.judged_since <> c.statistics_since), false)
-        as is_behind
+        as is_behind,
+      coalesce(c.state = 'waiting', false) as is_waiting
     from helcim.card_transactions r
     left join recon.batch_checks c on c.account_id = r.account_id and c.card_batch_id = r.card_batch_id
     left join helcim.card_transactions o on o.account_id = r.account_id
@@ -185,7 +187,8 @@ export const reversesSql = (
       when d.of_sales is null then null
       when r.place <= d.of_sales then 'sale'
       when r.place <= d.of_sales + d.of_refunds then 'refund'
-      else 'preauth' end) as kind, r.is_behind
+      else 'preauth' end) as kind,
+      r.told is null and d.of_sales is null and (r.is_behind or r.is_waiting) as is_to_come
     from (
       select *, row_number() over (partition by ${groupKey}, told is null order by transaction_id) as place from reverses
     ) r

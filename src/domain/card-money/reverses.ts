@@ -4,8 +4,8 @@ import { type CardRow, compareRows, mayBeSameCard } from './rows.ts'
 export interface Reverse extends CardRow {
   /** What it voided, as the exports read it too; null: nothing tells. */
   readonly kind: 'sale' | 'refund' | 'preauth' | null
-  /** Helcim's next figures of its batch may tell: the present ones do not hold it. */
-  readonly isBehind: boolean
+  /** Nothing tells yet: Helcim's next figures of its batch may. */
+  readonly isToCome: boolean
   /** The row that it names after all (undocumented), where we have it. */
   readonly told: CardRow | null
 }
@@ -50,7 +50,7 @@ export function judgeReverses({ reverses, originals, settled, batchClosedAt }: R
     const place = placeOf(reverse, free)
     if (place !== -1) {
       free.splice(place, 1)
-      if (reverse.kind === null && !reverse.isBehind)
+      if (reverse.kind === null && !reverse.isToCome)
         findings.push({ code: 'reverse_without_original', reverse, candidates: originals })
       continue
     }

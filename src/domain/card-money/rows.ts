@@ -58,9 +58,12 @@ export function withoutVoided<S extends CardRow, R extends CardRow>(given: {
   return { sales, refunds, voidedIds }
 }
 
+/** A row of its batch and amount, made before it. */
+export const canHaveVoided = (one: Void, row: CardRow): boolean =>
+  row.cardBatchId === one.cardBatchId && row.amountMinor === one.amountMinor && row.createdAt <= one.createdAt
+
 function placeOfVoided(rows: readonly CardRow[], one: Void): number {
-  const isOf = (row: CardRow) =>
-    row.cardBatchId === one.cardBatchId && row.amountMinor === one.amountMinor && row.createdAt <= one.createdAt
+  const isOf = (row: CardRow) => canHaveVoided(one, row)
   const named = one.invoiceNumber
   const ofInvoice = named === null ? -1 : rows.findLastIndex((row) => isOf(row) && row.invoiceNumber === named)
   return ofInvoice === -1 ? rows.findLastIndex(isOf) : ofInvoice

@@ -31,11 +31,15 @@ export function untoldReverses(merchant: Merchant, batch: BatchRow): Transaction
   if (open.length === 0) return []
   const isForeign = groups.some(({ reverses }) => reverses.some((reverse) => reverse.currency !== currency))
   const untold = isForeign ? open : differingIn(open, leftFor(groups, merchant, batch))
-  return untold
-    .filter(({ isShort }) => !isShort)
-    .flatMap(({ reverses }) => reverses)
-    .filter(({ createdAt }) => batch.closedAt === null || createdAt <= batch.closedAt)
+  return reversesOf(untold).filter(({ createdAt }) => batch.closedAt === null || createdAt <= batch.closedAt)
 }
+
+/** Those of approved rows that can have voided rows of more than one kind, as far as card and amount tell. */
+export const reversesWithChoice = (approved: readonly TransactionRow[]): TransactionRow[] =>
+  reversesOf(groupsOf(approved).filter(({ splits }) => splits.length > 1))
+
+const reversesOf = (groups: readonly Group[]): TransactionRow[] =>
+  groups.filter(({ isShort }) => !isShort).flatMap(({ reverses }) => reverses)
 
 const isOther = ({ type }: TransactionRow) => type === 'refund' || type === 'preauth'
 

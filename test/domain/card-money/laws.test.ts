@@ -232,7 +232,7 @@ describe('reverses of a batch', () => {
   const reverse = (id: number, hours: number, facts: Partial<Reverse> = {}): Reverse => ({
     ...rowAt(id, hours, 500),
     kind: 'sale',
-    isBehind: false,
+    isToCome: false,
     told: null,
     ...facts,
   })
@@ -247,7 +247,7 @@ describe('reverses of a batch', () => {
     expect(judge({ originals: [rowAt(1, 2, 500)], reverses: [reverse(8, 4), reverse(9, 5)] })).toEqual([
       'reverse_without_original',
     ])
-    const untold = { kind: null, isBehind: true }
+    const untold = { kind: null, isToCome: true }
     expect(judge({ originals: [rowAt(1, 2, 500)], reverses: [reverse(9, 5, untold)] })).toEqual([])
     expect(judge({ reverses: [reverse(9, 5, untold)] })).toEqual(['reverse_without_original'])
     expect(judge({ originals: [rowAt(1, 2, 500)], reverses: [reverse(9, 5, { kind: null })] })).toEqual([
