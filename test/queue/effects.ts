@@ -13,8 +13,11 @@ export async function openEffects(databaseUrl: string) {
     Number((await pool.query(`select count(*) from ${table}`)).rows[0].count)
   return {
     async write(key: string): Promise<void> {
-      await pool.query('insert into tries values ($1)', [key])
-      await pool.query('insert into effects values ($1) on conflict do nothing', [key])
+      // At once: who sees the try sees its effect.
+      await pool.query(
+        'with tried as (insert into tries values ($1)) insert into effects values ($1) on conflict do nothing',
+        [key],
+      )
     },
     countEffects: () => count('effects'),
     countTries: () => count('tries'),
