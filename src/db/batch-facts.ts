@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { type SQL, sql } from 'drizzle-orm'
-import type { BatchRows, TypeCounts } from '../domain/batch-tie-out.ts'
+import type { BatchRows } from '../domain/batch-tie-out.ts'
 import type { BatchStatistics } from '../domain/card-batch.ts'
-import type { Instant } from '../domain/clock.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { type BatchReverses, loadReversedGroups } from './batch-reverses.ts'
+import { type Sums, sumUp } from './batch-sums.ts'
 import type { Tx } from './client.ts'
-import { arrayOf, instantOf } from './sql-values.ts'
+import { arrayOf } from './sql-values.ts'
 
 export type BatchState = 'waiting' | 'tied' | 'differs' | 'missing'
 
@@ -57,10 +58,18 @@ export interface BatchFacts {
   } | null
 }
 
+/** Which batches a statement looks at: a condition on the column that holds their id. */
+type Choice = (column: SQL) => SQL
+
+/** So many that a range takes Postgres longer than to begin with it, so few that many ranges wait for one another. */
+export const BATCHES_PER_RANGE = 1_000
+
 /**
- * Sums up batches in one pass over the covering index. Rows that vanished at Helcim do not count.
+ * Sums up batches over the covering index. All of an account are asked for range by range: Postgres sums up the next one
+ * while this process is at work on the one before. Rows that vanished at Helcim do not count.
  * @param cardBatchIds the batches to look at, or null for all of the account
  * @param upTo the last transaction that counts; all where not given
+ * @returns by id, ascending
  */
 export async function loadBatchFacts(
   tx: Tx,
@@ -69,14 +78,76 @@ export async function loadBatchFacts(
   upTo?: HelcimId,
 ): Promise<BatchFacts[]> {
   if (cardBatchIds?.length === 0) return []
-  const onlyThese = (column: SQL) =>
-    cardBatchIds === null ? sql`` : sql`and ${column} = any(${arrayOf(cardBatchIds)}::bigint[])`
   const rowsUpTo = upTo === undefined ? sql`` : sql`and transaction_id <= ${upTo}`
-  const statement = sql`
+  const ask = async (choice: Choice | undefined) =>
+    choice && (await tx.execute<FactsRow>(factsOf(accountId, choice, rowsUpTo))).rows
+  const choices = cardBatchIds === null ? await chooseRanges(tx, accountId) : [chooseListed(cardBatchIds)]
+  const facts: BatchFacts[] = []
+  let rows = await ask(choices.shift())
+  while (rows) {
+    const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
+    const [reverses, summed] = await Promise.all([
+      loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
+      meanwhile(rows, (row) => ({ row, sums: sumUp(row) })),
+    ])
+    const [next, own] = await Promise.all([
+      ask(choices.shift()),
+      meanwhile(summed, ({ row, sums }) => toFacts(row, sums, reverses)),
+    ])
+    facts.push(...own)
+    rows = next
+  }
+  return facts
+}
+
+/** Works on what came while Postgres is at work on what was asked of it last. */
+async function meanwhile<From, To>(all: readonly From[], work: (one: From) => To): Promise<To[]> {
+  await setImmediate()
+  return all.map(work)
+}
+
+const chooseListed =
+  (ids: readonly HelcimId[]): Choice =>
+  (column) =>
+    sql`and ${column} = any(${arrayOf(ids)}::bigint[])`
+
+/** Ranges with no end but what the next begins with, so that each batch is in one, whether Helcim lists it or not. */
+async function chooseRanges(tx: Tx, accountId: number): Promise<Choice[]> {
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    select card_batch_id as id from (
+      select card_batch_id, row_number() over (order by card_batch_id) as place
+      from helcim.card_batches where account_id = ${accountId}
+    ) b where place % ${BATCHES_PER_RANGE}::int = 0 order by id`)
+  const ends = [...rows.map(({ id }) => BigInt(id)), null]
+  return ends.map((upTo, index) => {
+    const above = index === 0 ? null : (ends[index - 1] ?? null)
+    return (column) => sql`
+      ${above === null ? sql`` : sql`and ${column} > ${above}`} ${upTo === null ? sql`` : sql`and ${column} <= ${upTo}`}`
+  })
+}
+
+const CHECK_TIMES = [
+  'statistics_since',
+  'statistics_until',
+  'rows_read_from',
+  'rows_read_until',
+  'tail_read_from',
+  'judged_since',
+] as const
+
+/** Seconds instead of text: writing and reading a dozen dates of each batch took longer than joining it. */
+const epochOf = (table: string, columns: readonly string[]): SQL =>
+  sql.raw(columns.map((column) => `date_part('epoch', ${table}.${column}) as ${column}`).join(', '))
+
+/** To the millisecond below, as dates of a text are read. */
+const instantAt = (seconds: number | null | undefined): Instant | null =>
+  seconds === null || seconds === undefined ? null : toInstant(Math.floor(Math.round(seconds * 1e6) / 1e3))
+
+const factsOf = (accountId: number, choice: Choice, rowsUpTo: SQL): SQL => sql`
     with grouped as (
       select card_batch_id, type, outcome, currency, count(*) as n, sum(amount_minor) as amount, max(created_at) as last_at
       from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id is not null and vanished_at is null ${onlyThese(sql`card_batch_id`)}
+      where account_id = ${accountId} and card_batch_id is not null and vanished_at is null ${choice(sql`card_batch_id`)}
         ${rowsUpTo}
       group by card_batch_id, type, outcome, currency
     ), summed as (
@@ -87,21 +158,21 @@ export async function loadBatchFacts(
       from grouped group by card_batch_id
     )
     select coalesce(b.card_batch_id, s.card_batch_id, c.card_batch_id) as batch_id,
-      s.*, b.card_batch_id as known_id, b.terminal_id, b.batch_number, b.is_closed, b.created_at, b.updated_at, b.closed_at,
+      s.composition, s.amounts, b.card_batch_id as known_id, b.terminal_id, b.batch_number, b.is_closed,
+      ${epochOf('b', ['created_at', 'updated_at', 'closed_at', 'vanished_at'])},
       b.net_minor, b.sales_minor, b.refunds_minor, b.reversed_minor, b.refunds_reversed_minor,
-      b.count_total, b.count_approved, b.count_declined, b.vanished_at, t.currency,
+      b.count_total, b.count_approved, b.count_declined, t.currency,
       case when s.last_at > b.closed_at then (
         select count(*) from helcim.card_transactions l
         where l.account_id = ${accountId} and l.card_batch_id = b.card_batch_id and l.vanished_at is null
           and l.created_at > b.closed_at) else 0 end as count_late,
-      c.card_batch_id as checked_id, c.state, c.is_final, c.statistics_since, c.statistics_until, c.rows_read_from,
-      c.rows_read_until, c.tail_read_from, c.complete_up_to, c.final_fingerprint, c.reverses_up_to,
-      c.judged_since,
+      c.card_batch_id as checked_id, c.state, c.is_final, c.complete_up_to, c.final_fingerprint, c.reverses_up_to,
+      ${epochOf('c', CHECK_TIMES)},
       -- In the same statement: who stores a row meanwhile marks its batch with it.
-      greatest(c.moved_at, m.moved_at) as moved_at
-    from (select * from helcim.card_batches where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) b
+      date_part('epoch', greatest(c.moved_at, m.moved_at)) as moved_at
+    from (select * from helcim.card_batches where account_id = ${accountId} ${choice(sql`card_batch_id`)}) b
     full join summed s on s.card_batch_id = b.card_batch_id
-    full join (select * from recon.batch_checks where account_id = ${accountId} ${onlyThese(sql`card_batch_id`)}) c
+    full join (select * from recon.batch_checks where account_id = ${accountId} ${choice(sql`card_batch_id`)}) c
       on c.card_batch_id = coalesce(b.card_batch_id, s.card_batch_id)
     -- Lateral with an offset: marks are few or many, and the planner never knows.
     left join lateral (
@@ -110,104 +181,9 @@ export async function loadBatchFacts(
     ) m on true
     left join helcim.card_terminals t on t.account_id = ${accountId} and t.terminal_id = b.terminal_id
     order by batch_id`
-  const ask = () => tx.execute<FactsRow>(statement)
-  const { rows } = await (cardBatchIds === null ? withWorkersFavoured(tx, ask) : ask())
-  const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
-  const [reverses, summed] = await Promise.all([
-    loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
-    sumUpAll(rows),
-  ])
-  return summed.map(({ row, sums }) => toFacts(row, sums, reverses))
-}
-
-/** Adds up while Postgres is at work on what was asked of it last. */
-async function sumUpAll(rows: readonly FactsRow[]): Promise<{ row: FactsRow; sums: Sums }[]> {
-  await setImmediate()
-  return rows.map((row) => ({ row, sums: sumUp(row) }))
-}
 
 const holdsReversesAndOthers = ({ composition }: FactsRow): boolean =>
   composition?.includes('["reverse", "approved"') === true && /\["(refund|preauth)", "approved"/.test(composition)
-
-/**
- * Has the workers of a parallel query cost nothing for what is asked, within a transaction; outside of one it changes
- * nothing. Postgres expects a group of every tenth row, as it does not know that types, outcomes and currencies are few in
- * a batch, and would rather sum alone than fetch so many groups from workers. For that statement only: another one of the
- * transaction was planned to start workers for each of its rows, and took minutes.
- */
-async function withWorkersFavoured<T>(tx: Tx, ask: () => Promise<T>): Promise<T> {
-  await tx.execute(sql`
-    select set_config('parallel_tuple_cost', '0', true), set_config('parallel_setup_cost', '0', true)`)
-  const answer = await ask()
-  await tx.execute(sql`set local parallel_tuple_cost to default`)
-  await tx.execute(sql`set local parallel_setup_cost to default`)
-  return answer
-}
-
-interface Sums {
-  salesMinor: bigint
-  refundsMinor: bigint
-  reversesMinor: bigint
-  countReverses: number
-  /** Refunds and preauths, which a reverse can have voided as well as a sale. */
-  countOtherOriginals: number
-  readonly counts: Readonly<Record<keyof BatchRows['counts'], Record<keyof TypeCounts, number>>>
-  readonly currencies: readonly string[]
-  readonly money: Map<string, { count: number; minor: bigint }>
-}
-
-/** Approved rows of these moved money. */
-export const MONEY_TYPES: readonly string[] = ['purchase', 'capture', 'refund', 'reverse']
-
-/** Sums never cross currencies: a row in another one than the terminal's counts, but is in no figure. */
-function sumUp({ composition, amounts, currency: terminalCurrency }: FactsRow): Sums {
-  const groups = JSON.parse(composition ?? '[]') as [type: string, outcome: string, currency: string, n: number][]
-  // Amounts again, as text: JSON would have made doubles of them.
-  const amountsMinor = amounts?.split(',').map(BigInt) ?? []
-  const noRows = () => ({ approved: 0, declined: 0, unknown: 0 })
-  const sums: Sums = {
-    salesMinor: 0n,
-    refundsMinor: 0n,
-    reversesMinor: 0n,
-    countReverses: 0,
-    countOtherOriginals: 0,
-    counts: { preauth: noRows(), verify: noRows(), other: noRows() },
-    currencies: [...new Set(groups.map(([, , currency]) => currency))].sort(),
-    money: new Map(),
-  }
-  for (const [index, [type, outcome, currency, n]] of groups.entries()) {
-    const counts = type === 'preauth' || type === 'verify' ? sums.counts[type] : sums.counts.other
-    if (outcome === 'approved' || outcome === 'declined' || outcome === 'unknown') counts[outcome] += n
-    if (outcome === 'approved' && MONEY_TYPES.includes(type)) {
-      const { count, minor } = sums.money.get(currency) ?? { count: 0, minor: 0n }
-      sums.money.set(currency, { count: count + n, minor: minor + (amountsMinor[index] ?? 0n) })
-    }
-    if (outcome === 'approved' && (terminalCurrency === null || currency === terminalCurrency)) {
-      addMoney(sums, type, n, amountsMinor[index] ?? 0n)
-    }
-  }
-  return sums
-}
-
-function addMoney(sums: Sums, type: string, n: number, amountMinor: bigint): void {
-  switch (type) {
-    case 'purchase':
-    case 'capture':
-      sums.salesMinor += amountMinor
-      break
-    case 'refund':
-      sums.refundsMinor += amountMinor
-      sums.countOtherOriginals += n
-      break
-    case 'preauth':
-      sums.countOtherOriginals += n
-      break
-    case 'reverse':
-      sums.reversesMinor += amountMinor
-      sums.countReverses += n
-      break
-  }
-}
 
 type FactsRow = Record<string, string | null> & {
   batch_id: string
@@ -218,7 +194,7 @@ type FactsRow = Record<string, string | null> & {
   amounts: string | null
 } & Record<
     `${string}_at` | `${string}_since` | 'statistics_until' | 'rows_read_from' | 'rows_read_until' | 'tail_read_from',
-    string | null
+    number | null
   >
 
 function toFacts(row: FactsRow, sums: Sums, reverses: ReadonlyMap<HelcimId, BatchReverses>): BatchFacts {
@@ -239,7 +215,7 @@ function toFacts(row: FactsRow, sums: Sums, reverses: ReadonlyMap<HelcimId, Batc
     currencies: sums.currencies,
     composition: row.composition ?? null,
     countLate: Number(row.count_late ?? 0),
-    movedAt: instantOf(row.moved_at),
+    movedAt: instantAt(row.moved_at),
     check: row.checked_id === null || row.checked_id === undefined ? null : checkOf(row),
   }
 }
@@ -249,9 +225,9 @@ function batchOf(row: FactsRow): BatchFacts['batch'] {
     terminalId: BigInt(row.terminal_id ?? 0),
     batchNumber: BigInt(row.batch_number ?? 0),
     isClosed: row.is_closed === true,
-    createdAt: instantOf(row.created_at),
-    updatedAt: instantOf(row.updated_at),
-    closedAt: instantOf(row.closed_at),
+    createdAt: instantAt(row.created_at),
+    updatedAt: instantAt(row.updated_at),
+    closedAt: instantAt(row.closed_at),
     currency: row.currency ?? null,
     statistics: statisticsOf(row),
     isVanished: row.vanished_at !== null,
@@ -280,14 +256,14 @@ function checkOf(row: FactsRow): BatchFacts['check'] {
   return {
     state: (row.state ?? 'waiting') as BatchState,
     isFinal: row.is_final === true,
-    statisticsSince: instantOf(row.statistics_since),
-    statisticsUntil: instantOf(row.statistics_until),
-    rowsReadFrom: instantOf(row.rows_read_from),
-    rowsReadUntil: instantOf(row.rows_read_until),
-    tailReadFrom: instantOf(row.tail_read_from),
+    statisticsSince: instantAt(row.statistics_since),
+    statisticsUntil: instantAt(row.statistics_until),
+    rowsReadFrom: instantAt(row.rows_read_from),
+    rowsReadUntil: instantAt(row.rows_read_until),
+    tailReadFrom: instantAt(row.tail_read_from),
     completeUpTo: row.complete_up_to ? BigInt(row.complete_up_to) : null,
     finalFingerprint: row.final_fingerprint ?? null,
     reversesUpTo: row.reverses_up_to ? BigInt(row.reverses_up_to) : null,
-    judgedSince: instantOf(row.judged_since),
+    judgedSince: instantAt(row.judged_since),
   }
 }

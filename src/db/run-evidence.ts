@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { HelcimId } from '../domain/record.ts'
-import { MONEY_TYPES } from './batch-facts.ts'
+import { MONEY_TYPES } from './batch-sums.ts'
 import type { Tx } from './client.ts'
 import { arrayOf } from './sql-values.ts'
 
