@@ -29,7 +29,6 @@ const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amoun
 const isSameGroup = (a: string, b: string) =>
   `${a}.account_id = ${b}.account_id and ${a}.card_batch_id = ${b}.card_batch_id and ${a}.currency = ${b}.currency
       and ${a}.amount_minor = ${b}.amount_minor and ${a}.card_number_masked is not distinct from ${b}.card_number_masked`
-const isSamePart = (a: string, b: string) => `${isSameGroup(a, b)} and ${a}.is_behind = ${b}.is_behind`
 
 export interface ReversesPart {
   readonly scope: string
@@ -56,24 +55,27 @@ export const reversesSql = (
 ): string => `with
   ${part.scope}
   reverses as materialized (
-    select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
-      case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told,
-      -- Read after the figures that tied out, or these have been read anew since.
-      coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.judged_since <> c.statistics_since), false)
-        as is_behind,
-      coalesce(c.state = 'waiting', false) as is_waiting
-    from helcim.card_transactions r
-    left join recon.batch_checks c on c.account_id = r.account_id and c.card_batch_id = r.card_batch_id
-    left join helcim.card_transactions o on o.account_id = r.account_id
-      and o.transaction_id = r.original_transaction_id and o.outcome = 'approved'
-    where r.type = 'reverse' and r.outcome = 'approved' and r.vanished_at is null
-      ${accountId === null ? '' : `and r.account_id = ${accountId}`} and ${part.isWithin}
+    -- One number for each group: joined by its six columns, each reverse of a batch was held against all others.
+    select *, dense_rank() over (order by ${groupKey}) as part from (
+      select r.account_id, r.transaction_id, r.card_batch_id, r.card_number_masked, r.currency, r.amount_minor,
+        case when o.type in ('purchase', 'capture') then 'sale' when o.type in ('refund', 'preauth') then o.type end as told,
+        -- Read after the figures that tied out, or these have been read anew since.
+        coalesce(c.state = 'tied' and (r.transaction_id > c.reverses_up_to or c.judged_since <> c.statistics_since), false)
+          as is_behind,
+        coalesce(c.state = 'waiting', false) as is_waiting
+      from helcim.card_transactions r
+      left join recon.batch_checks c on c.account_id = r.account_id and c.card_batch_id = r.card_batch_id
+      left join helcim.card_transactions o on o.account_id = r.account_id
+        and o.transaction_id = r.original_transaction_id and o.outcome = 'approved'
+      where r.type = 'reverse' and r.outcome = 'approved' and r.vanished_at is null
+        ${accountId === null ? '' : `and r.account_id = ${accountId}`} and ${part.isWithin}
+    ) listed
   ),
   reversed_groups as materialized (
-    select ${groupKey}, count(*) filter (where told is null) as free,
+    select part, ${groupKey}, count(*) filter (where told is null) as free,
       count(*) filter (where told = 'sale') as told_sales, count(*) filter (where told = 'refund') as told_refunds,
       count(*) filter (where told = 'preauth') as told_preauths
-    from reverses where card_batch_id is not null group by ${groupKey}
+    from reverses where card_batch_id is not null group by part, ${groupKey}
   ),
   reversed_batches as materialized (
     select d.account_id, d.card_batch_id,
@@ -99,7 +101,7 @@ export const reversesSql = (
     -- What is left of each kind once the reverses that name theirs have taken it; orphans have lost their original.
     select l.*, greatest(0, case when is_behind then free_all else free end - sales - refunds - preauths) as orphans
     from (
-      select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, g.free,
+      select g.part, g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, g.free,
         sum(g.free) over (
           partition by g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor) as free_all,
         case when b.has_others then greatest(0, k.sales - g.told_sales) else g.free end as sales,
@@ -118,7 +120,7 @@ export const reversesSql = (
     ) l
   ),
   splits as materialized (
-    select c.*, s.n as of_sales, f.n as of_refunds, count(*) over (partition by ${groupKey}) as choices
+    select c.*, s.n as of_sales, f.n as of_refunds, count(*) over (partition by part) as choices
     from candidates c
     cross join lateral generate_series(0, least(free, sales + orphans)) s(n)
     cross join lateral generate_series(0, least(free - s.n, refunds + orphans)) f(n)
@@ -127,12 +129,12 @@ export const reversesSql = (
   ),
   open_groups as materialized (
     -- A reverse went to a sale unless to a refund or a preauth: how many of a group went to either.
-    select ${groupKey}, free, min(of_refunds) as least_refunds, max(of_refunds) - min(of_refunds) as more_refunds,
+    select part, ${groupKey}, free, min(of_refunds) as least_refunds, max(of_refunds) - min(of_refunds) as more_refunds,
       min(free - of_sales - of_refunds) as least_preauths,
       max(free - of_sales - of_refunds) - min(free - of_sales - of_refunds) as more_preauths,
       min(free - of_sales) as least_others, max(free - of_sales) as most_others,
       row_number() over (partition by account_id, card_batch_id order by currency, amount_minor, card_number_masked) as place
-    from splits where choices > 1 and not is_behind group by ${groupKey}, free
+    from splits where choices > 1 and not is_behind group by part, ${groupKey}, free
   ),
   open_batches as materialized (
     -- What the groups with a choice have to add up to: what is stated, less what is certain.
@@ -173,13 +175,12 @@ export const reversesSql = (
     ) s(refunds, preauths)
   ),
   decided as materialized (
-    select ${groupKey}, of_sales, of_refunds from splits where choices = 1
+    select part, of_sales, of_refunds from splits where choices = 1
     union all
-    select g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, s.of_sales,
-      s.of_refunds
+    select g.part, s.of_sales, s.of_refunds
     from open_groups g
     join agreed a on a.account_id = g.account_id and a.card_batch_id = g.card_batch_id
-    join splits s on s.choices > 1 and ${isSamePart('s', 'g')} and s.of_refunds = g.least_refunds + a.refunds[g.place]
+    join splits s on s.choices > 1 and s.part = g.part and s.of_refunds = g.least_refunds + a.refunds[g.place]
       and s.free - s.of_sales - s.of_refunds = g.least_preauths + a.preauths[g.place]
   ),
   reverse_kinds as materialized (
@@ -190,7 +191,7 @@ export const reversesSql = (
       else 'preauth' end) as kind,
       r.told is null and d.of_sales is null and (r.is_behind or r.is_waiting) as is_to_come
     from (
-      select *, row_number() over (partition by ${groupKey}, told is null order by transaction_id) as place from reverses
+      select *, row_number() over (partition by part, told is null order by transaction_id) as place from reverses
     ) r
-    left join decided d on r.told is null and ${isSamePart('d', 'r')}
+    left join decided d on r.told is null and d.part = r.part
   )`
