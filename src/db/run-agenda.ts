@@ -1,17 +1,28 @@
 import { sql } from 'drizzle-orm'
 import type { Instant } from '../domain/clock.ts'
 import type { MismatchCode } from '../domain/mismatch.ts'
+import type { HelcimId } from '../domain/record.ts'
 import type { Tx } from './client.ts'
 import { DUE_KINDS, type DueKind } from './due-checks.ts'
-import { takeMarks } from './marks.ts'
+import { rowsMarked, takeMarks } from './marks.ts'
 import { arrayOf, timestamp } from './sql-values.ts'
 
-const MARK_KINDS = ['card_batch', 'customer', 'card', 'invoice', 'ach_transaction', 'ach_batch'] as const
+const MARK_KINDS = [
+  'card_batch',
+  'card_batch_whole',
+  'customer',
+  'card',
+  'invoice',
+  'ach_transaction',
+  'ach_batch',
+] as const
 
 /** What a run has to look at because something changed, came due, or was said before: asked for once, at its start. */
 export interface RunAgenda {
   /** Subjects of which a record changed. */
   marked(kind: (typeof MARK_KINDS)[number]): readonly string[]
+  /** Card batches of which something was stored: which of their rows are meant; null for all. */
+  readonly batchRows: ReadonlyMap<string, readonly HelcimId[] | null>
   /** Card batches of which a record was stored, and when the last one was. */
   readonly batchesMovedAt: ReadonlyMap<string, Instant>
   /** Subjects of which time or a reading can have changed what is to be said. */
@@ -34,6 +45,7 @@ export async function takeAgenda(tx: Tx, { accountId, now }: { accountId: number
     subjects.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id)
   return {
     marked: (kind) => idsOf(marks, [kind]),
+    batchRows: rowsMarked(marks, 'card_batch'),
     batchesMovedAt: new Map(
       marks.flatMap(({ kind, id, movedAt }) => (kind === 'card_batch' && movedAt !== null ? [[id, movedAt]] : [])),
     ),

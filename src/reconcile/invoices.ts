@@ -1,7 +1,8 @@
+import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
 import { listLonePayments } from '../db/invoices/payments-without.ts'
-import { listInvoicesToJudge, listNumbersInBatches, numbersOf } from '../db/invoices/scope.ts'
+import { listInvoicesToJudge, listNumbersOfRows, numbersOf } from '../db/invoices/scope.ts'
 import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
 import type { Examined } from '../db/mismatches.ts'
 import { createReverseKinds } from '../db/movements/reverse-kinds.ts'
@@ -12,7 +13,6 @@ import { createReadBetween } from '../domain/days-read.ts'
 import { type InvoiceFinding, type InvoiceSettings, judgeInvoice } from '../domain/invoices/judge.ts'
 import type { PaymentReading } from '../domain/invoices/sides.ts'
 import type { Finding } from '../domain/mismatch.ts'
-import type { HelcimId } from '../domain/record.ts'
 import type { ReadingState } from '../domain/recurring/sides.ts'
 import { type FamilyResult, roundsOf } from './family.ts'
 import { wordInvoice, wordLonePayment } from './invoice-findings.ts'
@@ -30,28 +30,28 @@ interface Input {
   readonly accountId: number
   readonly historyFrom: BusinessDate
   readonly agenda: RunAgenda
-  /** Batches whose rows may have changed; null for everything. */
-  readonly cardBatchIds: readonly HelcimId[] | null
+  /** Rows of which there may be something else to say; null for everything. */
+  readonly changed: ChangedRows | null
   readonly reading: ReadingState
   readonly settings: InvoiceSettings
 }
 
 /** Family E: judges the invoices that changed, that a payment names, or that are due; or all of them. */
 export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, cardBatchIds, settings } = input
-  const changed = [
+  const { accountId, historyFrom, agenda, changed, settings } = input
+  const asked = [
     ...new Set([
       ...agenda.marked('invoice'),
       ...agenda.due('invoice'),
-      ...(cardBatchIds === null ? [] : await listNumbersInBatches(tx, { accountId, cardBatchIds })),
+      ...(changed === null ? [] : await listNumbersOfRows(tx, { accountId, changed })),
     ]),
   ]
-  const lone = await findLonePayments(tx, input, changed)
+  const lone = await findLonePayments(tx, input, asked)
   const said = agenda.said(INVOICE_CODES).map(BigInt)
-  const numbers = cardBatchIds === null ? null : changed
+  const numbers = changed === null ? null : asked
   const scope = await listInvoicesToJudge(tx, { accountId, numbers, from: historyFrom })
   // What was read by its number alone may be older than the history; what is said of it is held up too.
-  const beyond = numbers === null ? [...changed, ...(await numbersOf(tx, { accountId, ids: said }))] : []
+  const beyond = numbers === null ? [...asked, ...(await numbersOf(tx, { accountId, ids: said }))] : []
   const toJudge = new Set([...scope.numbers, ...beyond])
   const payments = await loadPaymentReading(tx, input)
   const findings: Finding[] = [...lone.findings]
@@ -85,12 +85,12 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
 /** Payments that name what is not there; what was said of one holds while its invoice stays away. */
 async function findLonePayments(
   tx: Tx,
-  { accountId, historyFrom, agenda, cardBatchIds }: Input,
+  { accountId, historyFrom, agenda, changed }: Input,
   numbers: readonly string[],
 ): Promise<{ findings: Finding[]; examined: Examined }> {
   const codes = ['payment_without_invoice'] as const
   const said = agenda.said(codes).map(BigInt)
-  const scope = { numbers: cardBatchIds === null ? null : numbers, ids: said }
+  const scope = { numbers: changed === null ? null : numbers, ids: said }
   const lone = await listLonePayments(tx, { accountId, scope, from: historyFrom })
   const found = lone.filter(({ transactionId, isProved }) => isProved || said.includes(transactionId))
   return {

@@ -8,6 +8,7 @@ import {
 } from '../db/batch-checks.ts'
 import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
+import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import type { Tx } from '../db/client.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
@@ -28,11 +29,8 @@ export interface JudgedBatches {
   readonly facts: readonly BatchFacts[]
   readonly judgements: readonly BatchJudgement[]
   readonly gaps: readonly NumberGap[]
-  /**
-   * Batches of which a row, a figure or the state changed since the last run: what follows from their rows is to be judged
-   * again. null: all batches there are.
-   */
-  readonly changedIds: readonly HelcimId[] | null
+  /** What rows, figures or states of batches that changed since the last run can tell otherwise; null: everything. */
+  readonly changed: ChangedRows | null
 }
 
 /**
@@ -52,7 +50,7 @@ export async function judgeBatches(
 ): Promise<JudgedBatches> {
   const { accountId, historyFrom, scope, agenda, settings, now } = input
   const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
-  const marked = agenda.marked('card_batch').map(BigInt)
+  const marked = [...agenda.batchRows.keys()].map(BigInt)
   // The marks are taken: what they say of a batch is to be kept with what is judged of it.
   const { batchesMovedAt } = agenda
   const withMove = (one: BatchFacts) => moveTo(one, batchesMovedAt.get(String(one.cardBatchId)))
@@ -79,8 +77,17 @@ export async function judgeBatches(
   await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, checks, batchesMovedAt), now })
   await keepUnproved(tx, accountId, [...aboveIds])
   await noteComplete(tx, { accountId, facts, judgements, tiesBefore, rule })
-  const changedIds = isPartial ? [...new Set([...marked, ...withChangedState(judgements, checks)])] : null
-  return { facts, judgements, gaps, changedIds }
+  const changed = isPartial ? changedOf(agenda.batchRows, withChangedState(judgements, checks)) : null
+  return { facts, judgements, gaps, changed }
+}
+
+/** @param batchRows marked batches, with the rows that are meant; null for all. `restatedIds`: those judged otherwise than before */
+function changedOf(batchRows: RunAgenda['batchRows'], restatedIds: readonly HelcimId[]): ChangedRows {
+  const marked = [...batchRows]
+  const wholeIds = marked.flatMap(([id, rowIds]) => (rowIds === null ? [BigInt(id)] : []))
+  const toldIds = new Set([...marked.map(([id]) => BigInt(id)), ...restatedIds])
+  for (const id of wholeIds) toldIds.delete(id)
+  return { wholeIds, toldIds: [...toldIds], rowIds: marked.flatMap(([, rowIds]) => rowIds ?? []) }
 }
 
 const moveTo = (one: BatchFacts, movedAt: Instant | undefined): BatchFacts =>

@@ -1,5 +1,6 @@
 import { listDecidedBatches } from '../db/batch-checks.ts'
 import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from '../db/card-money/cards.ts'
+import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
@@ -22,7 +23,7 @@ const CARDS_PER_ROUND = 1_000
 /**
  * Family F, refunds: judges the cards with refunds of which something changed, or all of them. Each is judged from all its
  * sales and refunds since the history begins.
- * @param input `cardBatchIds`: batches whose rows may have changed; null for everything
+ * @param input `changed`: rows of which there may be something else to say; null for everything
  */
 export async function reconcileRefunds(
   tx: Tx,
@@ -30,12 +31,12 @@ export async function reconcileRefunds(
     accountId: number
     historyFrom: BusinessDate
     agenda: RunAgenda
-    cardBatchIds: readonly HelcimId[] | null
+    changed: ChangedRows | null
     reading: ReadingState
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, cardBatchIds, reading, settings } = input
+  const { accountId, historyFrom, agenda, changed, reading, settings } = input
   const { now } = reading
   const dueKeys = agenda.due('card')
   const dueNumbers = dueKeys.map((key) => key.slice(0, key.lastIndexOf(' ')))
@@ -44,7 +45,7 @@ export async function reconcileRefunds(
     ids: agenda.said(CODES).map(BigInt),
   })
   const numbers = [...agenda.marked('card'), ...dueNumbers, ...said.flatMap(({ cardNumber }) => cardNumber ?? [])]
-  const scope = cardBatchIds === null ? null : { cardBatchIds, numbers }
+  const scope = changed === null ? null : { changed, numbers }
   const cards = await listCardsWithRefunds(tx, { accountId, scope })
   const from = startOfDay(historyFrom, HELCIM_ZONE)
   const isRead = createReadBetween(reading.daysRead.card)

@@ -1,4 +1,5 @@
 import { listVoids } from '../db/card-money/cards.ts'
+import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import {
   type AlikeSale,
   type AlikeSales,
@@ -28,7 +29,7 @@ const KEYS_PER_ROUND = 1_000
 /**
  * Family G: sales that repeat within minutes. Whether both were expected is told by the matches of subscriptions, so it
  * waits until these were read since.
- * @param input `cardBatchIds`: batches whose rows may have changed; null for everything. `undecidedIds`: what a payment of a
+ * @param input `changed`: rows of which there may be something else to say; null for everything. `undecidedIds`: what a payment of a
  *   subscription may still turn out to expect; `rematchedIds`: of which it changed whether one does
  */
 export async function reconcileRepetitions(
@@ -37,21 +38,21 @@ export async function reconcileRepetitions(
     accountId: number
     historyFrom: BusinessDate
     agenda: RunAgenda
-    cardBatchIds: readonly HelcimId[] | null
+    changed: ChangedRows | null
     undecidedIds: ReadonlySet<HelcimId>
     rematchedIds: ReadonlySet<HelcimId>
     reading: ReadingState
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, cardBatchIds, undecidedIds, rematchedIds, reading, settings } = input
+  const { accountId, historyFrom, agenda, changed, undecidedIds, rematchedIds, reading, settings } = input
   const { now, subscriptionsReadAt } = reading
   const withinMs = settings.repeatedWithinMs
   const from = startOfDay(historyFrom, HELCIM_ZONE)
   const due = agenda.due('card_transaction')
   const said = agenda.said(CODES)
   const transactionIds = [...rematchedIds, ...[...due, ...said].map(BigInt)]
-  const scope = cardBatchIds === null ? null : { cardBatchIds, transactionIds }
+  const scope = changed === null ? null : { changed, transactionIds }
   const keys = await listAlike(tx, { accountId, scope, from, withinMs })
   const isBeyondToken = keys.length > 0 && (await areSubscriptionsBeyondToken(tx, accountId))
   const isUndecided = ({ transactionId, createdAt }: AlikeSale) =>

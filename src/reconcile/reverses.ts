@@ -1,4 +1,5 @@
 import { locateTransactions } from '../db/card-money/cards.ts'
+import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import { loadReverseGroups } from '../db/card-money/reverses.ts'
 import type { Tx } from '../db/client.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
@@ -16,7 +17,7 @@ const BATCHES_PER_ROUND = 500
 /**
  * Family F, reverses: of the judged batches that may have changed, because what a reverse voided is solved within its
  * batch and needs its rows read. Reverses of batches that wait keep what was said of them.
- * @param input `cardBatchIds`: batches whose rows or state may have changed; null for everything
+ * @param input `changed`: what may have to be said otherwise than before; null for everything
  */
 export async function reconcileReverses(
   tx: Tx,
@@ -24,12 +25,12 @@ export async function reconcileReverses(
     accountId: number
     agenda: RunAgenda
     judgements: readonly BatchJudgement[]
-    cardBatchIds: readonly HelcimId[] | null
+    changed: ChangedRows | null
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
   const { accountId, agenda, judgements, settings } = input
-  const changed = input.cardBatchIds === null ? null : new Set(input.cardBatchIds)
+  const changed = input.changed === null ? null : new Set([...input.changed.wholeIds, ...input.changed.toldIds])
   const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
   const located = (await locateTransactions(tx, { accountId, ids: agenda.said(CODES).map(BigInt) })).filter(
     ({ cardBatchId, isProved }) => cardBatchId === null || (isProved && !waiting.has(cardBatchId)),

@@ -69,7 +69,7 @@ export async function runReconcile(
     const startedAt = clock.now()
     const agenda = await takeAgenda(tx, { accountId, now: startedAt })
     // Before the families that ask whether a batch is proved.
-    const { facts, judgements, gaps, changedIds } = await judgeBatches(tx, { ...input, agenda, now: startedAt })
+    const { facts, judgements, gaps, changed } = await judgeBatches(tx, { ...input, agenda, now: startedAt })
     const scopeFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const reading = await loadReadingState(tx, { accountId, scopeFrom, now: startedAt })
     const recurring = await reconcileRecurring(tx, {
@@ -84,8 +84,7 @@ export async function runReconcile(
     const books = await reconcileBooks(tx, { accountId, isFull: scope === 'full' })
     // What a longer history explains, or what a former version never judged, is judged again.
     const isMoved = (await lastHistoryFrom(tx, accountId)) !== historyFrom
-    const cardBatchIds = isMoved ? null : changedIds
-    const common = { accountId, historyFrom, agenda, reading, cardBatchIds }
+    const common = { accountId, historyFrom, agenda, reading, changed: isMoved ? null : changed }
     const families: readonly FamilyResult[] = [
       await reconcileReverses(tx, { ...common, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...common, settings: settings.cardMoney }),

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postBooks } from '../../src/books/post.ts'
 import { postFacts } from '../../src/db/books/post.ts'
-import { markSubjects } from '../../src/db/mirror/mark-rules.ts'
+import { markRows, markSubjects } from '../../src/db/mirror/mark-rules.ts'
 import { reversesSql } from '../../src/db/movements/reverses.ts'
 import { businessDateOf, toBusinessDate } from '../../src/domain/calendar.ts'
 import { toInstant } from '../../src/domain/clock.ts'
@@ -165,14 +165,15 @@ function expected(rows: MirrorRows, kinds: ReadonlyMap<number, string | null>): 
 async function disturb(accountId: number, rows: MirrorRows, seed: number, round: number): Promise<void> {
   const random = createRandom(seed, 'disturb', round)
   const marks = {
-    books_day: new Set<string>(),
     books_batch: new Set<string>(),
     books_invoice: new Set<string>(),
     books_transaction: new Set<string>(),
     books_ach_transaction: new Set<string>(),
   }
+  const rowsOfDays = new Map<string, bigint[]>()
   const touch = (row: MirrorRows['transactions'][number]) => {
-    marks.books_day.add(businessDateOf(toInstant(row.at * 1000), 'America/Edmonton'))
+    const day = businessDateOf(toInstant(row.at * 1000), 'America/Edmonton')
+    rowsOfDays.set(day, [...(rowsOfDays.get(day) ?? []), BigInt(row.id)])
     if (row.batchId !== null) marks.books_batch.add(String(row.batchId))
   }
   for (let count = 0; count < 12; count += 1) {
@@ -207,6 +208,11 @@ async function disturb(accountId: number, rows: MirrorRows, seed: number, round:
     const rule = { kind: kind as keyof typeof marks, column: '', subjects: 'itself' as const }
     await markSubjects(database.db, { accountId, rule, values: [...values], movedAt: null })
   }
+  // A former version marked whole days.
+  const rule = { kind: 'books_day' as const, column: '', subjects: 'itself' as const }
+  if (round % 2 === 1)
+    await markSubjects(database.db, { accountId, rule, values: [...rowsOfDays.keys()], movedAt: null })
+  else await markRows(database.db, { accountId, rule, rowsOf: rowsOfDays, movedAt: toInstant(0) })
 }
 
 /** Over all seeds: what a reverse voided, as far as that can be told. */

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Tx } from '../../src/db/client.ts'
-import { takeMarks } from '../../src/db/marks.ts'
-import { markSubjects } from '../../src/db/mirror/mark-rules.ts'
+import { rowsMarked, takeMarks } from '../../src/db/marks.ts'
+import { markRows, markSubjects } from '../../src/db/mirror/mark-rules.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { createMigratedDatabase, type MigratedDatabase } from '../support/migrated-database.ts'
 
@@ -37,7 +37,7 @@ it('what was taken and not worked off is still marked, and so is what was marked
   await mark(database.db, 2, '7')
   const failed = database.db.transaction(async (tx) => {
     expect(await takeMarks(tx, { accountId: 2, kinds: ['card_batch'] })).toEqual([
-      { kind: 'card_batch', id: '7', movedAt: null },
+      { kind: 'card_batch', id: '7', movedAt: null, rowIds: null },
     ])
     throw new Error('killed')
   })
@@ -64,4 +64,54 @@ it('only marks of the account and of these kinds are taken', async () => {
   expect(await takeMarks(database.db, { accountId: 3, kinds: ['books_batch'] })).toEqual([])
   expect(await take(3)).toEqual(['7'])
   expect(await take(4)).toEqual(['7'])
+})
+
+const KINDS = ['card_batch', 'card_batch_whole']
+const takeRows = async (accountId: number) =>
+  Object.fromEntries(rowsMarked(await takeMarks(database.db, { accountId, kinds: KINDS }), 'card_batch'))
+const markSome = (tx: Tx, accountId: number, rows: Readonly<Record<string, readonly bigint[] | null>>) =>
+  markRows(tx, { accountId, rule, rowsOf: new Map(Object.entries(rows)), movedAt: toInstant(5_000) })
+
+it('rows that are marked add up until they are taken', async () => {
+  await markSome(database.db, 6, { 7: [1n, 2n], 8: [] })
+  await markSome(database.db, 6, { 7: [3n], 8: [4n], 9: [5n] })
+  expect(await takeRows(6)).toEqual({ 7: [1n, 2n, 3n], 8: [4n], 9: [5n] })
+  expect(await takeRows(6)).toEqual({})
+  await markSome(database.db, 6, { 7: [6n] })
+  expect(await takeRows(6)).toEqual({ 7: [6n] })
+})
+
+it.each(['before', 'after'])(
+  'all rows are meant where somebody marked the batch without naming any, %s others named some',
+  async (order) => {
+    const accountId = order === 'before' ? 21 : 22
+    // As a version does that knows nothing of rows.
+    const markAsBefore = () =>
+      database.db.execute(sql`
+      insert into recon.marks (account_id, subject_kind, subject_id, moved_at)
+      values (${accountId}, 'card_batch', '7', to_timestamp(1))
+      on conflict (account_id, subject_kind, subject_id) do update set moved_at = excluded.moved_at
+        where excluded.moved_at > marks.moved_at`)
+    if (order === 'before') await markAsBefore()
+    await markSome(database.db, accountId, { 7: [1n], 8: [2n] })
+    if (order === 'after') await markAsBefore()
+    expect(await takeRows(accountId)).toEqual({ 7: null, 8: [2n] })
+  },
+)
+
+it('all rows are meant where so many were named that it is no help', async () => {
+  const ids = Array.from({ length: 1_500 }, (_, n) => BigInt(n))
+  await markSome(database.db, 23, { 7: ids, 8: ids })
+  await markSome(database.db, 23, { 7: ids })
+  await markSome(database.db, 23, { 7: [1n] })
+  expect(await takeRows(23)).toEqual({ 7: null, 8: ids })
+})
+
+it('a batch that is marked as a whole stays so until whoever marked it commits', async () => {
+  await markSome(database.db, 24, { 7: [1n] })
+  await database.db.transaction(async (tx) => {
+    await mark(tx, 24, '7')
+    expect(await takeRows(24)).toEqual({})
+  })
+  expect(await takeRows(24)).toEqual({ 7: null })
 })

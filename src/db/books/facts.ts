@@ -28,19 +28,44 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** The subjects of one kind of mark as an array: written into the statement, or looked up by it. */
 function subjectsSql(scope: 'waiting' | MarkedSubjects, accountId: number, of: keyof MarkedSubjects): string {
-  const { markKind, type } = MARKED[of]
+  const { type, marked } = MARKED[of]
   if (scope === 'waiting')
-    return `array(select subject_id::${type} from recon.marks where account_id = ${accountId} and subject_kind = '${markKind}')`
+    return `array(${marked
+      .map(
+        (one) => `select ${one.id} from recon.marks
+    where account_id = ${accountId} and subject_kind = '${one.kind}' and ${one.where ?? 'true'}`,
+      )
+      .join(' union all ')})`
   return `array[${scope[of].map(literal).join(',')}]::${type}[]`
 }
 
-const MARKED = {
-  days: { markKind: 'books_day', type: 'date' },
-  batches: { markKind: 'books_batch', type: 'bigint' },
-  invoices: { markKind: 'books_invoice', type: 'text' },
-  transactions: { markKind: 'books_transaction', type: 'bigint' },
-  achTransactions: { markKind: 'books_ach_transaction', type: 'bigint' },
-} as const satisfies Record<keyof MarkedSubjects, { markKind: BooksMarkKind; type: string }>
+interface Marked {
+  readonly kind: BooksMarkKind
+  /** What of a mark names subjects, and of which marks, as SQL. */
+  readonly id: string
+  readonly where?: string
+}
+
+/** A day of which some rows are marked stands for these. */
+const MARKED: Readonly<Record<keyof MarkedSubjects, { type: string; marked: readonly Marked[] }>> = {
+  days: {
+    type: 'date',
+    marked: [
+      { kind: 'books_day', id: 'subject_id::date', where: 'row_ids is null' },
+      { kind: 'books_day_whole', id: 'subject_id::date' },
+    ],
+  },
+  batches: { type: 'bigint', marked: [{ kind: 'books_batch', id: 'subject_id::bigint' }] },
+  invoices: { type: 'text', marked: [{ kind: 'books_invoice', id: 'subject_id' }] },
+  transactions: {
+    type: 'bigint',
+    marked: [
+      { kind: 'books_transaction', id: 'subject_id::bigint' },
+      { kind: 'books_day', id: 'unnest(row_ids)' },
+    ],
+  },
+  achTransactions: { type: 'bigint', marked: [{ kind: 'books_ach_transaction', id: 'subject_id::bigint' }] },
+}
 
 const kind = (name: FactKind): string => {
   if (!FACT_KINDS.includes(name)) throw new Error(`${name} is no kind of fact`)

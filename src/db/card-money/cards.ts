@@ -6,7 +6,7 @@ import type { Tx } from '../client.ts'
 import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
 import { arrayOf, timestamp } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, cardRowStored, type Row, textOf, timeOf } from './card-row.ts'
-import { rowsOfBatches } from './rows-of-batches.ts'
+import { type ChangedRows, changedRows, isNothing } from './changed-rows.ts'
 
 /** One card number in one currency. */
 export interface CardKey {
@@ -24,21 +24,18 @@ export interface CardMoney extends CardKey {
 
 /**
  * Cards with refunds.
- * @param scope `cardBatchIds`: cards of the rows of these batches; `numbers`: and these; null for all
+ * @param scope `changed`: cards of these rows; `numbers`: and these; null for all
  */
 export async function listCardsWithRefunds(
   tx: Tx,
-  {
-    accountId,
-    scope,
-  }: { accountId: number; scope: { cardBatchIds: readonly HelcimId[]; numbers: readonly string[] } | null },
+  { accountId, scope }: { accountId: number; scope: { changed: ChangedRows; numbers: readonly string[] } | null },
 ): Promise<CardKey[]> {
-  if (scope?.cardBatchIds.length === 0 && scope.numbers.length === 0) return []
+  if (scope && isNothing(scope.changed) && scope.numbers.length === 0) return []
   const isInScope =
     scope === null
       ? sql`true`
       : sql`card_number_masked in (
-          ${rowsOfBatches('card_number_masked', { accountId, cardBatchIds: scope.cardBatchIds })}
+          ${changedRows(['card_number_masked'], { accountId, changed: scope.changed })}
           union select json_array_elements_text(${JSON.stringify(scope.numbers)}::json))`
   const { rows } = await tx.execute<Row>(sql`
     select distinct card_number_masked, currency from helcim.card_transactions

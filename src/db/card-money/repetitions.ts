@@ -6,7 +6,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf } from './card-row.ts'
-import { rowsOfBatches } from './rows-of-batches.ts'
+import { type ChangedRows, changedRows, isNothing } from './changed-rows.ts'
 
 /** What sales that are alike have in common. */
 export interface AlikeKey {
@@ -28,24 +28,36 @@ export interface AlikeSales extends AlikeKey {
   readonly fullRefunds: readonly CardRow[]
 }
 
+const ALIKE_COLUMNS = [
+  'transaction_id',
+  'card_number_masked',
+  'currency',
+  'amount_minor',
+  'type',
+  'outcome',
+  'created_at',
+  'vanished_at',
+]
+
 const isSale = sql.raw(`type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null
   and card_number_masked is not null`)
 
 /**
  * What is sold again within `withinMs`.
- * @param scope `cardBatchIds`: beside the rows of these batches, or refunded by them or instead of them; `transactionIds`: and whatever these are; null: anywhere
+ * @param scope `changed`: beside these rows, or refunded by them or instead of them; `transactionIds`: and whatever these are;
+ *   null: anywhere
  */
 export async function listAlike(
   tx: Tx,
   input: {
     accountId: number
-    scope: { cardBatchIds: readonly HelcimId[]; transactionIds: readonly HelcimId[] } | null
+    scope: { changed: ChangedRows; transactionIds: readonly HelcimId[] } | null
     from: Instant
     withinMs: number
   },
 ): Promise<AlikeKey[]> {
   const { accountId, scope, from } = input
-  if (scope?.cardBatchIds.length === 0 && scope.transactionIds.length === 0) return []
+  if (scope && isNothing(scope.changed) && scope.transactionIds.length === 0) return []
   const within = sql`make_interval(secs => ${input.withinMs / 1000})`
   const query =
     scope === null
@@ -56,8 +68,9 @@ export async function listAlike(
           from helcim.card_transactions where account_id = ${accountId} and ${isSale}
         ) s where created_at - before <= ${within} and created_at >= ${timestamp(from)}`
       : sql`
+        with s as materialized (${changedRows(ALIKE_COLUMNS, { accountId, changed: scope.changed })})
         select distinct s.card_number_masked, s.currency, s.amount_minor
-        from helcim.card_transactions s
+        from s
         cross join lateral (
           select 1 from helcim.card_transactions o
           where o.account_id = ${accountId} and o.card_number_masked = s.card_number_masked and o.currency = s.currency
@@ -66,13 +79,11 @@ export async function listAlike(
             and o.transaction_id <> s.transaction_id
           limit 1
         ) again
-        where s.account_id = ${accountId} and s.card_batch_id = any(${arrayOf(scope.cardBatchIds)}::bigint[])
-          and ${sql.raw("s.type in ('purchase', 'capture') and s.outcome = 'approved' and s.vanished_at is null")}
+        where ${sql.raw("s.type in ('purchase', 'capture') and s.outcome = 'approved' and s.vanished_at is null")}
           and s.created_at >= ${timestamp(from)}
         union
         -- Far from a repetition, a refund may be of it, and another sale may be what a refund is of.
-        select s.card_number_masked, s.currency, s.amount_minor
-        from (${rowsOfBatches('card_number_masked, currency, amount_minor, type, created_at', { accountId, cardBatchIds: scope.cardBatchIds })}) s
+        select s.card_number_masked, s.currency, s.amount_minor from s
         where s.card_number_masked is not null and s.type in ('purchase', 'capture', 'refund')
           and (s.type = 'refund' or exists (
             select from helcim.card_transactions r

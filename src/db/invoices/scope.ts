@@ -1,24 +1,24 @@
 import { sql } from 'drizzle-orm'
 import type { BusinessDate } from '../../domain/calendar.ts'
 import type { HelcimId } from '../../domain/record.ts'
-import { rowsOfBatches } from '../card-money/rows-of-batches.ts'
+import { type ChangedRows, changedRows, isNothing } from '../card-money/changed-rows.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf } from '../sql-values.ts'
 
 const approvedFollower = sql.raw(`outcome = 'approved' and type in ('capture', 'refund', 'reverse')`)
 
 /**
- * Invoice numbers that rows of these batches name, or that stand by the card of a capture, refund or reverse of theirs
- * which names none.
+ * Invoice numbers that these rows name, or that stand by the card of a capture, refund or reverse among them which names
+ * none.
  */
-export async function listNumbersInBatches(
+export async function listNumbersOfRows(
   tx: Tx,
-  { accountId, cardBatchIds }: { accountId: number; cardBatchIds: readonly HelcimId[] },
+  { accountId, changed }: { accountId: number; changed: ChangedRows },
 ): Promise<string[]> {
-  if (cardBatchIds.length === 0) return []
+  if (isNothing(changed)) return []
   const { rows } = await tx.execute<{ number: string }>(sql`
     with own as materialized (
-      ${rowsOfBatches('invoice_number, card_number_masked, currency, type, outcome', { accountId, cardBatchIds })}
+      ${changedRows(['invoice_number', 'card_number_masked', 'currency', 'type', 'outcome'], { accountId, changed })}
     ), cards as materialized (
       select distinct card_number_masked, currency from own
       where invoice_number is null and card_number_masked is not null and ${approvedFollower}

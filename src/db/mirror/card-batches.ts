@@ -43,7 +43,8 @@ export const cardBatchMirror: MirrorTable<CardBatch> = {
   dateColumn: null,
   codeColumn: null,
   marks: [
-    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
+    // When it closes, all of its rows are in a batch that is closed.
+    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself', rows: { allIf: 'is_closed' } },
     { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' },
   ],
 }

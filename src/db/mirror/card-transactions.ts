@@ -36,9 +36,9 @@ export const cardTransactionMirror: MirrorTable<CardTransaction> = {
   dateColumn: 'created_on',
   codeColumn: null,
   marks: [
-    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself' },
+    { kind: 'card_batch', column: 'card_batch_id', subjects: 'itself', rows: { row: 'transaction_id' } },
     { kind: 'customer', column: 'customer_code', subjects: 'by_code' },
-    { kind: 'books_day', column: 'created_on', subjects: 'itself' },
+    { kind: 'books_day', column: 'created_on', subjects: 'itself', rows: { row: 'transaction_id' } },
     { kind: 'books_batch', column: 'card_batch_id', subjects: 'itself' },
     // One that loses its date is on no day any more.
     { kind: 'books_transaction', column: 'transaction_id', subjects: 'itself', isOnlyForChanges: true },

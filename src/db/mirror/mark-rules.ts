@@ -1,13 +1,15 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
+import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { holdMark } from '../marks.ts'
-import { timestamp } from '../sql-values.ts'
+import { holdMark, holdMarkedRows } from '../marks.ts'
+import { arrayOf, timestamp } from '../sql-values.ts'
 
 /** What is to be posted again: taken by the books, beside those that a reconciliation takes. */
 export const BOOKS_MARK_KINDS = [
   /** Helcim's own date on which card transactions were made: rows of one day come many at a time. */
   'books_day',
+  'books_day_whole',
   'books_batch',
   'books_invoice',
   'books_transaction',
@@ -22,6 +24,11 @@ export interface MarkRule {
   readonly subjects: 'itself' | keyof typeof SUBJECTS
   /** New rows are found by what else they mark: only what moved would leave its former subject unseen. */
   readonly isOnlyForChanges?: true
+  /**
+   * Which rows of the subject are to be looked at again, by columns: the `row` with that id; or all where `allIf` is true,
+   * and none where it is not. Without it all are. Only for subjects that are one themselves.
+   */
+  readonly rows?: { readonly row: string } | { readonly allIf: string }
 }
 
 /**
@@ -78,23 +85,60 @@ export async function markSubjects(
     from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}`)
 }
 
+/** Marks some rows of each subject; null for all of them. */
+export async function markRows(
+  tx: Tx,
+  input: {
+    accountId: number
+    rule: MarkRule
+    rowsOf: ReadonlyMap<string, readonly HelcimId[] | null>
+    movedAt: Instant
+  },
+): Promise<void> {
+  const { accountId, rule, rowsOf, movedAt } = input
+  if (rowsOf.size === 0) return
+  const named = [...rowsOf].map(([subject, ids]) => ({ subject, rows: ids && arrayOf(ids) }))
+  await tx.execute(sql`
+    insert into recon.marks (account_id, subject_kind, subject_id, moved_at, row_ids)
+    select ${accountId}::int, ${rule.kind}::text, subject, ${timestamp(movedAt)}, rows::bigint[]
+    from json_to_recordset(${JSON.stringify(named)}::json) as named(subject text, rows text)
+    order by 3 ${holdMarkedRows}`)
+}
+
+interface MarkedAt {
+  readonly accountId: number
+  readonly movedAt: Instant
+}
+
 /**
  * The same within a statement that has the rows as they come in and as they were: what moved concerns both.
  * @param index tells the rules of one statement apart
  */
-export function markedCte(
-  rule: MarkRule,
-  index: number,
-  { accountId, movedAt }: { accountId: number; movedAt: Instant },
-): SQL {
+export const markedCte = (rule: MarkRule, index: number, at: MarkedAt): SQL =>
+  sql`, ${sql.raw(`marked_${index}`)} as (${rule.rows ? rowsMarkedSql(rule, rule.rows, at) : subjectsMarkedSql(rule, at)})`
+
+function rowsMarkedSql({ kind, column }: MarkRule, rows: NonNullable<MarkRule['rows']>, at: MarkedAt): SQL {
+  const [row, areAll] = 'row' in rows ? [rows.row, 'false'] : ['null::bigint', rows.allIf]
+  const of = (side: string) =>
+    sql.raw(
+      `select ${column}::text as subject, ${row} as row_id, ${areAll} as are_all from ${side} where ${column} is not null`,
+    )
+  return sql`
+    insert into recon.marks (account_id, subject_kind, subject_id, moved_at, row_ids)
+    select ${at.accountId}::int, ${kind}::text, subject, ${timestamp(at.movedAt)},
+      case when not bool_or(are_all) then coalesce(array_agg(distinct row_id) filter (where row_id is not null), '{}') end
+    from (${of('incoming')} union all ${of('former')}) named
+    group by subject order by 3 ${holdMarkedRows}`
+}
+
+function subjectsMarkedSql(rule: MarkRule, { accountId, movedAt }: MarkedAt): SQL {
   const column = sql.raw(rule.column)
-  return sql`, ${sql.raw(`marked_${index}`)} as (
+  return sql`
     insert into recon.marks (account_id, subject_kind, subject_id, moved_at)
     with named as (
       select ${column}::text as subject from incoming where ${column} is not null
       union select ${column}::text from former where ${column} is not null
     )
     select distinct ${accountId}::int, ${rule.kind}::text, marked.subject, ${timestamp(movedAt)}
-    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}
-  )`
+    from (${sql.raw(subjectsQuery(rule, accountId))}) as marked(subject) order by 3 ${holdMark}`
 }

@@ -1,10 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Instant } from '../../domain/clock.ts'
-import type { DecodedRecord, UndecodableRecord } from '../../domain/record.ts'
+import type { DecodedRecord, HelcimId, UndecodableRecord } from '../../domain/record.ts'
 import type { CopyTx, Tx } from '../client.ts'
 import { arrayOf, timestamp } from '../sql-values.ts'
 import { copyText } from './copy-text.ts'
-import { markedCte, markSubjects } from './mark-rules.ts'
+import { type MarkRule, markedCte, markRows, markSubjects } from './mark-rules.ts'
 import {
   asUuid,
   isSecretColumn,
@@ -89,11 +89,34 @@ async function insertNew<R>(tx: CopyTx, mirror: MirrorTable<R>, page: Page<R>): 
   await tx.copyFrom(`copy ${table} (${names}) from stdin`, rows)
   await writeParts(tx, mirror, accountId, records)
   for (const rule of marks.filter(({ isOnlyForChanges }) => !isOnlyForChanges)) {
-    const column = columns.find(({ name }) => name === rule.column)
-    const values = new Set(records.map(({ record }) => column?.of(record) ?? null))
-    values.delete(null)
-    await markSubjects(tx, { accountId, rule, values: [...values].map(String), movedAt: storedAt })
+    const marked = rowsMarkedBy(rule, mirror, records)
+    if (rule.rows) await markRows(tx, { accountId, rule, rowsOf: marked, movedAt: storedAt })
+    else await markSubjects(tx, { accountId, rule, values: [...marked.keys()], movedAt: storedAt })
   }
+}
+
+/** The values of the rule's column, and which rows of each are meant; null for all. */
+function rowsMarkedBy<R>(
+  { column, rows }: MarkRule,
+  { columns }: MirrorTable<R>,
+  records: readonly DecodedRecord<R>[],
+): Map<string, HelcimId[] | null> {
+  const columnOf = (name: string) => columns.find((one) => one.name === name)
+  const subject = columnOf(column)
+  const condition = rows && 'allIf' in rows ? columnOf(rows.allIf) : null
+  const areAll = (record: R) => rows === undefined || condition?.of(record) === true
+  const isOne = rows !== undefined && 'row' in rows
+  const marked = new Map<string, HelcimId[] | null>()
+  for (const { id, record } of records) {
+    const value = subject?.of(record) ?? null
+    if (value === null) continue
+    const key = String(value)
+    const ids = marked.get(key)
+    if (ids === null || areAll(record)) marked.set(key, null)
+    else if (ids === undefined) marked.set(key, isOne ? [id] : [])
+    else if (isOne) ids.push(id)
+  }
+  return marked
 }
 
 async function updateChanged<R>(tx: CopyTx, mirror: MirrorTable<R>, page: Page<R>): Promise<void> {

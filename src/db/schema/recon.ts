@@ -225,6 +225,8 @@ export const marks = recon.table(
     subjectId: text('subject_id').notNull(),
     /** When that was stored: the last time for a card batch, else any of them; null where nothing was stored. */
     movedAt: instant('moved_at'),
+    /** The rows of that subject that were stored; null for all of them. */
+    rowIds: int64Array('row_ids'),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.subjectKind, t.subjectId] })],
 )
