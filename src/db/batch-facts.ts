@@ -61,49 +61,66 @@ export interface BatchFacts {
 /** Which batches a statement looks at: a condition on the column that holds their id. */
 type Choice = (column: SQL) => SQL
 
-/** So many that a range takes Postgres longer than to begin with it, so few that many ranges wait for one another. */
-export const BATCHES_PER_RANGE = 1_000
+/** So many that a range takes Postgres much longer than to begin with it, so few that two sessions end together. */
+export const BATCHES_PER_RANGE = 500
+
+interface Asked {
+  readonly accountId: number
+  readonly choice: Choice
+  /** A condition on the transactions that count. */
+  readonly rowsUpTo: SQL
+}
 
 /**
- * Sums up batches over the covering index. All of an account are asked for range by range: Postgres sums up the next one
- * while this process is at work on the one before. Rows that vanished at Helcim do not count.
- * @param cardBatchIds the batches to look at, or null for all of the account
+ * Sums up batches over the covering index. Rows that vanished at Helcim do not count.
  * @param upTo the last transaction that counts; all where not given
  * @returns by id, ascending
  */
 export async function loadBatchFacts(
   tx: Tx,
   accountId: number,
-  cardBatchIds: readonly HelcimId[] | null,
+  cardBatchIds: readonly HelcimId[],
   upTo?: HelcimId,
 ): Promise<BatchFacts[]> {
-  if (cardBatchIds?.length === 0) return []
+  if (cardBatchIds.length === 0) return []
   const rowsUpTo = upTo === undefined ? sql`` : sql`and transaction_id <= ${upTo}`
-  const ask = async (choice: Choice | undefined) =>
-    choice && (await tx.execute<FactsRow>(factsOf(accountId, choice, rowsUpTo))).rows
-  const choices = cardBatchIds === null ? await chooseRanges(tx, accountId) : [chooseListed(cardBatchIds)]
-  const facts: BatchFacts[] = []
-  let rows = await ask(choices.shift())
-  while (rows) {
-    const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
-    const [reverses, summed] = await Promise.all([
-      loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
-      meanwhile(rows, (row) => ({ row, sums: sumUp(row) })),
-    ])
-    const [next, own] = await Promise.all([
-      ask(choices.shift()),
-      meanwhile(summed, ({ row, sums }) => toFacts(row, sums, reverses)),
-    ])
-    facts.push(...own)
-    rows = next
-  }
-  return facts
+  return loadFacts(tx, { accountId, choice: chooseListed(cardBatchIds), rowsUpTo })
 }
 
-/** Works on what came while Postgres is at work on what was asked of it last. */
-async function meanwhile<From, To>(all: readonly From[], work: (one: From) => To): Promise<To[]> {
+/**
+ * The same of all batches of an account, range by range.
+ * @param sessions that see one state of the database; what they sum up at once keeps several cores busy
+ */
+export async function loadAllBatchFacts(sessions: readonly Tx[], accountId: number): Promise<BatchFacts[]> {
+  const [first] = sessions
+  if (!first) return []
+  const ranges = await chooseRanges(first, accountId)
+  const facts: BatchFacts[][] = []
+  let countTaken = 0
+  const sumUpRanges = async (tx: Tx) => {
+    for (let at = countTaken++; at < ranges.length; at = countTaken++) {
+      const choice = ranges[at]
+      if (choice) facts[at] = await loadFacts(tx, { accountId, choice, rowsUpTo: sql`` })
+    }
+  }
+  await Promise.all(sessions.map(sumUpRanges))
+  return facts.flat()
+}
+
+async function loadFacts(tx: Tx, { accountId, choice, rowsUpTo }: Asked): Promise<BatchFacts[]> {
+  const { rows } = await tx.execute<FactsRow>(factsOf({ accountId, choice, rowsUpTo }))
+  const mixedIds = rows.filter(holdsReversesAndOthers).map((row) => BigInt(row.batch_id))
+  const [reverses, summed] = await Promise.all([
+    loadReversedGroups(tx, { accountId, cardBatchIds: mixedIds, rowsUpTo }),
+    sumUpAll(rows),
+  ])
+  return summed.map(({ row, sums }) => toFacts(row, sums, reverses))
+}
+
+/** Adds up while Postgres is at work on what was asked of it last. */
+async function sumUpAll(rows: readonly FactsRow[]): Promise<{ row: FactsRow; sums: Sums }[]> {
   await setImmediate()
-  return all.map(work)
+  return rows.map((row) => ({ row, sums: sumUp(row) }))
 }
 
 const chooseListed =
@@ -143,7 +160,7 @@ const epochOf = (table: string, columns: readonly string[]): SQL =>
 const instantAt = (seconds: number | null | undefined): Instant | null =>
   seconds === null || seconds === undefined ? null : toInstant(Math.floor(Math.round(seconds * 1e6) / 1e3))
 
-const factsOf = (accountId: number, choice: Choice, rowsUpTo: SQL): SQL => sql`
+const factsOf = ({ accountId, choice, rowsUpTo }: Asked): SQL => sql`
     with grouped as (
       select card_batch_id, type, outcome, currency, count(*) as n, sum(amount_minor) as amount, max(created_at) as last_at
       from helcim.card_transactions

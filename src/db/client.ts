@@ -1,4 +1,5 @@
 import { pipeline } from 'node:stream/promises'
+import { sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import type { PgTransactionConfig } from 'drizzle-orm/pg-core'
 import pg from 'pg'
@@ -92,6 +93,30 @@ async function transact<T>(
 /** Runs `work` in one transaction that sees one state of the database and changes nothing. */
 export const readTransaction = <T>({ pool }: Pick<Database, 'pool'>, work: (tx: Tx) => Promise<T>): Promise<T> =>
   transact(pool, work, { isolationLevel: 'repeatable read', accessMode: 'read only' })
+
+/**
+ * Runs `work` with `tx` and a second session that sees what `tx` saw of the work of others when it was asked for, but
+ * nothing that `tx` wrote, and changes nothing; or with `tx` alone where the pool has no connection to spare. Nobody who
+ * holds a connection waits here for another one.
+ */
+export async function withSecondSession<T>(
+  { $client: pool }: Db,
+  tx: Tx,
+  work: (sessions: readonly Tx[]) => Promise<T>,
+): Promise<T> {
+  const { rows } = await tx.execute<{ id: string }>(sql`select pg_export_snapshot() as id`)
+  const hasRoom = pool.waitingCount === 0 && (pool.idleCount > 0 || pool.totalCount < pool.options.max)
+  if (!hasRoom) return work([tx])
+  const readOnly = { isolationLevel: 'repeatable read', accessMode: 'read only' } as const
+  return transact(
+    pool,
+    async (second) => {
+      await second.execute(sql.raw(`set transaction snapshot '${rows[0]?.id}'`))
+      return work([tx, second])
+    },
+    readOnly,
+  )
+}
 
 /** One state of the database, of which rows can be had as a stream. */
 export interface Snapshot extends Tx {

@@ -6,10 +6,10 @@ import {
   type NumberGap,
   storeJudgements,
 } from '../db/batch-checks.ts'
-import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
+import { type BatchFacts, loadAllBatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
-import type { Tx } from '../db/client.ts'
+import { type Db, type Tx, withSecondSession } from '../db/client.ts'
 import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
@@ -36,10 +36,12 @@ export interface JudgedBatches {
 /**
  * Judges the card batches that changed, those that time alone can change because they are not proved for good, or all of
  * them; stores the judgements, and up to which row each is complete.
+ * @param input `db`: of which `tx` is a transaction
  */
 export async function judgeBatches(
   tx: Tx,
   input: {
+    db: Db
     accountId: number
     historyFrom: BusinessDate
     scope: RunScope
@@ -48,18 +50,19 @@ export async function judgeBatches(
     now: Instant
   },
 ): Promise<JudgedBatches> {
-  const { accountId, historyFrom, scope, agenda, settings, now } = input
+  const { db, accountId, historyFrom, scope, agenda, settings, now } = input
   const closedFrom = startOfDay(historyFrom, HELCIM_ZONE)
   const marked = [...agenda.batchRows.keys()].map(BigInt)
   // The marks are taken: what they say of a batch is to be kept with what is judged of it.
   const { batchesMovedAt } = agenda
   const withMove = (one: BatchFacts) => moveTo(one, batchesMovedAt.get(String(one.cardBatchId)))
-  const asked = (await loadFacts(tx, { accountId, scope, marked })).map(withMove)
+  const loadAll = () => withSecondSession(db, tx, (sessions) => loadAllBatchFacts(sessions, accountId))
+  const asked = (await (scope === 'full' ? loadAll() : loadChanged(tx, accountId, marked))).map(withMove)
   const running = await listRunningPulls(tx, accountId)
   const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
-  const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, isReading, now })
+  const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, loadAll, isReading, now })
   // What was judged by another rule, or by none, is judged again.
-  const everything = isNews ? (await loadBatchFacts(tx, accountId, null)).map(withMove) : asked
+  const everything = isNews ? (await loadAll()).map(withMove) : asked
   const facts = everything.filter((one) => isInScope(one, closedFrom))
   const isPartial = scope === 'marked' && !isNews
   const besideIds = isPartial ? facts.map((one) => one.cardBatchId) : null
@@ -93,11 +96,7 @@ function changedOf(batchRows: RunAgenda['batchRows'], restatedIds: readonly Helc
 const moveTo = (one: BatchFacts, movedAt: Instant | undefined): BatchFacts =>
   movedAt === undefined || (one.movedAt !== null && one.movedAt > movedAt) ? one : { ...one, movedAt }
 
-async function loadFacts(
-  tx: Tx,
-  { accountId, scope, marked }: { accountId: number; scope: RunScope; marked: readonly HelcimId[] },
-): Promise<BatchFacts[]> {
-  if (scope === 'full') return loadBatchFacts(tx, accountId, null)
+async function loadChanged(tx: Tx, accountId: number, marked: readonly HelcimId[]): Promise<BatchFacts[]> {
   const ids = new Set<HelcimId>([...marked, ...(await listUnprovedBatches(tx, accountId))])
   return loadBatchFacts(tx, accountId, [...ids])
 }
@@ -180,13 +179,20 @@ function withChangedState(judgements: readonly BatchJudgement[], checks: Checks)
 /** Learned on all closed batches: in full runs, and as soon as a batch contradicts what was learned. */
 async function chooseCountRule(
   tx: Tx,
-  input: { accountId: number; scope: RunScope; facts: readonly BatchFacts[]; isReading: boolean; now: Instant },
+  input: {
+    accountId: number
+    scope: RunScope
+    facts: readonly BatchFacts[]
+    loadAll: () => Promise<readonly BatchFacts[]>
+    isReading: boolean
+    now: Instant
+  },
 ): Promise<{ rule: CountRule | null; isNews: boolean }> {
   const { accountId, scope, isReading, now } = input
   const known = await loadCountRule(tx, accountId)
   // Half a history teaches the wrong rule.
   if (isReading || (scope === 'marked' && !isContradicted(input.facts, known))) return { rule: known, isNews: false }
-  const facts = scope === 'full' ? input.facts : await loadBatchFacts(tx, accountId, null)
+  const facts = scope === 'full' ? input.facts : await input.loadAll()
   const calibration = calibrateCounts(closedOf(facts))
   if (calibration === null) return { rule: known, isNews: false }
   await storeCalibration(tx, { accountId, calibration, now })

@@ -69,7 +69,7 @@ export async function runReconcile(
     const startedAt = clock.now()
     const agenda = await takeAgenda(tx, { accountId, now: startedAt })
     // Before the families that ask whether a batch is proved.
-    const { facts, judgements, gaps, changed } = await judgeBatches(tx, { ...input, agenda, now: startedAt })
+    const { facts, judgements, gaps, changed } = await judgeBatches(tx, { ...input, db, agenda, now: startedAt })
     const scopeFrom = startOfDay(historyFrom, HELCIM_ZONE)
     const reading = await loadReadingState(tx, { accountId, scopeFrom, now: startedAt })
     const recurring = await reconcileRecurring(tx, {

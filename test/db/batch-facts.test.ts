@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { ensureAccount } from '../../src/db/accounts.ts'
-import { BATCHES_PER_RANGE, type BatchFacts, loadBatchFacts } from '../../src/db/batch-facts.ts'
-import type { Db } from '../../src/db/client.ts'
+import { BATCHES_PER_RANGE, type BatchFacts, loadAllBatchFacts, loadBatchFacts } from '../../src/db/batch-facts.ts'
+import { type Db, withSecondSession } from '../../src/db/client.ts'
 import { toBusinessDate } from '../../src/domain/calendar.ts'
 import { createMigratedDatabase } from '../support/migrated-database.ts'
 
@@ -67,13 +67,16 @@ it(`facts of all batches, read range by range, are those of each of them (seed $
     expect(rows.filter((row) => row.is_listed).length).toBeGreaterThan(2 * BATCHES_PER_RANGE)
     expect([rows.at(0)?.is_listed, rows.at(-1)?.is_listed]).toEqual([false, false])
 
-    const all = await loadBatchFacts(db, accountId, null)
+    const all = await loadAllBatchFacts([db], accountId)
     expect(all.map(({ cardBatchId }) => cardBatchId)).toEqual(ids)
     const each: BatchFacts[] = []
     for (let from = 0; from < ids.length; from += 70) {
       each.push(...(await loadBatchFacts(db, accountId, ids.slice(from, from + 70))))
     }
     expect(all).toEqual(each)
+    // By two sessions that share the ranges as it happens.
+    const shared = await db.transaction((tx) => withSecondSession(db, tx, (two) => loadAllBatchFacts(two, accountId)))
+    expect(shared).toEqual(each)
 
     // What they say is what was put there, to the millisecond below.
     const listed = all.find(({ batch, check, rows: { reverseGroups } }) => batch && check && reverseGroups.length > 0)
