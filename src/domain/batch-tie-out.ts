@@ -60,10 +60,10 @@ export function tieOut(stated: BatchStatistics, rows: BatchRows, rule: CountRule
 
 /** The counts that Helcim would state for these rows if `rule` were how it counts. */
 export function countsOf({ counts }: BatchRows, rule: CountRule): BatchCounts {
-  const counted = [counts.other]
-  if (isTypeCounted(rule, 'preauth')) counted.push(counts.preauth)
-  if (isTypeCounted(rule, 'verify')) counted.push(counts.verify)
-  const sum = (key: keyof TypeCounts) => counted.reduce((total, type) => total + type[key], 0)
+  const arePreauthsCounted = isTypeCounted(rule, 'preauth')
+  const areVerifiesCounted = isTypeCounted(rule, 'verify')
+  const sum = (key: keyof TypeCounts) =>
+    counts.other[key] + (arePreauthsCounted ? counts.preauth[key] : 0) + (areVerifiesCounted ? counts.verify[key] : 0)
   return {
     total: sum('approved') + sum('declined') + sum('unknown'),
     approved: sum('approved'),

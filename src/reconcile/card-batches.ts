@@ -164,10 +164,11 @@ function hasSettled({ batch, check }: BatchFacts, settings: CheckSettings): bool
   return check.statisticsUntil >= batch.closedAt + settings.closedBatchSettlesMs
 }
 
-/** Everything about a batch that must not move after its close, as one comparable text. */
+/** Everything about a batch that must not move after its close, as one comparable text, in which it is stored. */
 function fingerprintOf({ batch, composition }: BatchFacts): string {
-  const facts = [batch?.statistics, batch?.terminalId, composition]
-  return JSON.stringify(facts, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  const { amounts, counts } = batch?.statistics ?? {}
+  const texts = amounts && Object.fromEntries(Object.entries(amounts).map(([name, minor]) => [name, String(minor)]))
+  return JSON.stringify([amounts && { amounts: texts, counts }, batch && String(batch.terminalId), composition])
 }
 
 const FIGURE_NAMES: Readonly<Record<BatchFigure, string>> = {
