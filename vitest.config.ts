@@ -1,16 +1,23 @@
 import { defineConfig } from 'vitest/config'
 
 /** Files that hold a pace, or a time to end in, over several processes: beside other tests they would measure the machine. */
-const PACED = ['test/budget/processes.test.ts', 'test/accounts/fleet.test.ts', 'test/kills/demo.test.ts']
+const PACED = [
+  'test/budget/processes.test.ts',
+  'test/budget/leases.test.ts',
+  'test/accounts/fleet.test.ts',
+  'test/kills/demo.test.ts',
+  'test/webhooks/intake.test.ts',
+]
 
 const shared = {
   environment: 'node',
   // Tests start servers and processes of their own: a fork each, and few of them, keeps small machines responsive.
   pool: 'forks',
   isolate: false,
-  // Guards against standing still, not bounds: the machines are shared, and now and then ten times as slow.
-  testTimeout: 180_000,
-  hookTimeout: 180_000,
+  // Guards against standing still, not bounds: the machines are shared, now and then ten times as slow, and some tests keep a
+  // pace that takes two minutes alone.
+  testTimeout: 600_000,
+  hookTimeout: 600_000,
 } as const
 
 export default defineConfig({
