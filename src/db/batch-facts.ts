@@ -6,7 +6,7 @@ import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import { type BatchReverses, loadReversedGroups } from './batch-reverses.ts'
 import { type Sums, sumUp } from './batch-sums.ts'
-import type { Tx } from './client.ts'
+import type { Sessions, Tx } from './client.ts'
 import { arrayOf } from './sql-values.ts'
 
 export type BatchState = 'waiting' | 'tied' | 'differs' | 'missing'
@@ -89,19 +89,14 @@ export async function loadBatchFacts(
 
 /**
  * The same of all batches of an account, range by range.
- * @param sessions that see one state of the database; what they sum up at once keeps several cores busy
+ * @param sessions what they sum up at once keeps several cores busy
  */
-export async function loadAllBatchFacts(sessions: readonly Tx[], accountId: number): Promise<BatchFacts[]> {
-  const [first] = sessions
-  if (!first) return []
-  const ranges = await chooseRanges(first, accountId)
+export async function loadAllBatchFacts(sessions: Sessions, accountId: number): Promise<BatchFacts[]> {
+  // One iterator for all sessions: each takes the next range that nobody has.
+  const ranges = (await chooseRanges(sessions[0], accountId)).entries()
   const facts: BatchFacts[][] = []
-  let countTaken = 0
   const sumUpRanges = async (tx: Tx) => {
-    for (let at = countTaken++; at < ranges.length; at = countTaken++) {
-      const choice = ranges[at]
-      if (choice) facts[at] = await loadFacts(tx, { accountId, choice, rowsUpTo: sql`` })
-    }
+    for (const [at, choice] of ranges) facts[at] = await loadFacts(tx, { accountId, choice, rowsUpTo: sql`` })
   }
   await Promise.all(sessions.map(sumUpRanges))
   return facts.flat()

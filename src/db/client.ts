@@ -94,6 +94,9 @@ async function transact<T>(
 export const readTransaction = <T>({ pool }: Pick<Database, 'pool'>, work: (tx: Tx) => Promise<T>): Promise<T> =>
   transact(pool, work, { isolationLevel: 'repeatable read', accessMode: 'read only' })
 
+/** One or several that see one state of the database. */
+export type Sessions = readonly [Tx, ...Tx[]]
+
 /**
  * Runs `work` with `tx` and a second session that sees what `tx` saw of the work of others when it was asked for, but
  * nothing that `tx` wrote, and changes nothing; or with `tx` alone where the pool has no connection to spare. Nobody who
@@ -102,7 +105,7 @@ export const readTransaction = <T>({ pool }: Pick<Database, 'pool'>, work: (tx: 
 export async function withSecondSession<T>(
   { $client: pool }: Db,
   tx: Tx,
-  work: (sessions: readonly Tx[]) => Promise<T>,
+  work: (sessions: Sessions) => Promise<T>,
 ): Promise<T> {
   const { rows } = await tx.execute<{ id: string }>(sql`select pg_export_snapshot() as id`)
   const hasRoom = pool.waitingCount === 0 && (pool.idleCount > 0 || pool.totalCount < pool.options.max)

@@ -56,7 +56,12 @@ export async function judgeBatches(
   // The marks are taken: what they say of a batch is to be kept with what is judged of it.
   const { batchesMovedAt } = agenda
   const withMove = (one: BatchFacts) => moveTo(one, batchesMovedAt.get(String(one.cardBatchId)))
-  const loadAll = () => withSecondSession(db, tx, (sessions) => loadAllBatchFacts(sessions, accountId))
+  let all: Promise<BatchFacts[]> | undefined
+  // Once: what teaches a new rule is what is judged by it.
+  const loadAll = () => {
+    all ??= withSecondSession(db, tx, (sessions) => loadAllBatchFacts(sessions, accountId))
+    return all
+  }
   const asked = (await (scope === 'full' ? loadAll() : loadChanged(tx, accountId, marked))).map(withMove)
   const running = await listRunningPulls(tx, accountId)
   const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
