@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 const PACED = [
   'test/budget/processes.test.ts',
   'test/budget/leases.test.ts',
+  'test/budget/strangers.test.ts',
   'test/accounts/fleet.test.ts',
   'test/kills/demo.test.ts',
   'test/webhooks/intake.test.ts',

@@ -275,7 +275,7 @@ it('what all readings of a batch have in common is told, as if each of them were
   // The control: both were met.
   expect(countTold).toBeGreaterThan(20)
   expect(countOpen - countTold).toBeGreaterThan(20)
-}, 60_000)
+})
 
 const KINDS = ['sale', 'refund', 'preauth'] as const
 const TYPE_OF = { sale: 'purchase', refund: 'refund', preauth: 'preauth' } as const

@@ -85,7 +85,7 @@ test('a daemon settles each batch once per business date, leaves a day off to He
       expect(await look.found()).toEqual([])
     },
   )
-}, 300_000)
+})
 
 async function isDone({ query }: Look, at: number): Promise<boolean> {
   const [row] = await query(`select count(*)::int as count from recon.due_work

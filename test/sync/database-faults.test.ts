@@ -95,7 +95,7 @@ async function watch(session: pg.Client, pull: Pull, isOver: () => boolean | Pro
 }
 
 // Mostly waiting: all at the same time.
-describe.concurrent('fault 10: no progress is claimed and all is read in the end when', { timeout: 150_000 }, () => {
+describe.concurrent('fault 10: no progress is claimed and all is read in the end when', () => {
   it('the disk is full for some attempts', async () => {
     await withShop({}, async (look) => {
       // What PostgreSQL says then; that it undoes a transaction that failed is taken on trust.

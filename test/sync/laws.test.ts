@@ -138,7 +138,7 @@ const LAWS: readonly Law[] = [
 let shop: BilledShop
 beforeAll(async () => {
   shop = await openBilledShop()
-}, 60_000)
+})
 afterAll(() => shop?.close())
 
 test('every resource has its laws', () => {

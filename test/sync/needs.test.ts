@@ -13,7 +13,7 @@ beforeAll(async () => {
   await read(shop, 'card_terminal', ALL)
   await read(shop, 'card_batch', ALL)
   await read(shop, 'card_transaction', DAYS)
-}, 60_000)
+})
 afterAll(() => shop?.close())
 
 let countDue = 0

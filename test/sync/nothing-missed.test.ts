@@ -127,7 +127,7 @@ describe('what is easily missed is there', () => {
 })
 
 // At the same time, and each with a runtime of its own.
-describe.concurrent('nor is anything missed of a list that', { timeout: 120_000 }, () => {
+describe.concurrent('nor is anything missed of a list that', () => {
   it('lags its statistics by a minute: nothing is alarmed, and the rows are there at the next poll', async () => {
     await withWeek({ switches: { lagSeconds: 60 } }, async (week) => {
       await week.comesDue('poll')

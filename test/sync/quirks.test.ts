@@ -55,7 +55,7 @@ const countOf = async ({ look }: BilledShop, table: string) =>
   Number((await look.query(`select count(*) as count from helcim.${table}`))[0]?.count)
 
 describe('a Helcim that', () => {
-  test.each(WORLDS)('$title is mirrored just as completely', { timeout: 60_000 }, async ({ switches }) => {
+  test.each(WORLDS)('$title is mirrored just as completely', async ({ switches }) => {
     const shop = await openShop(switches)
     const pulls = await readAll(shop)
     expect(pulls.filter(({ state }) => state !== 'complete' && state !== 'split')).toEqual([])
@@ -100,9 +100,7 @@ describe('a Helcim that', () => {
     })
   })
 
-  test('knows no paging of the Recurring API shows the first rows of a long list: told, and never taken for all', {
-    timeout: 60_000,
-  }, async () => {
+  test('knows no paging of the Recurring API shows the first rows of a long list: told, and never taken for all', async () => {
     const shop = await openShop({ recurringPaging: 'none', filtersIgnored: ['dateStart', 'dateEnd'] })
     const lists = [await read(shop, 'subscription', ALL), await read(shop, 'subscription', ALL)]
     for (const list of lists) expect(list).toMatchObject({ state: 'incomplete', failCode: 'PAGES_UNSTABLE' })

@@ -11,7 +11,7 @@ beforeAll(async () => {
     await read(shop, name, name === 'card_transaction' || rhythm?.kind === 'days' ? DAYS : ALL)
   }
   await readDetails(shop)
-}, 60_000)
+})
 afterAll(() => shop?.close())
 
 const TABLES = [

@@ -209,7 +209,7 @@ describe('of a batch whose list is known to come newest first', () => {
   })
 })
 
-describe.concurrent('of a list that comes', { timeout: 120_000 }, () => {
+describe.concurrent('of a list that comes', () => {
   it('oldest first, the page of the last known row is where the tail begins', async () => {
     await withWeek({ ...SHOP, switches: { pageSizeMax: PAGE_SIZE, listOrder: 'ascending' } }, async (week) => {
       const batchId = fill(week, SOLD_FIRST)

@@ -12,5 +12,5 @@ describe('the enumeration sees what is wrong (control)', () => {
     const kills = await killEverywhere(world, reference, { isTornOut, oneIn })
     report('told before the message', kills)
     expect(kills.violations.filter((violation) => violation.includes('was told'))).not.toEqual([])
-  }, 300_000)
+  })
 })
