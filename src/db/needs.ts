@@ -64,13 +64,9 @@ export async function listUnknownCustomers(
   return rows.map(({ code }) => code)
 }
 
-/** Longer than a month and the time in which it is closed: what Helcim said of a number is forgotten by then, and asked again. */
-const UNREAD_DAYS = 92
-
 /**
  * Numbers that card transactions since `from` name, of invoices that we do not have although their day was read since,
- * or that were open when we last saw them and before we saw the payment; those that money of a longer time names, which no
- * reading has answered, once a day; and of invoices of which a reading would tell
+ * or that were open when we last saw them and before we saw the payment; and of invoices of which a reading would tell
  * more (they wait to be judged), once a day.
  */
 export async function listInvoicesToRead(
@@ -90,8 +86,26 @@ export async function listInvoicesToRead(
     group by t.invoice_number
     having ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`max(t.first_seen_at)` })}
     union
-    -- Until it is there, or Helcim said that it is not, nothing tells how much of the money is tax.
-    select t.invoice_number from helcim.card_transactions t
+    select d.subject_id from recon.due_checks d
+    join helcim.invoices i on i.account_id = d.account_id and i.invoice_number = d.subject_id and i.vanished_at is null
+    left join recon.covered_days c on c.account_id = i.account_id and c.resource = 'invoice' and c.day = i.created_on
+    where d.account_id = ${accountId} and d.subject_kind = 'invoice' and d.due_at <= ${timestamp(now)}
+      and greatest(i.observed_at, c.read_at) < ${timestamp(now)} - interval '23 hours'
+      and ${isNotAskedFor('invoice', sql`d.subject_id`, { accountId, since: sql`${timestamp(now)} - interval '23 hours'` })}
+    order by 1 limit ${limit}`)
+  return rows.map(({ number }) => number)
+}
+
+/** Longer than a month and the time in which it is closed: what Helcim said of a number is forgotten by then, and asked again. */
+const UNREAD_DAYS = 92
+
+/**
+ * Numbers that money of the last 92 days names, of invoices that no reading has answered, once a day. Until an invoice is
+ * there, or Helcim said that it is not, nothing tells how much of the money is tax. Looks at all transactions of that time.
+ */
+export async function listInvoicesNeverRead(tx: Tx, { accountId, now, limit }: Need): Promise<string[]> {
+  const { rows } = await tx.execute<{ number: string }>(sql`
+    select distinct t.invoice_number as number from helcim.card_transactions t
     where t.account_id = ${accountId} and t.created_on >= ${addDays(helcimDate(now), -UNREAD_DAYS)}::date
       and t.invoice_number is not null and t.vanished_at is null and t.outcome = 'approved'
       and t.type in ('purchase', 'capture', 'refund', 'reverse')
@@ -103,15 +117,8 @@ export async function listInvoicesToRead(
         and p.window_kind = 'code' and p.subject = t.invoice_number and p.state = 'complete' and p.count_rows = 0
         and p.started_at > t.created_at + interval '1 minute')
       and ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`${timestamp(now)} - interval '23 hours'` })}
-    union
-    select d.subject_id from recon.due_checks d
-    join helcim.invoices i on i.account_id = d.account_id and i.invoice_number = d.subject_id and i.vanished_at is null
-    left join recon.covered_days c on c.account_id = i.account_id and c.resource = 'invoice' and c.day = i.created_on
-    where d.account_id = ${accountId} and d.subject_kind = 'invoice' and d.due_at <= ${timestamp(now)}
-      and greatest(i.observed_at, c.read_at) < ${timestamp(now)} - interval '23 hours'
-      and ${isNotAskedFor('invoice', sql`d.subject_id`, { accountId, since: sql`${timestamp(now)} - interval '23 hours'` })}
     order by 1 limit ${limit}`)
-  return rows.map((row) => row.number)
+  return rows.map(({ number }) => number)
 }
 
 const isNotAskedFor = (

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { insertDue } from '../../src/db/due-work.ts'
 import { listInvoicesToRead, listUnknownCustomers } from '../../src/db/needs.ts'
+import { createPull } from '../../src/db/pulls.ts'
 import { toInstant } from '../../src/domain/clock.ts'
+import { askForNeeds } from '../../src/jobs/sync/ask-for-needs.ts'
 import { resourceOf } from '../../src/jobs/sync/resources.ts'
 import { chargedMinor } from '../../src/sandbox/records/recurring.ts'
 import { ALL, type BilledShop, DAYS, openBilledShop, RECENT, read } from './billed-shop.ts'
@@ -129,6 +131,36 @@ describe('what is due each hour', () => {
     expect(
       await look.query(`select count(*)::int as count from helcim.customers where customer_code = '${row?.code}'`),
     ).toEqual([{ count: 1 }])
+    expect((await anHour()).paths).toEqual([])
+  })
+
+  test('looks for invoices of older payments where it asks first, and on where some were asked for', async () => {
+    const { context, look } = shop
+    const { accountId } = context.account
+    const [row] = await look.query(`select t.invoice_number as number
+      from helcim.card_transactions t join helcim.invoices i using (account_id, invoice_number)
+      where t.created_on < '${RECENT.from}'::date - 2 and t.outcome = 'approved' and t.type = 'purchase' limit 1`)
+    await look.query(`delete from helcim.invoices where invoice_number = '${row?.number}'`)
+    const earlier = {
+      subscription: { kind: 'one', id: 1n },
+      invoice: { kind: 'code', code: 'INVOTHER' },
+    } as const
+    const askedAfter = async (resources: (keyof typeof earlier)[]) => {
+      const ask = { accountId, cause: `after ${resources}`, now: context.clock.now() }
+      for (const resource of resources) {
+        const { pageLimit } = resourceOf(resource)
+        const window = earlier[resource]
+        await createPull(context.db, { ...ask, resource, window, callClass: 'detail', pageLimit })
+      }
+      const pulls = await context.db.transaction((tx) => askForNeeds(tx, ask, { resources: ['invoice'] }))
+      await look.query(`delete from recon.pulls where cause = '${ask.cause}'`)
+      return pulls.map(({ window }) => window)
+    }
+    const needed = [{ kind: 'code', code: row?.number }]
+    expect(await askedAfter([])).toEqual(needed)
+    expect(await askedAfter(['subscription'])).toEqual([])
+    expect(await askedAfter(['subscription', 'invoice'])).toEqual(needed)
+    expect((await anHour()).paths.map((path) => path.split('?')[0])).toEqual(['/invoices'])
     expect((await anHour()).paths).toEqual([])
   })
 

@@ -1,5 +1,10 @@
 import type { Tx } from '../../db/client.ts'
-import { listInvoicesToRead, listSubscriptionsToRead, listUnknownCustomers } from '../../db/needs.ts'
+import {
+  listInvoicesNeverRead,
+  listInvoicesToRead,
+  listSubscriptionsToRead,
+  listUnknownCustomers,
+} from '../../db/needs.ts'
 import { createPull, latestCompletePull, listPullsByCause, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays } from '../../domain/calendar.ts'
@@ -45,14 +50,25 @@ export async function askForNeeds(
         pulls.push(...(await askForCustomers(tx, ask, await listUnknownCustomers(tx, { accountId, from, now, limit }))))
         break
       case 'invoice': {
-        const numbers = await listInvoicesToRead(tx, { accountId, from, now, limit })
-        pulls.push(...(await askForEach(tx, ask, resource, { callClass: 'detail', windows: numbers.map(codeOf) })))
+        const numbers = new Set(await listInvoicesToRead(tx, { accountId, from, now, limit }))
+        if (isLookedFarBack(asked)) {
+          for (const number of await listInvoicesNeverRead(tx, { accountId, now, limit })) numbers.add(number)
+        }
+        const windows = [...numbers].slice(0, limit).map(codeOf)
+        pulls.push(...(await askForEach(tx, ask, resource, { callClass: 'detail', windows })))
         break
       }
     }
   }
   return pulls
 }
+
+/**
+ * Three months of transactions are looked at when a cause asks first, and on as long as invoices are found: thousands of
+ * payments are asked for in dozens of steps, which tell nothing new about them.
+ */
+const isLookedFarBack = (asked: readonly Pull[]) =>
+  asked.length === 0 || asked.some(({ resource }) => resource === 'invoice')
 
 /** Where the whole list costs fewer calls than the codes that are missing, the list is read. */
 async function askForCustomers(tx: Tx, ask: Ask, codes: readonly string[]): Promise<Pull[]> {
