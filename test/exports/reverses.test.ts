@@ -267,7 +267,7 @@ it('what all readings of a batch have in common is told, as if each of them were
         if (!isTakenForTwo || kinds[0] !== null) expect(kinds).toEqual(wanted[place])
       }
     }),
-    { seed, numRuns: 150 },
+    { seed, numRuns: 400 },
   )
   console.info(
     `${countOpen} groups with a choice, ${countTold} of them told; ${countTakenForTwo} batches with too many ways`,
