@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { hasCome } from '../domain/ach.ts'
+import { hasCome, hasNeverPassed } from '../domain/ach.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type {
@@ -11,7 +11,9 @@ import type {
   ToldPayment,
   Via,
 } from '../domain/recurring/sides.ts'
+import { viasOf } from '../domain/recurring/vias.ts'
 import type { Tx } from './client.ts'
+import { loadFormerTerms } from './recurring-former.ts'
 import { instantOf, timestamp } from './sql-values.ts'
 
 /** How far subscriptions and the days of charges have been read. */
@@ -106,9 +108,9 @@ async function loadSubscriptions(tx: Tx, { accountId, codes }: Scope): Promise<O
   const { rows } = await tx.execute<Row>(sql`
     select s.customer_code, s.subscription_id, s.status, s.times_billed, s.recurring_minor, s.setup_minor,
       s.free_trial_days, s.cycles_max, s.activated_on::text as activated_on, s.billing_on::text as billing_on,
-      s.updated_at, s.observed_at, s.payment_method, p.payment_plan_id, p.name, p.type, p.currency, p.card_terminal_id,
+      s.updated_at, s.observed_at, s.vanished_at, s.payment_method, p.payment_plan_id, p.name, p.type, p.currency, p.card_terminal_id,
       p.recurring_minor as plan_minor, p.billing_period, coalesce(p.billing_period_increments, 1) as increments,
-      p.billing_day, p.payment_method as plan_method, d.subscription_id as detail_id,
+      p.billing_day, p.payment_method as plan_method, p.updated_at as plan_updated_at, d.subscription_id as detail_id,
       greatest(d.observed_at, read.at) as payments_read_at
     from helcim.subscriptions s
     left join helcim.payment_plans p on p.account_id = s.account_id and p.payment_plan_id = s.payment_plan_id
@@ -119,7 +121,9 @@ async function loadSubscriptions(tx: Tx, { accountId, codes }: Scope): Promise<O
       where r.account_id = s.account_id and r.resource = 'subscription' and r.window_kind = 'one'
         and r.subject = s.subscription_id::text and r.state = 'complete'
     ) read on true
-    where s.account_id = ${accountId} and s.customer_code in ${codesOf(codes)} and s.vanished_at is null`)
+    where s.account_id = ${accountId} and s.customer_code in ${codesOf(codes)}`)
+  const subscriptionIds = rows.map((row) => BigInt(text(row, 'subscription_id')))
+  const former = await loadFormerTerms(tx, { accountId, subscriptionIds })
   const payments = await loadPayments(tx, { accountId, codes })
   return rows.map((row) => {
     const subscriptionId = BigInt(text(row, 'subscription_id'))
@@ -140,6 +144,7 @@ async function loadSubscriptions(tx: Tx, { accountId, codes }: Scope): Promise<O
                 billingPeriod: text(row, 'billing_period'),
                 billingPeriodIncrements: Number(row.increments),
                 billingDay: row.billing_day === null ? null : text(row, 'billing_day'),
+                updatedAt: time(row, 'plan_updated_at'),
               },
         vias: viasOf(text(row, 'payment_method') || text(row, 'plan_method')),
         timesBilled: Number(row.times_billed),
@@ -151,17 +156,13 @@ async function loadSubscriptions(tx: Tx, { accountId, codes }: Scope): Promise<O
         billingOn: day(row, 'billing_on'),
         updatedAt: time(row, 'updated_at'),
         observedAt: time(row, 'observed_at') ?? toInstant(0),
+        vanishedAt: time(row, 'vanished_at'),
+        former: former.get(subscriptionId) ?? [],
         payments: row.detail_id === null ? null : (payments.get(subscriptionId) ?? []),
         paymentsReadAt: row.detail_id === null ? null : time(row, 'payments_read_at'),
       },
     }
   })
-}
-
-/** Where a payment method says that money comes in; `card_bank` and words that we do not know leave it open. */
-function viasOf(method: string): readonly Via[] {
-  if (method === 'card') return ['card']
-  return method === 'bank' ? ['ach'] : ['card', 'ach']
 }
 
 async function loadPayments(tx: Tx, { accountId, codes }: Omit<Scope, 'chargesFrom'>) {
@@ -204,7 +205,7 @@ const SYSTEM_USER = 'Helcim System'
 
 async function loadCardCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope): Promise<OfCustomer<ChargeRow>[]> {
   const { rows } = await tx.execute<Row>(sql`
-    select t.customer_code, t.transaction_id, t.created_at, t.outcome, t.amount_minor, t.currency, t.card_number_masked,
+    select t.customer_code, t.transaction_id, t.created_at, t.observed_at, t.outcome, t.amount_minor, t.currency, t.card_number_masked,
       b.terminal_id, coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
       coalesce(t.user_name, ${SYSTEM_USER}) <> ${SYSTEM_USER}
         or coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand,
@@ -238,11 +239,14 @@ async function loadCardCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope)
 /** A withdrawal names an invoice, and that its customer: the API shows no code on it (API.md §11). */
 async function loadAchCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope): Promise<OfCustomer<ChargeRow>[]> {
   const { rows } = await tx.execute<Row>(sql`
-    select c.customer_code, t.ach_transaction_id as transaction_id, t.created_at, t.amount_minor, t.currency,
+    select c.customer_code, t.ach_transaction_id as transaction_id, t.created_at, t.observed_at, t.amount_minor, t.currency,
       null as card_number_masked, null as terminal_id,
       coalesce(i.surcharging_fee_minor, 0) + coalesce(i.convenience_fee_minor, 0) as fees_minor,
       coalesce(i.created_at < t.created_at - interval '1 hour', false) as is_by_hand, true as is_fee_known,
       t.status_auth, t.status_clearing, exists (
+        select from helcim.record_versions v
+        where v.account_id = t.account_id and v.resource = 'ach_transaction' and v.record_id = t.ach_transaction_id
+          and v.changed is not null and v.changed->>'status_clearing' = 'CLEARED') as was_cleared, exists (
         -- It names the same invoice, by which it is found.
         select from helcim.ach_transactions r
         where r.account_id = t.account_id and r.order_id = t.order_id and r.type = 'REVERSE'
@@ -254,18 +258,25 @@ async function loadAchCharges(tx: Tx, { accountId, codes, chargesFrom }: Scope):
     where c.account_id = ${accountId} and c.customer_code in ${codesOf(codes)} and t.type = 'WITHDRAWAL'
       and t.created_at >= ${timestamp(chargesFrom)} and t.vanished_at is null`)
   return rows.flatMap((row) => {
-    const facts = { statusAuth: text(row, 'status_auth'), statusClearing: text(row, 'status_clearing') }
-    return chargeOf(row, 'ach', hasCome({ ...facts, isVoided: row.is_voided === true }) ? 'approved' : 'declined')
+    const facts = {
+      statusAuth: text(row, 'status_auth'),
+      statusClearing: text(row, 'status_clearing'),
+      isVoided: row.is_voided === true,
+      wasCleared: row.was_cleared === true,
+    }
+    return chargeOf(row, 'ach', hasCome(facts) ? 'approved' : hasNeverPassed(facts) ? 'declined' : 'undone')
   })
 }
 
 function chargeOf(row: Row, via: Via, outcome: ChargeRow['outcome']): OfCustomer<ChargeRow>[] {
   const createdAt = time(row, 'created_at')
-  if (createdAt === null) return []
+  const observedAt = time(row, 'observed_at')
+  if (createdAt === null || observedAt === null) return []
   const value: ChargeRow = {
     via,
     transactionId: BigInt(text(row, 'transaction_id')),
     createdAt,
+    observedAt,
     outcome,
     amountMinor: minor(row, 'amount_minor'),
     feesMinor: minor(row, 'fees_minor'),

@@ -59,6 +59,17 @@ export const hasCome = ({
 }: Pick<AchTransaction, 'statusAuth' | 'statusClearing'> & { readonly isVoided: boolean }): boolean =>
   !isVoided && !['DECLINED', 'CANCELLED'].includes(statusAuth) && !hasGoneBack(statusClearing)
 
+/**
+ * Whether the bank never let a payment pass: refused, or sent back before it had cleared. What is returned had been settled
+ * by its very name, and what was cancelled or voided was somebody's will.
+ */
+export const hasNeverPassed = ({
+  statusAuth,
+  statusClearing,
+  wasCleared,
+}: Pick<AchTransaction, 'statusAuth' | 'statusClearing'> & { readonly wasCleared: boolean }): boolean =>
+  statusAuth === 'DECLINED' || (['REJECTED', 'CONTESTED'].includes(statusClearing) && !wasCleared)
+
 export const ACH_FIGURES = ['withdrawals', 'deposits', 'reversed', 'refunded'] as const
 export type AchFigure = (typeof ACH_FIGURES)[number]
 

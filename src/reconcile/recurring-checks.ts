@@ -20,7 +20,7 @@ export const RECURRING_CHECKS = {
     subject: 'subscription_payment',
     severity: 'critical',
     meaning:
-      'Helcim says that a payment was approved, but no transaction carries its money: none of its customer, currency, terminal and amount from 2 hours before it was processed until 12 hours after, although those days were read completely and a day has passed.',
+      'Helcim says that a payment was approved, but no transaction carries its money: none of its customer, currency, terminal and amount from 2 hours before it was processed until 12 hours after, although those days were read completely and a day has passed. Nor does a bank payment that was refused, or sent back before it had cleared.',
     example:
       'Payment 3 of subscription 19903, 29.99 CAD, was approved on 2 October; no card transaction of CST1007 has that amount.',
     advice:
@@ -30,7 +30,7 @@ export const RECURRING_CHECKS = {
     subject: 'subscription_payment',
     severity: 'high',
     meaning:
-      'The due day of a payment and one more day have passed, its subscription is active, and it still waits without an outcome.',
+      'The due day of a payment and one more day have passed, its subscription is active, and it still waits without an outcome. Where a charge of its amount stands around that day all the same, it is named.',
     example: 'Payment 4 of subscription 19912, 49.00 CAD, was due on 12 October and had not been tried on the 14th.',
     advice: 'Look at the subscription in Helcim: run the payment by hand, or find out why billing did not.',
   },
@@ -65,7 +65,7 @@ export const RECURRING_CHECKS = {
     subject: 'card_transaction',
     severity: 'critical',
     meaning:
-      'A charge with the amount, customer and terminal of a subscription that was paused, cancelled or had ended by then, and no payment stands behind it.',
+      'A charge with the amount, customer and terminal of a subscription that was paused, cancelled, deleted or had ended by then, and no payment stands behind it. That it goes on, or ends, later changes nothing of it.',
     example:
       'Subscription 19950 was cancelled on 3 October; on the 5th 29.99 CAD was charged to its customer all the same.',
     advice:

@@ -4,6 +4,7 @@ import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { type Finding, moneyFinding, type Severity, textFinding } from '../domain/mismatch.ts'
 import { moneyText } from '../domain/money.ts'
 import type { Expectation } from '../domain/recurring/expectations.ts'
+import { statusNow } from '../domain/recurring/former.ts'
 import type { RecurringFinding } from '../domain/recurring/judge.ts'
 import type { ChargeRow, SubscriptionSide } from '../domain/recurring/sides.ts'
 import { RECURRING_CHECKS, type RecurringCode } from './recurring-checks.ts'
@@ -30,11 +31,7 @@ function wordFinding(customer: string, found: RecurringFinding): Finding {
         evidence: [],
       })
     case 'charge_overdue':
-      return onPayment(found.code, found.expectation, {
-        actualMinor: 0n,
-        summary: `${nameOf(found.expectation)} of customer ${customer}, ${moneyOf(found.expectation)}, was due on ${found.expectation.dueOn} and still waits.`,
-        evidence: [],
-      })
+      return wordOverdue(customer, found)
     case 'charge_failed':
       return wordFailed(customer, found)
     case 'charge_amount_differs': {
@@ -94,6 +91,20 @@ function wordFinding(customer: string, found: RecurringFinding): Finding {
   }
 }
 
+function wordOverdue(customer: string, { expectation, charge }: Extract<RecurringFinding, { code: 'charge_overdue' }>) {
+  const said = `${nameOf(expectation)} of customer ${customer}, ${moneyOf(expectation)}, was due on ${expectation.dueOn} and still waits`
+  if (charge === null) {
+    return onPayment('charge_overdue', expectation, { actualMinor: 0n, summary: `${said}.`, evidence: [] })
+  }
+  return onPayment('charge_overdue', expectation, {
+    actualMinor: charge.amountMinor,
+    summary: `${said}, though ${money(charge)} was taken from the customer ${whenOf(charge.createdAt)}, transaction ${charge.transactionId}.`,
+    advice:
+      'Do not run the payment again before it is clear what that transaction was for; if it was this payment, mark it as paid in Helcim.',
+    evidence: [charge],
+  })
+}
+
 function wordFailed(customer: string, { expectation, tries }: Extract<RecurringFinding, { code: 'charge_failed' }>) {
   const { state, countRetries, processedAt } = expectation
   const retries =
@@ -114,7 +125,7 @@ function wordFailed(customer: string, { expectation, tries }: Extract<RecurringF
 
 function wordUnexpected(
   customer: string,
-  { subscription, charge }: Extract<RecurringFinding, { code: 'charge_unexpected' }>,
+  { subscription, status, charge }: Extract<RecurringFinding, { code: 'charge_unexpected' }>,
 ): Finding {
   const { severity, advice } = RECURRING_CHECKS.charge_unexpected
   return moneyFinding({
@@ -124,7 +135,7 @@ function wordUnexpected(
     currency: charge.currency,
     expectedMinor: 0n,
     actualMinor: charge.amountMinor,
-    summary: `Customer ${customer} was charged ${money(charge)} ${whenOf(charge.createdAt)} while subscription ${subscription.subscriptionId} of that amount was ${subscription.status}.`,
+    summary: `Customer ${customer} was charged ${money(charge)} ${whenOf(charge.createdAt)} while subscription ${subscription.subscriptionId} of that amount was ${status}.`,
     advice,
     evidence: [evidenceOf(charge), `subscription:${subscription.subscriptionId}`],
   })
@@ -135,7 +146,7 @@ function wordAmbiguous(customer: string, found: Extract<RecurringFinding, { code
   const { severity, advice } = RECURRING_CHECKS.charge_ambiguous
   const name = `Payment ${paymentNumber} of subscription ${subscription.subscriptionId} of customer ${customer}`
   const which = isOfEnd
-    ? `was followed by ${listOf(charges)}, and whether the subscription, which is ${subscription.status}, was over by then is not told`
+    ? `was followed by ${listOf(charges)}, and whether the subscription, which is ${statusNow(subscription)}, was over by then is not told`
     : isOneTaken
       ? `has its charge, but of ${listOf(charges)} nothing tells whether the others are second charges or purchases`
       : `has several charges that may be its own: ${listOf(charges)}`
@@ -160,6 +171,8 @@ function onPayment(
     expectedMinor?: bigint
     actualMinor: bigint
     summary: string
+    /** That of the code, unless there is a better one. */
+    advice?: string
     evidence: readonly ChargeRow[]
   },
 ): Finding {
@@ -173,7 +186,7 @@ function onPayment(
     expectedMinor: facts.expectedMinor ?? expectedMinor,
     actualMinor: facts.actualMinor,
     summary: facts.summary,
-    advice: check.advice,
+    advice: facts.advice ?? check.advice,
     evidence: [...facts.evidence.map(evidenceOf), `subscription:${subscriptionId}`],
   })
 }

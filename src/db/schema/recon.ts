@@ -317,7 +317,7 @@ export const matches = recon.table(
     paymentNumber: integer('payment_number').notNull(),
     /** That the subscription was on when they were matched; it may move on. */
     paymentPlanId: int64('payment_plan_id'),
-    /** `amount_and_time`, `amount_and_day`, or `declined_try`, which carries no money. */
+    /** `amount_and_time`, `amount_and_day`, `amount_elsewhere`, `amount_tolerated`, or `declined_try`, which carries no money. */
     rule: text('rule').notNull(),
     windowFrom: instant('window_from').notNull(),
     windowUntil: instant('window_until').notNull(),

@@ -2,6 +2,7 @@ import { addDays, type BusinessDate, startOfDay } from '../calendar.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../helcim-time.ts'
 import type { Expectation } from './expectations.ts'
+import { sumRankOf } from './fit.ts'
 import type { ChargeRow, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
 
 /** From when on a payment that still waits is overdue. */
@@ -40,6 +41,22 @@ export function isProvedMissing(
   })
 }
 
+/**
+ * A bank payment failed that was this one's: until its subscription was read since, Helcim may say so of the payment as well.
+ */
+export function mayHaveFailed(expectation: Expectation, charges: readonly ChargeRow[], reading: ReadingState): boolean {
+  const { window, subscription } = expectation
+  return charges.some(
+    (charge) =>
+      charge.via === 'ach' &&
+      charge.outcome === 'declined' &&
+      charge.createdAt >= window.from &&
+      charge.createdAt <= window.until &&
+      sumRankOf(expectation, charge) !== -1 &&
+      !isReadSince(subscription, charge.observedAt, reading),
+  )
+}
+
 /** A charge a little above what is expected may hold a surcharge that its invoice, which was not read yet, states. */
 export function mayHaveFees(
   { window, currency, sumsMinor }: Expectation,
@@ -58,11 +75,14 @@ export function mayHaveFees(
 
 /** Whether a charge made at that time would show among what was read of a subscription, were it this one's. */
 export function isReadSince(
-  { payments, paymentsReadAt, observedAt }: SubscriptionSide,
+  { payments, paymentsReadAt, observedAt, vanishedAt }: SubscriptionSide,
   at: Instant,
   { subscriptionsReadAt }: ReadingState,
 ): boolean {
-  if (payments === null || paymentsReadAt === null || subscriptionsReadAt === null) return false
-  // The list is older than the charge, or shows a change since its payments were read.
-  return subscriptionsReadAt >= at && (paymentsReadAt >= observedAt || paymentsReadAt >= at)
+  if (subscriptionsReadAt === null || subscriptionsReadAt < at) return false
+  // Of one that was deleted no payments can be read any more.
+  if (vanishedAt !== null) return true
+  if (payments === null || paymentsReadAt === null) return false
+  // Or else the list shows a change since its payments were read.
+  return paymentsReadAt >= observedAt || paymentsReadAt >= at
 }

@@ -3,6 +3,7 @@ import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../helcim-time.ts'
 import type { HelcimId } from '../record.ts'
 import { projectDueDates } from './due-dates.ts'
+import { isBilling, mayHaveMoved, placeAt, placeNow } from './former.ts'
 import type { ReadingState, RecurringSettings, SubscriptionSide, ToldPayment, Via } from './sides.ts'
 
 /** `told`: Helcim says what became of it; `due`: its day has come and we know of no outcome (yet). */
@@ -21,6 +22,8 @@ export interface Expectation {
   readonly expectedMinor: bigint
   readonly vias: readonly Via[]
   readonly terminalId: HelcimId | null
+  /** Whether its charge may stand elsewhere: its terms were changed since. */
+  readonly mayBeElsewhere: boolean
   readonly dueOn: BusinessDate | null
   readonly processedAt: Instant | null
   /** In which its charge must have been made. */
@@ -29,10 +32,6 @@ export interface Expectation {
   /** From its plan's terms, because its payments were never read. */
   readonly isProjected: boolean
 }
-
-/** `term_ending` still bills (API.md §8); `paused` does not. */
-export const isBilling = ({ status }: Pick<SubscriptionSide, 'status'>): boolean =>
-  status === 'active' || status === 'term_ending'
 
 export const keyOf = ({ subscriptionId, paymentNumber }: Pick<Expectation, 'subscriptionId' | 'paymentNumber'>) =>
   `${subscriptionId}:${paymentNumber}`
@@ -90,7 +89,7 @@ function toldExpectation(
         : aroundDay(dueOn)
   if (window === null) return null
   return {
-    ...commonOf(subscription),
+    ...commonOf(subscription, isTold ? processedAt : null),
     paymentNumber: payment.paymentNumber,
     state,
     ...sumsOf(payment),
@@ -113,7 +112,7 @@ function projectedOf(subscription: SubscriptionSide, reading: ReadingState): Exp
     const expectedMinor = index === 0 ? recurringMinor + setupMinor : recurringMinor
     return [
       {
-        ...commonOf(subscription),
+        ...commonOf(subscription, null),
         paymentNumber: index + 1,
         state: 'due' as const,
         sumsMinor: distinct([expectedMinor, recurringMinor]),
@@ -128,13 +127,18 @@ function projectedOf(subscription: SubscriptionSide, reading: ReadingState): Exp
   })
 }
 
-const commonOf = (subscription: SubscriptionSide) => ({
-  subscription,
-  subscriptionId: subscription.subscriptionId,
-  currency: subscription.plan?.currency ?? '',
-  vias: subscription.vias,
-  terminalId: subscription.plan?.terminalId ?? null,
-})
+/** @param processedAt what it was then counts; null: what it is now */
+function commonOf(subscription: SubscriptionSide, processedAt: Instant | null) {
+  const { vias, terminalId } = processedAt === null ? placeNow(subscription) : placeAt(subscription, processedAt)
+  return {
+    subscription,
+    subscriptionId: subscription.subscriptionId,
+    currency: subscription.plan?.currency ?? '',
+    vias,
+    terminalId,
+    mayBeElsewhere: processedAt !== null && mayHaveMoved(subscription, processedAt),
+  }
+}
 
 /** Without a time of processing a charge stands on its due day, or one beside it (API.md §9). */
 const aroundDay = (dueOn: BusinessDate) => ({

@@ -10,7 +10,12 @@ export function isSameKind({ currency, vias, terminalId }: Expectation, charge: 
 
 /** Which of a payment's sums a charge is, with its fees or without; −1: none. */
 export function rankOf(expectation: Expectation, charge: ChargeRow): number {
-  if (!isSameKind(expectation, charge)) return -1
+  return isSameKind(expectation, charge) ? sumRankOf(expectation, charge) : -1
+}
+
+/** The same wherever the charge stands. */
+export function sumRankOf(expectation: Expectation, charge: ChargeRow): number {
+  if (charge.currency !== expectation.currency) return -1
   const plain = expectation.sumsMinor.indexOf(charge.amountMinor)
   if (plain !== -1 || charge.feesMinor === 0n) return plain
   return expectation.sumsMinor.indexOf(charge.amountMinor - charge.feesMinor)

@@ -2,8 +2,9 @@ import { startOfDay } from '../calendar.ts'
 import { isTolerated } from '../check-rules.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE } from '../helcim-time.ts'
-import { isOverdue, isProvedMissing, isReadSince, mayHaveFees, overdueFrom } from './absence.ts'
-import { type Expectation, expectationsOf, isBeforeScope, isBilling } from './expectations.ts'
+import { isOverdue, isProvedMissing, isReadSince, mayHaveFailed, mayHaveFees, overdueFrom } from './absence.ts'
+import { type Expectation, expectationsOf, isBeforeScope } from './expectations.ts'
+import { isBilling } from './former.ts'
 import { type Match, type Matching, matchCharges, type Surplus } from './match.ts'
 import type { ChargeRow, CustomerSides, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
 import { judgeTerms, type TermsFinding } from './terms.ts'
@@ -12,7 +13,12 @@ import { findUnexpected } from './unexpected.ts'
 /** What one customer's payments and charges come to, before it is put into words. */
 export type RecurringFinding =
   | { readonly code: 'charge_missing'; readonly expectation: Expectation }
-  | { readonly code: 'charge_overdue'; readonly expectation: Expectation }
+  | {
+      readonly code: 'charge_overdue'
+      readonly expectation: Expectation
+      /** One of its sum around its day, which looks like its own all the same; else null. */
+      readonly charge: ChargeRow | null
+    }
   | { readonly code: 'charge_failed'; readonly expectation: Expectation; readonly tries: readonly ChargeRow[] }
   | { readonly code: 'charge_amount_differs'; readonly expectation: Expectation; readonly charge: ChargeRow }
   | {
@@ -33,7 +39,13 @@ export type RecurringFinding =
       /** Whether what is asked is only since when the subscription has not been billed. */
       readonly isOfEnd: boolean
     }
-  | { readonly code: 'charge_unexpected'; readonly subscription: SubscriptionSide; readonly charge: ChargeRow }
+  | {
+      readonly code: 'charge_unexpected'
+      readonly subscription: SubscriptionSide
+      /** What the subscription was when it was charged. */
+      readonly status: string
+      readonly charge: ChargeRow
+    }
   | TermsFinding
 
 /** Where each payment that should have been charged ends; none ends in two. */
@@ -71,11 +83,7 @@ export function judgeCustomer(
   const subscriptions = sides.subscriptions.toSorted((a, b) => (a.subscriptionId < b.subscriptionId ? -1 : 1))
   const known = subscriptions.flatMap((one) => expectationsOf(one, reading, settings))
   const expectations = known.filter((one) => !isBeforeScope(one, reading))
-  const overdue = expectations.filter((one) => isOverdue(one, reading, settings))
-  const all = matchCharges(
-    { expectations: known.filter((one) => !overdue.includes(one)), charges: sides.charges },
-    settings,
-  )
+  const all = matchCharges({ expectations: known, charges: sides.charges }, settings)
   // Of a payment before the scope it counts which charge is its own, and no more.
   const isJudged = ({ expectation }: { expectation: Expectation }) => !isBeforeScope(expectation, reading)
   const matching: Matching = {
@@ -84,15 +92,21 @@ export function judgeCustomer(
     nearMisses: all.nearMisses.filter(isJudged),
   }
   const isWhole = (charge: ChargeRow) => subscriptions.every((one) => isReadSince(one, charge.createdAt, reading))
-  const hasFees = (expectation: Expectation) => mayHaveFees(expectation, sides.charges, settings)
-  const verdict = verdictOf(matching, { isWhole, mayHaveFees: hasFees, reading, settings })
-  for (const expectation of overdue) verdict.find(expectation, { code: 'charge_overdue', expectation })
+  const isMissing = (expectation: Expectation) =>
+    isProvedMissing(expectation, reading, settings) &&
+    !mayHaveFees(expectation, sides.charges, settings) &&
+    !mayHaveFailed(expectation, sides.charges, reading)
+  const verdict = verdictOf(matching, { isWhole, isMissing, settings })
+  for (const expectation of expectations.filter((one) => isOverdue(one, reading, settings))) {
+    const own = matching.matches.find((match) => match.expectation === expectation)
+    verdict.find(expectation, { code: 'charge_overdue', expectation, charge: own?.charge ?? null })
+  }
   for (const expectation of expectations) {
     if (verdict.isDecided(expectation)) continue
     if (expectation.state === 'declined' || expectation.state === 'failed') {
       const tries = matching.matches.filter((match) => match.expectation === expectation).map(({ charge }) => charge)
       verdict.find(expectation, { code: 'charge_failed', expectation, tries })
-    } else if (isProvedMissing(expectation, reading, settings) && !hasFees(expectation)) {
+    } else if (isMissing(expectation)) {
       verdict.find(expectation, { code: 'charge_missing', expectation })
     }
   }
@@ -117,9 +131,7 @@ export function judgeCustomer(
       outcome: verdict.chargeOutcomeOf(charge),
       isWhole: isWhole(charge),
     })),
-    matches: matching.matches.filter(
-      ({ expectation, rule }) => rule === 'declined_try' || verdict.isMatched(expectation),
-    ),
+    matches: [...matching.matches, ...verdict.tolerated()],
     findings: [...verdict.findings(), ...terms.flatMap(({ findings }) => findings)],
     unsettledIds: terms.flatMap(({ unsettledId }) => (unsettledId === null ? [] : [unsettledId])),
     dueAt: dueAtOf({ subscriptions, outcomes, isChargeWaiting: verdict.isChargeWaiting() }, reading, settings),
@@ -131,12 +143,12 @@ function verdictOf(
   { matches, surplus, nearMisses }: Matching,
   context: {
     isWhole: (charge: ChargeRow) => boolean
-    mayHaveFees: (expectation: Expectation) => boolean
-    reading: ReadingState
+    isMissing: (expectation: Expectation) => boolean
     settings: RecurringSettings
   },
 ) {
   const found: RecurringFinding[] = []
+  const tolerated: Match[] = []
   const outcomeByExpectation = new Map<Expectation, Outcome>()
   const outcomeByCharge = new Map<ChargeRow, ChargeOutcome>()
   for (const { expectation, charge, rule } of matches) {
@@ -165,8 +177,7 @@ function verdictOf(
   }
   for (const { expectation, charges, kind } of nearMisses) {
     // Its true charge may still be on its way, and then the other one is none of its business.
-    const isCertain =
-      isProvedMissing(expectation, context.reading, context.settings) && !context.mayHaveFees(expectation)
+    const isCertain = context.isMissing(expectation)
     outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
     for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
     const [charge] = charges
@@ -177,6 +188,7 @@ function verdictOf(
     ) {
       outcomeByExpectation.set(expectation, 'matched')
       outcomeByCharge.set(charge, 'matched')
+      tolerated.push({ expectation, charge, rule: 'amount_tolerated', confidence: 'medium', isInterchangeable: false })
       continue
     }
     if (!isCertain || !charge) continue
@@ -185,7 +197,7 @@ function verdictOf(
   }
   return {
     isDecided: (expectation: Expectation) => outcomeByExpectation.has(expectation),
-    isMatched: (expectation: Expectation) => outcomeByExpectation.get(expectation) === 'matched',
+    tolerated: (): readonly Match[] => tolerated,
     isSpoken: (charge: ChargeRow) => outcomeByCharge.has(charge),
     isChargeWaiting: () => [...outcomeByCharge.values()].includes('waiting'),
     find(expectation: Expectation, finding: RecurringFinding) {

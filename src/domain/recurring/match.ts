@@ -12,6 +12,7 @@ import {
   RANK_COST,
   rankOf,
   seconds,
+  sumRankOf,
 } from './fit.ts'
 import type { ChargeRow, RecurringSettings } from './sides.ts'
 
@@ -21,6 +22,10 @@ export type MatchRule =
   | 'amount_and_time'
   /** One of its sums, around its due day: when it was processed is not known. */
   | 'amount_and_day'
+  /** One of its sums right beside its processing, where its method or terminal, changed since, would not have it now. */
+  | 'amount_elsewhere'
+  /** Alone beside its processing, with another amount that the settings tolerate. */
+  | 'amount_tolerated'
   /** A decline of that sum between the due day and the last try. */
   | 'declined_try'
 
@@ -71,7 +76,7 @@ export function matchCharges(
 ): Matching {
   const expectations = given.expectations.toSorted(compareExpectations)
   const charges = distinctCharges(given.charges).toSorted(compareCharges)
-  const approved = charges.filter(({ outcome, via }) => outcome === 'approved' || via === 'ach')
+  const approved = charges.filter(({ outcome }) => outcome !== 'declined')
   const used = new Set<ChargeRow>()
 
   const exact = matchExactly(
@@ -86,8 +91,16 @@ export function matchCharges(
     settings,
   )
   const released = new Set(surplus.filter(({ match }) => match === null).map(({ expectation }) => expectation))
-  const matches = exact.matches.filter(({ expectation }) => !released.has(expectation))
   for (const { charge } of surplus) used.add(charge)
+
+  const taken = new Set(exact.matches.map(({ expectation }) => expectation))
+  const elsewhere = matchElsewhere(
+    expectations.filter((one) => one.state === 'approved' && one.mayBeElsewhere && !taken.has(one)),
+    approved.filter((charge) => !used.has(charge)),
+    settings,
+  )
+  for (const { charge } of elsewhere) used.add(charge)
+  const matches = [...exact.matches.filter(({ expectation }) => !released.has(expectation)), ...elsewhere]
 
   const matched = new Set([...matches.map(({ expectation }) => expectation), ...released])
   const nearMisses = nearMissesOf(
@@ -103,7 +116,7 @@ export function matchCharges(
   )
   const declines = matchDeclines(
     expectations,
-    charges.filter((charge) => charge.outcome === 'declined' && !used.has(charge)),
+    charges.filter((charge) => charge.outcome !== 'approved' && !used.has(charge)),
     new Set(matches.map(({ charge }) => charge)),
   )
   return { matches: [...matches, ...byDay, ...declines], surplus, nearMisses }
@@ -135,11 +148,7 @@ function matchExactly(
       else fitting.set(charge, [expectation])
     }
   }
-  const pairs = [...assign(edges)].flatMap(([left, right]) => {
-    const expectation = expectations[left]
-    const charge = charges[right]
-    return expectation && charge ? [{ expectation, charge }] : []
-  })
+  const pairs = pairsOf(edges, expectations, charges)
   const matches = pairs.map((pair): Match => {
     const isNear = distanceMs(pair) <= settings.nearMs
     const isInterchangeable = pairs.some((other) => other !== pair && isSwappable(pair, other, fitting))
@@ -153,12 +162,20 @@ function matchExactly(
   return { matches, fitting }
 }
 
+interface Pair {
+  readonly expectation: Expectation
+  readonly charge: ChargeRow
+}
+
+const pairsOf = (edges: readonly Edge[], expectations: readonly Expectation[], charges: readonly ChargeRow[]): Pair[] =>
+  [...assign(edges)].flatMap(([left, right]) => {
+    const expectation = expectations[left]
+    const charge = charges[right]
+    return expectation && charge ? [{ expectation, charge }] : []
+  })
+
 /** Equal charges of equal payments may change places. */
-function isSwappable(
-  one: { expectation: Expectation; charge: ChargeRow },
-  other: { expectation: Expectation; charge: ChargeRow },
-  fitting: Exact['fitting'],
-): boolean {
+function isSwappable(one: Pair, other: Pair, fitting: Exact['fitting']): boolean {
   const fits = (charge: ChargeRow, expectation: Expectation) => fitting.get(charge)?.includes(expectation) === true
   return (
     one.charge.amountMinor === other.charge.amountMinor &&
@@ -198,6 +215,27 @@ const isPurchase = (charge: ChargeRow, own: ChargeRow): boolean =>
   (charge.cardNumber !== null && own.cardNumber !== null && charge.cardNumber !== own.cardNumber)
 
 /**
+ * What was charged before somebody moved the subscription or its plan to another method or terminal: only seconds from the
+ * processing, and not by hand, since nothing else tells that it is the payment's own.
+ */
+function matchElsewhere(
+  expectations: readonly Expectation[],
+  charges: readonly ChargeRow[],
+  { nearMs }: RecurringSettings,
+): Match[] {
+  const edges = expectations.flatMap((expectation, left) =>
+    charges.flatMap((charge, right) => {
+      const rank = charge.isByHand ? -1 : sumRankOf(expectation, charge)
+      const distance = distanceMs({ expectation, charge })
+      return rank === -1 || distance > nearMs ? [] : [{ left, right, cost: rank * RANK_COST + seconds(distance) }]
+    }),
+  )
+  return pairsOf(edges, expectations, charges).map(
+    (pair): Match => ({ ...pair, rule: 'amount_elsewhere', confidence: 'low', isInterchangeable: false }),
+  )
+}
+
+/**
  * The pass without amounts: right beside the processing of a payment that has no charge stands one that nobody claims.
  * Alone with it, it is its charge with another amount.
  */
@@ -232,12 +270,9 @@ function matchByDay(expectations: readonly Expectation[], charges: readonly Char
       return rank === -1 ? [] : [{ left, right, cost: rank * RANK_COST + seconds(charge.createdAt - middle) }]
     }),
   )
-  return [...assign(edges)].flatMap(([left, right]): Match[] => {
-    const expectation = expectations[left]
-    const charge = charges[right]
-    if (!expectation || !charge) return []
-    return [{ expectation, charge, rule: 'amount_and_day', confidence: 'low', isInterchangeable: false }]
-  })
+  return pairsOf(edges, expectations, charges).map(
+    (pair): Match => ({ ...pair, rule: 'amount_and_day', confidence: 'low', isInterchangeable: false }),
+  )
 }
 
 const DAY_MS = 86_400_000

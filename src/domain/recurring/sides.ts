@@ -2,6 +2,7 @@ import type { BusinessDate } from '../calendar.ts'
 import type { Tolerance } from '../check-rules.ts'
 import type { Instant } from '../clock.ts'
 import type { HelcimId } from '../record.ts'
+import type { FormerTerms } from './former.ts'
 
 /** Where money of a subscription can come in. */
 export type Via = 'card' | 'ach'
@@ -19,6 +20,8 @@ export interface PlanTerms {
   readonly billingPeriodIncrements: number
   /** `Sign-up`, `Daily`, a weekday, or a day of the month. */
   readonly billingDay: string | null
+  /** The last change by a person, where Helcim tells it. */
+  readonly updatedAt: Instant | null
 }
 
 /** A payment as Helcim tells it; amounts in minor units of the plan's currency. */
@@ -57,6 +60,10 @@ export interface SubscriptionSide {
   readonly updatedAt: Instant | null
   /** When we first saw it as it is now. */
   readonly observedAt: Instant
+  /** When a complete reading first lacked it: it was deleted. */
+  readonly vanishedAt: Instant | null
+  /** What it was before that, the oldest first. */
+  readonly former: readonly FormerTerms[]
   /** null when its payments were never read. */
   readonly payments: readonly ToldPayment[] | null
   readonly paymentsReadAt: Instant | null
@@ -67,7 +74,10 @@ export interface ChargeRow {
   readonly via: Via
   readonly transactionId: HelcimId
   readonly createdAt: Instant
-  readonly outcome: 'approved' | 'declined'
+  /** When we first saw it as it is now. */
+  readonly observedAt: Instant
+  /** `undone`: the bank let it pass, and it was voided or went back afterwards. It was the payment's charge, and is no money. */
+  readonly outcome: 'approved' | 'undone' | 'declined'
   readonly amountMinor: bigint
   /** Surcharge and convenience fee that its invoice states: they come on top of what is owed. */
   readonly feesMinor: bigint

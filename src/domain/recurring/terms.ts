@@ -1,5 +1,5 @@
 import { addDays, type BusinessDate, toBusinessDate } from '../calendar.ts'
-import { isBilling } from './expectations.ts'
+import { isBilling } from './former.ts'
 import type { DefaultCard, SubscriptionSide } from './sides.ts'
 
 /** What a subscription says of itself against what surrounds it. */
@@ -19,7 +19,9 @@ export function judgeTerms(
   subscription: SubscriptionSide,
   defaultCard: DefaultCard | null,
 ): { findings: TermsFinding[]; unsettledId: bigint | null } {
-  const { payments, paymentsReadAt, observedAt, timesBilled, subscriptionId } = subscription
+  const { payments, paymentsReadAt, observedAt, timesBilled, subscriptionId, vanishedAt } = subscription
+  // Of one that was deleted no reading will tell more, and nobody can put it right.
+  if (vanishedAt !== null) return { findings: [], unsettledId: null }
   // A reading of its payments shows its other fields as well: from then on both are of one moment, until the list differs.
   const isSettled = payments !== null && paymentsReadAt !== null && paymentsReadAt >= observedAt
   const countApproved = payments?.filter(({ status }) => status === 'approved').length ?? 0

@@ -1,5 +1,6 @@
-import type { Instant } from '../clock.ts'
-import { isBilling, sumsOf } from './expectations.ts'
+import { type Instant, toInstant } from '../clock.ts'
+import { sumsOf } from './expectations.ts'
+import { type IdleSpan, idleSpansOf, isBilling, placeAt } from './former.ts'
 import type { RecurringFinding } from './judge.ts'
 import type { Match } from './match.ts'
 import type { ChargeRow, DefaultCard, RecurringSettings, SubscriptionSide, ToldPayment } from './sides.ts'
@@ -21,31 +22,35 @@ export function findUnexpected(
   },
   { duplicateMs }: RecurringSettings,
 ): { charge: ChargeRow; finding: RecurringFinding | null }[] {
-  const idle = given.subscriptions.filter((one) => !isBilling(one) && one.plan !== null && one.payments !== null)
+  const idle = given.subscriptions
+    .filter((one) => one.plan !== null && one.payments !== null)
+    .map((subscription) => ({ subscription, spans: idleSpansOf(subscription), isIdleNow: !isBilling(subscription) }))
+    .filter(({ spans }) => spans.length > 0)
   return given.charges.flatMap((charge): { charge: ChargeRow; finding: RecurringFinding | null }[] => {
     if (charge.isByHand) return []
-    const since = idle.map((subscription) => ({
-      subscription,
-      at: idleSince(subscription),
-      last: lastOf(subscription),
-    }))
-    const fitting = since.filter(
-      ({ subscription, last }) =>
-        isOf(subscription, last?.payment ?? null, charge) && isOnItsCard(subscription, charge, given),
-    )
-    const after = fitting.filter(({ last }) => last !== null && charge.createdAt > last.at + duplicateMs)
-    const certain = after.find(({ at }) => charge.createdAt > at)
-    const [open] = after
+    const at = charge.createdAt
+    const fitting = idle.flatMap(({ subscription, spans, isIdleNow }) => {
+      const last = lastBefore(subscription, at)
+      if (last === null || at <= last.at + duplicateMs) return []
+      if (!isOf(subscription, last.payment, charge) || !isOnItsCard(subscription, charge, given)) return []
+      const span = spans.find((one) => isWithin(one, at)) ?? null
+      // Where it stands still now and nothing was processed since, it may have stood still by then.
+      const isOpen = isIdleNow && lastBefore(subscription, FOREVER)?.at === last.at
+      return span !== null || isOpen ? [{ subscription, last, span }] : []
+    })
+    const [open] = fitting
     if (!open) return []
     if (!given.isWhole(charge)) return [{ charge, finding: null }]
-    if (certain) {
-      return [{ charge, finding: { code: 'charge_unexpected', subscription: certain.subscription, charge } }]
+    const certain = fitting.find(({ span }) => span !== null)
+    if (certain?.span) {
+      const { subscription, span } = certain
+      return [{ charge, finding: { code: 'charge_unexpected', subscription, status: span.status, charge } }]
     }
     const { subscription, last } = open
     const finding: RecurringFinding = {
       code: 'charge_ambiguous',
       subscription,
-      paymentNumber: last?.payment.paymentNumber ?? 0,
+      paymentNumber: last.payment.paymentNumber,
       currency: charge.currency,
       expectedMinor: charge.amountMinor,
       charges: [charge],
@@ -56,16 +61,13 @@ export function findUnexpected(
   })
 }
 
-function isOf(
-  { plan, vias, recurringMinor, payments }: SubscriptionSide,
-  last: ToldPayment | null,
-  charge: ChargeRow,
-): boolean {
+function isOf(subscription: SubscriptionSide, last: ToldPayment, charge: ChargeRow): boolean {
+  const { plan, recurringMinor, payments } = subscription
+  const { vias, terminalId } = placeAt(subscription, charge.createdAt)
   if (plan === null || charge.currency !== plan.currency || !vias.includes(charge.via)) return false
-  if (plan.terminalId !== null && charge.terminalId !== null && charge.terminalId !== plan.terminalId) return false
+  if (terminalId !== null && charge.terminalId !== null && charge.terminalId !== terminalId) return false
   // A run that repeats itself takes the last charge once more, whatever was in it; one that goes on takes the next.
-  const again = last === null ? [] : sumsOf(last).sumsMinor
-  const sums = new Set([recurringMinor, ...again, ...(payments ?? []).flatMap(sumsOfNext)])
+  const sums = new Set([recurringMinor, ...sumsOf(last).sumsMinor, ...(payments ?? []).flatMap(sumsOfNext)])
   return sums.has(charge.amountMinor) || sums.has(charge.amountMinor - charge.feesMinor)
 }
 
@@ -96,19 +98,16 @@ function sumsOfNext(payment: ToldPayment): readonly bigint[] {
     .flatMap((minor) => sumsOf({ ...next, taxMinor: minor }).sumsMinor)
 }
 
-/**
- * Since when a subscription has certainly not been billing: a person stopped it at its last change at the latest, and we
- * saw it stopped when we first saw it as it is.
- */
-const idleSince = ({ updatedAt, observedAt }: SubscriptionSide): Instant =>
-  updatedAt !== null && updatedAt < observedAt ? updatedAt : observedAt
+const isWithin = ({ since, until }: IdleSpan, at: Instant): boolean => at > since && (until === null || at < until)
 
-/** Its payment that was processed last. */
-function lastOf({ payments }: SubscriptionSide): { at: Instant; payment: ToldPayment } | null {
+const FOREVER = toInstant(Number.MAX_SAFE_INTEGER)
+
+/** Its payment that was processed last, until then. */
+function lastBefore({ payments }: SubscriptionSide, until: Instant): { at: Instant; payment: ToldPayment } | null {
   let last: { at: Instant; payment: ToldPayment } | null = null
   for (const payment of payments ?? []) {
     const { processedAt: at } = payment
-    if (at !== null && (last === null || at > last.at)) last = { at, payment }
+    if (at !== null && at <= until && (last === null || at > last.at)) last = { at, payment }
   }
   return last
 }

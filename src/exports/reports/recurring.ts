@@ -109,7 +109,7 @@ export const recurring: Report = {
     },
     text(
       'match_rule',
-      '`amount_and_time`, `amount_and_day`, or `declined_try`; `ach_` leads where `transaction_id` is of an ACH transaction',
+      '`amount_and_time`, `amount_and_day`, `amount_elsewhere`, `amount_tolerated`, or `declined_try`; `ach_` leads where `transaction_id` is of an ACH transaction',
       `case m.via when 'ach' then 'ach_' else '' end || m.rule`,
     ),
     text('confidence', '`high`, `medium` or `low`', 'm.confidence'),

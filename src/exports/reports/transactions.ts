@@ -84,7 +84,7 @@ export const transactions: Report = {
       name: 'match_rule',
       type: 'text',
       description:
-        'why they were matched: `amount_and_time`, `amount_and_day`, or `declined_try`, which carries no money',
+        'why they were matched: `amount_and_time`, `amount_and_day`, `amount_elsewhere`, `amount_tolerated`, or `declined_try`, which carries no money',
       sql: 'm.rule',
     },
   ],

@@ -44,6 +44,7 @@ export const PLAN: PlanTerms = {
   billingPeriod: 'monthly',
   billingPeriodIncrements: 1,
   billingDay: 'Sign-up',
+  updatedAt: null,
 }
 
 export const payment = (facts: Partial<ToldPayment> = {}): ToldPayment => ({
@@ -77,6 +78,8 @@ export function subscription(facts: Partial<SubscriptionSide> = {}): Subscriptio
     billingOn: toBusinessDate('2026-11-05'),
     updatedAt: null,
     observedAt: mountain('2026-10-19 12:00:00'),
+    vanishedAt: null,
+    former: [],
     paymentsReadAt: payments === null ? null : NOW,
     ...facts,
     payments,
@@ -89,6 +92,7 @@ export const charge = (facts: Partial<ChargeRow> & { at?: string } = {}): Charge
     via: 'card',
     transactionId: 30_537_001n,
     createdAt: mountain(at),
+    observedAt: mountain('2026-10-19 12:00:00'),
     outcome: 'approved',
     amountMinor: 2999n,
     feesMinor: 0n,
