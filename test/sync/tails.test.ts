@@ -99,6 +99,11 @@ describe('of a batch whose list is known to come newest first', () => {
     expect(Number(after?.complete_up_to)).toBeGreaterThan(Number(before?.complete_up_to))
   })
 
+  it('nothing but the list of batches, while nothing is sold', async () => {
+    expect(await poll(week)).toEqual({ reads: [], countCalls: 1 })
+    expect(await poll(week)).toEqual({ reads: [], countCalls: 1 })
+  })
+
   it('a webhook has stored its newest page before: the tail goes on to what was last complete', async () => {
     fill(week, 2 * PAGE_SIZE + 3)
     const newest = week.sandbox.state.merchant().transactionsOfBatch(batchId).slice(-PAGE_SIZE)
