@@ -80,6 +80,7 @@ const KEYS = {
   charge_overdue: graced,
   charge_amount_differs: { ...windowed, ...tolerant },
   charge_duplicated: windowed,
+  charge_ambiguous: windowed,
   price_differs_from_plan: tolerant,
   refund_without_original: { window: days.optional() },
   reverse_after_close: windowed,
@@ -136,6 +137,7 @@ function settingsWith(entries: Entries): CheckSettings {
       overdueAfterMs: of('charge_overdue').grace ?? recurring.overdueAfterMs,
       nearMs: of('charge_amount_differs').window ?? recurring.nearMs,
       duplicateMs: of('charge_duplicated').window ?? recurring.duplicateMs,
+      repeatMs: of('charge_ambiguous').window ?? recurring.repeatMs,
       tolerance: toleranceOf(of('charge_amount_differs')),
     },
     cardMoney: {

@@ -75,7 +75,7 @@ export const RECURRING_CHECKS = {
     subject: 'subscription_payment',
     severity: 'medium',
     meaning:
-      'Several transactions fit a payment and nothing tells them apart: a second charge, or a purchase for the same amount. Payments that are alike in all and have one transaction each are no such case.',
+      'Several transactions fit a payment and nothing tells them apart: a second charge, also one of the next night, or a purchase for the same amount. Payments that are alike in all and have one transaction each are no such case.',
     example:
       'Payment 2 of subscription 19961, 29.99 CAD: one charge 2 seconds after it was processed, one of the same amount and card 11 hours later.',
     advice:

@@ -1,14 +1,15 @@
 import { startOfDay } from '../calendar.ts'
-import { isTolerated } from '../check-rules.ts'
 import { type Instant, toInstant } from '../clock.ts'
 import { HELCIM_ZONE } from '../helcim-time.ts'
 import { isOverdue, isProvedMissing, isReadSince, mayHaveFailed, mayHaveFees, overdueFrom } from './absence.ts'
 import { type Expectation, expectationsOf, isBeforeScope } from './expectations.ts'
+import { compareCharges, distinctCharges } from './fit.ts'
 import { isBilling } from './former.ts'
-import { type Match, type Matching, matchCharges, type Surplus } from './match.ts'
+import { type Match, type Matching, matchCharges, repeatsOf } from './match.ts'
 import type { ChargeRow, CustomerSides, ReadingState, RecurringSettings, SubscriptionSide } from './sides.ts'
 import { judgeTerms, type TermsFinding } from './terms.ts'
 import { findUnexpected } from './unexpected.ts'
+import { verdictOf } from './verdict.ts'
 
 /** What one customer's payments and charges come to, before it is put into words. */
 export type RecurringFinding =
@@ -121,6 +122,13 @@ export function judgeCustomer(
     if (finding === null) verdict.wait(charge)
     else verdict.findCharge(charge, finding)
   }
+  verdict.addSurplus(
+    repeatsOf(
+      matches,
+      approved.filter((charge) => !verdict.isSpoken(charge)),
+      settings,
+    ).filter(isJudged),
+  )
   const terms = subscriptions.map((one) => judgeTerms(one, defaultCard))
   const outcomes = expectations.map((expectation) => ({ expectation, outcome: verdict.outcomeOf(expectation) }))
   return {
@@ -137,104 +145,6 @@ export function judgeCustomer(
     dueAt: dueAtOf({ subscriptions, outcomes, isChargeWaiting: verdict.isChargeWaiting() }, reading, settings),
   }
 }
-
-/** Collects where each payment and each charge ends, and sees that none ends twice. */
-function verdictOf(
-  { matches, surplus, nearMisses }: Matching,
-  context: {
-    isWhole: (charge: ChargeRow) => boolean
-    isMissing: (expectation: Expectation) => boolean
-    settings: RecurringSettings
-  },
-) {
-  const found: RecurringFinding[] = []
-  const tolerated: Match[] = []
-  const outcomeByExpectation = new Map<Expectation, Outcome>()
-  const outcomeByCharge = new Map<ChargeRow, ChargeOutcome>()
-  for (const { expectation, charge, rule } of matches) {
-    if (rule === 'declined_try') continue
-    outcomeByExpectation.set(expectation, 'matched')
-    outcomeByCharge.set(charge, 'matched')
-  }
-  for (const [expectation, group] of groupByExpectation(surplus)) {
-    const charges = [...new Set(group.flatMap(({ twin, charge }) => [twin, charge]))]
-    const isCertain = charges.every(context.isWhole)
-    const isTaken = group.every(({ match }) => match !== null)
-    if (!isTaken) outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
-    for (const { charge } of group) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
-    if (!isTaken) for (const { twin } of group) outcomeByCharge.set(twin, isCertain ? 'found' : 'waiting')
-    if (!isCertain) continue
-    const duplicates = group.filter(({ kind }) => kind === 'duplicated')
-    if (duplicates.length > 0) {
-      const own = duplicates.map(({ twin }) => twin).slice(0, 1)
-      found.push({
-        code: 'charge_duplicated',
-        expectation,
-        charges: [...own, ...duplicates.map(({ charge }) => charge)],
-      })
-    }
-    if (duplicates.length < group.length) found.push(ambiguous(expectation, charges, isTaken))
-  }
-  for (const { expectation, charges, kind } of nearMisses) {
-    // Its true charge may still be on its way, and then the other one is none of its business.
-    const isCertain = context.isMissing(expectation)
-    outcomeByExpectation.set(expectation, isCertain ? 'found' : 'waiting')
-    for (const charge of charges) outcomeByCharge.set(charge, isCertain ? 'found' : 'waiting')
-    const [charge] = charges
-    if (
-      charge &&
-      kind === 'differs' &&
-      isTolerated(expectation.expectedMinor, charge.amountMinor, context.settings.tolerance)
-    ) {
-      outcomeByExpectation.set(expectation, 'matched')
-      outcomeByCharge.set(charge, 'matched')
-      tolerated.push({ expectation, charge, rule: 'amount_tolerated', confidence: 'medium', isInterchangeable: false })
-      continue
-    }
-    if (!isCertain || !charge) continue
-    if (kind === 'differs') found.push({ code: 'charge_amount_differs', expectation, charge })
-    else found.push(ambiguous(expectation, charges, false))
-  }
-  return {
-    isDecided: (expectation: Expectation) => outcomeByExpectation.has(expectation),
-    tolerated: (): readonly Match[] => tolerated,
-    isSpoken: (charge: ChargeRow) => outcomeByCharge.has(charge),
-    isChargeWaiting: () => [...outcomeByCharge.values()].includes('waiting'),
-    find(expectation: Expectation, finding: RecurringFinding) {
-      outcomeByExpectation.set(expectation, 'found')
-      found.push(finding)
-    },
-    findCharge(charge: ChargeRow, finding: RecurringFinding) {
-      outcomeByCharge.set(charge, 'found')
-      found.push(finding)
-    },
-    wait: (charge: ChargeRow) => void outcomeByCharge.set(charge, 'waiting'),
-    outcomeOf: (expectation: Expectation): Outcome => outcomeByExpectation.get(expectation) ?? 'waiting',
-    chargeOutcomeOf: (charge: ChargeRow): ChargeOutcome => outcomeByCharge.get(charge) ?? 'apart',
-    findings: () => found,
-  }
-}
-
-function groupByExpectation(surplus: readonly Surplus[]): Map<Expectation, Surplus[]> {
-  const groups = new Map<Expectation, Surplus[]>()
-  for (const one of surplus) groups.set(one.expectation, [...(groups.get(one.expectation) ?? []), one])
-  return groups
-}
-
-const ambiguous = (
-  { subscription, paymentNumber, currency, expectedMinor }: Expectation,
-  charges: readonly ChargeRow[],
-  isOneTaken: boolean,
-): RecurringFinding => ({
-  code: 'charge_ambiguous',
-  subscription,
-  paymentNumber,
-  currency,
-  expectedMinor,
-  charges,
-  isOneTaken,
-  isOfEnd: false,
-})
 
 function dueAtOf(
   given: {
@@ -263,10 +173,5 @@ function dueAtOf(
   return instants.length === 0 ? null : toInstant(Math.min(...instants))
 }
 
-const distinctApproved = (charges: readonly ChargeRow[]): ChargeRow[] => [
-  ...new Map(
-    charges
-      .filter(({ outcome }) => outcome === 'approved')
-      .map((charge) => [`${charge.via} ${charge.transactionId}`, charge]),
-  ).values(),
-]
+const distinctApproved = (charges: readonly ChargeRow[]): ChargeRow[] =>
+  distinctCharges(charges.filter(({ outcome }) => outcome === 'approved')).toSorted(compareCharges)

@@ -209,6 +209,30 @@ function surplusOf({ matches, fitting }: Exact, left: readonly ChargeRow[], sett
   return found
 }
 
+/**
+ * Charges of after a payment's window that equal its own: a billing run that ran again the next night takes it once more, and
+ * nothing tells that from a purchase.
+ * @param left those that nothing else claims
+ */
+export function repeatsOf(
+  matches: readonly Match[],
+  left: readonly ChargeRow[],
+  { repeatMs }: RecurringSettings,
+): Surplus[] {
+  const own = matches.filter(({ rule }) => rule === 'amount_and_time' || rule === 'amount_elsewhere')
+  return left.flatMap((charge): Surplus[] => {
+    const [match] = own
+      .filter(({ expectation, charge: taken }) => {
+        const until = (expectation.processedAt ?? Number.NEGATIVE_INFINITY) + repeatMs
+        const isInside = charge.createdAt > expectation.window.until && charge.createdAt <= until
+        const isAlike = charge.amountMinor === taken.amountMinor && charge.cardNumber === taken.cardNumber
+        return isInside && isAlike && !charge.isByHand && isSameKind(expectation, charge)
+      })
+      .toSorted((a, b) => gapMs(a.charge, charge) - gapMs(b.charge, charge))
+    return match ? [{ expectation: match.expectation, charge, kind: 'ambiguous', match, twin: match.charge }] : []
+  })
+}
+
 /** Told apart from a billing run's charge: made by hand, or with another card. */
 const isPurchase = (charge: ChargeRow, own: ChargeRow): boolean =>
   (charge.isByHand && !own.isByHand) ||

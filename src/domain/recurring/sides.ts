@@ -127,6 +127,8 @@ export interface RecurringSettings {
   readonly nearMs: number
   /** Two equal charges this close together are one too many, and no second purchase. */
   readonly duplicateMs: number
+  /** An equal charge until so long after a payment's processing may have been taken for it once more. */
+  readonly repeatMs: number
   /** Fees add at most this share (of 1,000) to what is owed. */
   readonly feePermilleMax: number
   /** How long money may be on its way after `dateProcessed`. */
@@ -145,6 +147,7 @@ export const DEFAULT_RECURRING_SETTINGS: RecurringSettings = {
   windowAfterMs: 12 * HOUR_MS,
   nearMs: 10 * MINUTE_MS,
   duplicateMs: 10 * MINUTE_MS,
+  repeatMs: 36 * HOUR_MS,
   feePermilleMax: 50,
   missingAfterMs: 24 * HOUR_MS,
   overdueAfterMs: 24 * HOUR_MS,

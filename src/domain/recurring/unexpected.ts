@@ -106,8 +106,10 @@ const FOREVER = toInstant(Number.MAX_SAFE_INTEGER)
 function lastBefore({ payments }: SubscriptionSide, until: Instant): { at: Instant; payment: ToldPayment } | null {
   let last: { at: Instant; payment: ToldPayment } | null = null
   for (const payment of payments ?? []) {
-    const { processedAt: at } = payment
-    if (at !== null && at <= until && (last === null || at > last.at)) last = { at, payment }
+    const { processedAt: at, paymentNumber } = payment
+    if (at === null || at > until) continue
+    const isLater = last === null || at > last.at || (at === last.at && paymentNumber > last.payment.paymentNumber)
+    if (isLater) last = { at, payment }
   }
   return last
 }

@@ -39,7 +39,10 @@ export function coincidenceEntries(merchant: Merchant, told: ToldOfSubscriptions
     const own = subscriptions.by('customerCode', sale.customerCode)
     if (own.length === 0) return []
     const before = paid.get(sale.customerCode) ?? []
-    const entry = besideCharge(sale, before) ?? whileIdle(merchant, sale, { own, paid: before }, told)
+    const beside = chargesBeside(sale, before, WINDOW)
+    const again = beside.length > 0 ? [] : chargesBeside(sale, before, NEXT_NIGHT)
+    const entry =
+      likeNearest(sale, beside) ?? whileIdle(merchant, sale, { own, paid: before }, told) ?? likeNearest(sale, again)
     return entry === null ? [] : [entry]
   })
 }
@@ -57,22 +60,28 @@ function isLikeCharge({ records }: Merchant, sale: TransactionRow): boolean {
   return sale.user === USER_DEFAULT && !(invoice && invoice.createdAt < sale.createdAt - HOUR_MS)
 }
 
-/** From two hours before the processing to twelve after a charge may stand; within ten minutes of it is a duplicate. */
-function besideCharge(sale: TransactionRow, paid: readonly Paid[]): TruthEntry | null {
+/** From two hours before the processing to twelve after a charge may stand. */
+const WINDOW = { fromMs: -2 * HOUR_MS, untilMs: 12 * HOUR_MS }
+/** Until then a billing run may have run again. */
+const NEXT_NIGHT = { fromMs: 12 * HOUR_MS, untilMs: 36 * HOUR_MS }
+
+/** Charges of payments that were processed so long before a sale, and that it equals. */
+const chargesBeside = (sale: TransactionRow, paid: readonly Paid[], { fromMs, untilMs }: typeof WINDOW): Paid[] =>
+  paid.filter(({ payment: { processedAt }, charge }) => {
+    const after = sale.createdAt - (processedAt ?? Number.POSITIVE_INFINITY)
+    return (
+      after >= fromMs &&
+      after <= untilMs &&
+      charge.amountMinor === sale.amountMinor &&
+      charge.currency === sale.currency &&
+      charge.card.number === sale.card.number
+    )
+  })
+
+/** Within ten minutes of a charge it is a duplicate, which nobody takes for a purchase. */
+function likeNearest(sale: TransactionRow, beside: readonly Paid[]): TruthEntry | null {
   const gap = ({ charge }: Paid) => Math.abs(charge.createdAt - sale.createdAt)
-  const [nearest] = paid
-    .filter(({ payment: { processedAt }, charge }) => {
-      const after = sale.createdAt - (processedAt ?? Number.POSITIVE_INFINITY)
-      return (
-        after >= -2 * HOUR_MS &&
-        after <= 12 * HOUR_MS &&
-        charge.amountMinor === sale.amountMinor &&
-        charge.currency === sale.currency &&
-        charge.card.number === sale.card.number
-      )
-    })
-    .filter((one) => gap(one) > 10 * MINUTE_MS)
-    .toSorted((a, b) => gap(a) - gap(b))
+  const [nearest] = beside.filter((one) => gap(one) > 10 * MINUTE_MS).toSorted((a, b) => gap(a) - gap(b))
   return nearest ? ambiguous(nearest.row, nearest.payment.number, sale) : null
 }
 

@@ -93,17 +93,17 @@ describe('a subscription that stood still for a time', () => {
   })
 
   it('may be charged before and after', () => {
-    const active = former({ until: mountain('2026-10-06 12:00:00') })
+    const active = former({ until: mountain('2026-10-08 12:00:00') })
     const at = (text: string) =>
       told(
-        toldOf({ former: [active, { ...paused, from: mountain('2026-10-06 12:00:00') }] }, [
+        toldOf({ former: [active, { ...paused, from: mountain('2026-10-08 12:00:00') }] }, [
           OWN,
           charge({ transactionId: 2n, at: text }),
         ]),
       )
-    expect(at('2026-10-06 02:00:00')).toEqual(['1 matched'])
+    expect(at('2026-10-07 18:00:00')).toEqual(['1 matched'])
     expect(at('2026-10-19 18:00:00')).toEqual(['1 matched'])
-    expect(at('2026-10-07 02:00:00')).toEqual(['1 matched', 'charge_unexpected'])
+    expect(at('2026-10-09 02:00:00')).toEqual(['1 matched', 'charge_unexpected'])
   })
 
   it('is not dated by a change of before it was seen to be billed', () => {

@@ -136,6 +136,32 @@ describe('a charge beyond those expected', () => {
     expect(withSecond('2026-10-05 11:00:00')).toEqual(['1 matched', 'charge_ambiguous 1'])
   })
 
+  it('of the next night may be a billing run that ran again', () => {
+    expect(withSecond('2026-10-06 01:30:02')).toEqual(['1 matched', 'charge_ambiguous 1'])
+    expect(withSecond('2026-10-06 01:30:02', { isByHand: true })).toEqual(['1 matched'])
+    expect(withSecond('2026-10-06 01:30:02', { cardNumber: '545454******0007' })).toEqual(['1 matched'])
+    expect(withSecond('2026-10-06 13:31:00')).toEqual(['1 matched'])
+  })
+
+  it('of the next night is the next payment’s own where there is one', () => {
+    const daily = [1, 2].map((number) => {
+      const dueOn = toBusinessDate(`2026-10-0${4 + number}`)
+      return payment({ paymentNumber: number, dueOn, processedAt: mountain(`${dueOn} 01:30:00`) })
+    })
+    const charges = [OWN, second('2026-10-06 01:30:02')]
+    expect(told(judge({ subscriptions: [subscription({ payments: daily })], charges }))).toEqual([
+      '1 matched',
+      '2 matched',
+    ])
+  })
+
+  it('that come one after the other are told together', () => {
+    const charges = [OWN, second('2026-10-05 11:00:00'), second('2026-10-06 01:30:02', { transactionId: 3n })]
+    const judgement = judge({ subscriptions: [subscription()], charges })
+    expect(told(judgement)).toEqual(['1 matched', 'charge_ambiguous 1'])
+    expect(judgement.findings).toMatchObject([{ charges: [{}, {}, {}] }])
+  })
+
   it('is no concern of ours when a person made it, on another card, for another sum, or another day', () => {
     expect(withSecond('2026-10-05 01:33:00', { isByHand: true })).toEqual(['1 matched'])
     expect(withSecond('2026-10-05 01:33:00', { cardNumber: '545454******0007' })).toEqual(['1 matched'])
