@@ -65,8 +65,8 @@ export function subjectText(window: PullWindow): string {
   }
 }
 
-/** True for a window that one answer fills: nothing of it lies on a second page. */
-export const isOneAnswer = ({ kind }: PullWindow): boolean => kind === 'one' || kind === 'code'
+/** True for a window that asks for one record, by its id or by its code. */
+export const isForOne = ({ kind }: PullWindow): boolean => kind === 'one' || kind === 'code'
 
 /** A batch holds rows of the days before it closed: two, as batches close after 48 hours at the latest, and one more. */
 const BATCH_DAYS_MAX = 3
@@ -161,6 +161,30 @@ export function decidePage(seen: PageSeen): PageDecision {
   }
   if (limit === null || countRows >= limit) return 'next'
   return isRoundSize(countRows) && countRows >= seen.largestPage ? 'next' : 'end'
+}
+
+/** Pages of records whose codes only begin like the one asked for: so many bear it that looking on would be dear. */
+export const NAMED_PAGES_MAX = 10
+
+export type NamedDecision =
+  | PageDecision
+  /** The record is there, and the list may go on behind it. */
+  | 'found'
+  /** The record was on none of so many pages: nobody can say that it is not there. */
+  | 'too-many'
+
+/**
+ * What to do after a page of those that go by a code. Mostly it holds one row or none; where the server takes a code for
+ * the beginning of one it may be full of others, and then proves nothing about the one that was asked for.
+ * @param isFound does this page hold a record of just that code?
+ */
+export function decideNamed(seen: PageSeen, { isFound }: { isFound: boolean }): NamedDecision {
+  const decision = decidePage(seen)
+  if (decision !== 'next') return decision
+  if (!isFound) return seen.page >= NAMED_PAGES_MAX ? 'too-many' : 'next'
+  // What was asked for is there: of a list that takes no number of rows, only a page of a size at which servers like to
+  // cut leaves open whether there is a second one of that code.
+  return decidePage({ ...seen, limit: seen.limit ?? Number.POSITIVE_INFINITY }) === 'end' ? 'end' : 'found'
 }
 
 /** Cuts a window of days in two, or says that it cannot be cut. */

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Pull } from '../../src/db/pulls.ts'
 import type { Switches } from '../../src/sandbox/options.ts'
-import { ALL, type BilledShop, DAYS, openBilledShop, read, readDetails } from './billed-shop.ts'
+import { ALL, type BilledShop, DAYS, openBilledShop, PAGE_SIZE, read, readDetails } from './billed-shop.ts'
 
 /** Every other answer to what the documents leave open, in as few worlds as can be. */
 const WORLDS: readonly { readonly title: string; readonly switches: Partial<Switches> }[] = [
@@ -115,4 +115,42 @@ describe('a Helcim that', () => {
     })
     expect(await shop.look.query('select day from recon.covered_days')).toEqual([])
   })
+
+  test.each([
+    { resource: 'customer', table: 'customers', whole: ALL },
+    { resource: 'invoice', table: 'invoices', whole: DAYS },
+  ])(
+    'takes a code for the beginning of one: $resource, told as gone only when all that begin with it were seen',
+    async ({ resource, table, whole }) => {
+      const shop = await openShop({ codeFilter: 'beginning', listOrder: 'newest-first' })
+      const record = beginAlike(shop, resource)
+      await read(shop, resource, whole)
+      const vanished = () => countOf(shop, `${table} where vanished_at is not null`)
+      // A full page of others comes first.
+      const found = await read(shop, resource, { kind: 'code', code: 'AB' })
+      expect(await vanished()).toBe(0)
+      expect(found).toMatchObject({ state: 'complete', countCalls: 2 })
+      expect(found.countRows).toBeGreaterThan(PAGE_SIZE)
+      record.hide(true)
+      expect(await read(shop, resource, { kind: 'code', code: 'AB' })).toMatchObject({ state: 'complete' })
+      expect(await vanished()).toBe(1)
+      record.hide(false)
+      await read(shop, resource, { kind: 'code', code: 'AB' })
+      expect(await vanished()).toBe(0)
+    },
+  )
 })
+
+/** From now on the codes of all begin like that of the oldest, which comes last. @returns the oldest */
+function beginAlike({ look }: BilledShop, resource: string): { hide(isHidden: boolean): void } {
+  const { customers, invoices } = look.sandbox.state.merchant().records
+  const ids = (resource === 'customer' ? customers : invoices).all().map(({ id }) => id)
+  const [oldest = 0n, ...others] = ids.slice(-PAGE_SIZE - 3)
+  const rename = (id: bigint, code: string) =>
+    resource === 'customer' ? customers.alter(id, { code }) : invoices.alter(id, { number: code })
+  rename(oldest, 'AB')
+  for (const id of others) rename(id, `AB${id}`)
+  return {
+    hide: (isHidden) => (resource === 'customer' ? customers.hide(oldest, isHidden) : invoices.hide(oldest, isHidden)),
+  }
+}

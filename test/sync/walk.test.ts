@@ -1,7 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addDays, type BusinessDate, toBusinessDate } from '../../src/domain/calendar.ts'
-import { decidePage, halves, type ListOrder, orderOf, type PageDecision } from '../../src/domain/pull.ts'
+import {
+  decideNamed,
+  decidePage,
+  halves,
+  type ListOrder,
+  NAMED_PAGES_MAX,
+  orderOf,
+  type PageDecision,
+  type PageSeen,
+} from '../../src/domain/pull.ts'
 
 /** Printed, so that a failure can be run again: `TIEOUT_TEST_SEED=… npx vitest run test/sync/walk.test.ts`. */
 const seed = Number(process.env.TIEOUT_TEST_SEED ?? Date.now() % 2 ** 31)
@@ -183,6 +192,46 @@ describe('a walk over pages', () => {
       settings,
     )
     expect(counterexample.failed).toBe(true)
+  })
+})
+
+describe('a walk over the records that go by a code', () => {
+  const page = (change: Partial<PageSeen>): PageSeen => ({
+    page: 1,
+    limit: 100,
+    isByOffset: false,
+    countRows: 1,
+    countFresh: change.countRows ?? 1,
+    countRepeated: 0,
+    isRepeatAtHead: true,
+    isRepeatOfLast: false,
+    isAfterRepeat: false,
+    largestPage: 100,
+    order: null,
+    ...change,
+  })
+
+  test('is one call where the record comes, or none does', () => {
+    for (const limit of [100, null]) {
+      expect(decideNamed(page({ limit }), { isFound: true })).toBe('end')
+      expect(decideNamed(page({ limit, countRows: 0 }), { isFound: false })).toBe('end')
+    }
+  })
+
+  test('never ends with a full page of others, and a full page that holds it leaves open what comes behind', () => {
+    for (const limit of [100, null]) {
+      expect(decideNamed(page({ limit, countRows: 100 }), { isFound: false })).toBe('next')
+      expect(decideNamed(page({ limit, countRows: 100 }), { isFound: true })).toBe('found')
+    }
+    // Of a list whose size of a page nothing tells, any page may be full.
+    expect(decideNamed(page({ limit: null, countRows: 7 }), { isFound: false })).toBe('next')
+    expect(decideNamed(page({ countRows: 7 }), { isFound: false })).toBe('end')
+  })
+
+  test('is given up after some pages of others, without proving anything', () => {
+    const last = page({ page: NAMED_PAGES_MAX, countRows: 100 })
+    expect(decideNamed(last, { isFound: false })).toBe('too-many')
+    expect(decideNamed({ ...last, countRows: 99, countFresh: 99 }, { isFound: false })).toBe('end')
   })
 })
 

@@ -55,6 +55,10 @@ export interface MirrorTable<R> {
   readonly marks: readonly MarkRule[]
 }
 
+/** The code or number by which other records name this one; null where its resource has none. */
+export const codeOf = <R>({ columns, codeColumn }: MirrorTable<R>, record: R): CopyValue =>
+  columns.find(({ name }) => name === codeColumn)?.of(record) ?? null
+
 /** Card tokens are in a column of their own and nowhere else, versions included. */
 export const isSecretColumn = (name: string): boolean => name.endsWith('token')
 

@@ -9,7 +9,7 @@ import { createPull, latestCompletePull, listPullsByCause, type Pull } from '../
 import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays } from '../../domain/calendar.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
-import { isOneAnswer, type PullWindow } from '../../domain/pull.ts'
+import { isForOne, type PullWindow } from '../../domain/pull.ts'
 import { type Ask, askForList } from './ask-for-lists.ts'
 import { resourceOf } from './resources.ts'
 
@@ -34,7 +34,7 @@ export async function askForNeeds(
   options: { readonly resources: readonly string[] } = { resources: NEEDED_RESOURCES },
 ): Promise<Pull[]> {
   const { accountId, now } = ask
-  const asked = (await listPullsByCause(tx, accountId, ask.cause)).filter(({ window }) => isOneAnswer(window))
+  const asked = (await listPullsByCause(tx, accountId, ask.cause)).filter(({ window }) => isForOne(window))
   const limit = Math.min(READS_AT_ONCE, READS_MAX - asked.length)
   if (limit <= 0) return []
   const from = addDays(helcimDate(now), -LOOK_BACK_DAYS)

@@ -38,12 +38,12 @@ export const cardTransactionResource = defineResource<CardTransaction>({
     return window.kind !== 'days' || isAmongAsked(transaction.created, window)
   },
   async afterWalk(tx, services, end) {
-    const { pull, ids, isIdMissing, now } = end
+    const { pull, ids, mayHoldOthers, now } = end
     const { accountId, window, walkStartedAt: readFrom } = pull
     if (!isOfBatch(window)) return proveWalk(cardTransactionMirror)(tx, services, end)
     const { cardBatchId } = window
     const lost = { accountId, cardBatchId, seenIds: ids, readFrom }
-    const days = isIdMissing ? [] : await listDaysOfLostRows(tx, lost)
+    const days = mayHoldOthers ? [] : await listDaysOfLostRows(tx, lost)
     // That they are not in the batch any more proves neither that they are gone nor where they are: their days do.
     if (days.length > 0) return askForLostRows(tx, end, days)
     const upTo = ids.reduce<HelcimId | null>((max, id) => (max === null || id > max ? id : max), null)

@@ -6,3 +6,7 @@ import type { PullWindow } from '../../domain/pull.ts'
  */
 export const isNamed = (code: string, window: PullWindow): boolean =>
   window.kind !== 'code' || code.toUpperCase().startsWith(window.code.toUpperCase())
+
+/** Whether a record is the one that was asked for by its code. */
+export const isSameCode = (code: unknown, { code: asked }: Extract<PullWindow, { kind: 'code' }>): boolean =>
+  String(code).toUpperCase() === asked.toUpperCase()

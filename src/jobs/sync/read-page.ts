@@ -1,6 +1,7 @@
 import type { JobContext } from '../../context.ts'
 import { blockEndpoint, findBlock } from '../../db/accounts.ts'
 import { type CopyTx, copyTransaction, type Tx } from '../../db/client.ts'
+import { codeOf } from '../../db/mirror/mirror-table.ts'
 import { storeRecords, storeUndecodable } from '../../db/mirror/store-records.ts'
 import {
   advancePull,
@@ -18,14 +19,16 @@ import { addDays } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { OperatingError } from '../../domain/operating-error.ts'
 import {
+  decideNamed,
   decidePage,
   halves,
   isCardData,
-  isOneAnswer,
   isOverlong,
   isRoundSize,
+  NAMED_PAGES_MAX,
+  type NamedDecision,
   orderOf,
-  type PageDecision,
+  type PageSeen,
   subjectText,
 } from '../../domain/pull.ts'
 import type { DecodedPage, HelcimId } from '../../domain/record.ts'
@@ -34,12 +37,18 @@ import { HelcimError } from '../../helcim/errors.ts'
 import { decodePage, decodeSingle } from '../../helcim/page.ts'
 import { dueOfCause } from './cause.ts'
 import { noteOrder, wholeInstead } from './list-order.ts'
+import { isSameCode } from './named.ts'
 import type { PageAsked, ResourceDescription } from './resource.ts'
 
 /** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */
 const NO_ID: HelcimId = 0n
 /** A walk that finds its pages moved this often is given up for narrower windows. */
 const WALKS_MAX = 3
+
+const TOO_MANY_NAMED = {
+  failCode: 'TOO_MANY_NAMED',
+  failWords: `${NAMED_PAGES_MAX} pages of records whose codes begin like this one do not hold it, so nobody can say that it is not there`,
+}
 
 interface PageRead<R> {
   readonly page: DecodedPage<R>
@@ -146,26 +155,19 @@ async function storePage<R>(
     before.ids.at(-1) ?? null,
   )
   const largestPage = Math.max(await largestPageSeen(tx, accountId, resource.name), read.countRows)
-  const decision: PageDecision =
-    resource.endpoint.paging.style === 'none' || isOneAnswer(pull.window)
-      ? 'end'
-      : decidePage({
-          page: countBefore + 1,
-          limit: pull.pageLimit || null,
-          isByOffset: resource.endpoint.paging.style === 'offset',
-          countRows: read.countRows,
-          countFresh: fresh.size,
-          countRepeated: read.ids.length - fresh.size,
-          isRepeatAtHead: read.ids.findIndex((id) => fresh.has(id)) === read.ids.length - fresh.size,
-          isRepeatOfLast: isSameSet(read.ids, before.ids.slice(-read.ids.length)),
-          isAfterRepeat: countBefore > 1 && before.countLast === 0,
-          largestPage,
-          order,
-        })
-  const next: TailDecision =
-    pull.window.kind === 'card_batch_tail'
-      ? decideTail(pull.window, { page, ids: read.ids, order, decision })
-      : decision
+  const next = decideNext(resource, pull, read, {
+    page: countBefore + 1,
+    limit: pull.pageLimit || null,
+    isByOffset: resource.endpoint.paging.style === 'offset',
+    countRows: read.countRows,
+    countFresh: fresh.size,
+    countRepeated: read.ids.length - fresh.size,
+    isRepeatAtHead: read.ids.findIndex((id) => fresh.has(id)) === read.ids.length - fresh.size,
+    isRepeatOfLast: isSameSet(read.ids, before.ids.slice(-read.ids.length)),
+    isAfterRepeat: countBefore > 1 && before.countLast === 0,
+    largestPage,
+    order,
+  })
 
   const records = read.page.records.filter((record) => fresh.has(record.id))
   const stored = await storeRecords(tx, resource.mirror, { accountId, observedAt: read.readAt, storedAt: now, records })
@@ -204,15 +206,35 @@ async function storePage<R>(
       await resource.afterTail?.(tx, { pull })
       await finishPull(tx, pull, { state: 'complete', now })
       return { toRead: [], isFinished: true }
+    case 'too-many':
+      await finishPull(tx, pull, { state: 'incomplete', ...TOO_MANY_NAMED, now })
+      return { toRead: [], isFinished: true }
+    case 'found':
     case 'end': {
       const all = [...before.ids, ...ids]
       const known = all.filter((id) => id !== NO_ID)
-      const end = { pull, ids: known, isIdMissing: known.length < all.length, now }
+      const end = { pull, ids: known, mayHoldOthers: next === 'found' || known.length < all.length, now }
       const toRead = (await resource.afterWalk?.(tx, context, end)) ?? []
       await finishPull(tx, pull, { state: 'complete', now })
       return { toRead, isFinished: true }
     }
   }
+}
+
+/** What follows from a page, by what its window asks for. */
+function decideNext<R>(
+  { endpoint, mirror }: ResourceDescription<R>,
+  { window, nextPage: page }: Pull,
+  { page: { records }, ids }: PageRead<R>,
+  seen: PageSeen,
+): TailDecision | NamedDecision {
+  if (endpoint.paging.style === 'none' || window.kind === 'one') return 'end'
+  if (window.kind === 'code') {
+    return decideNamed(seen, { isFound: records.some(({ record }) => isSameCode(codeOf(mirror, record), window)) })
+  }
+  const decision = decidePage(seen)
+  if (window.kind !== 'card_batch_tail') return decision
+  return decideTail(window, { page, ids, order: seen.order, decision })
 }
 
 /** @returns null when another run of this job, whose pages are forgotten with it, has ended the pull meanwhile */

@@ -16,8 +16,8 @@ export interface WalkEnd {
   readonly pull: Pull
   /** Ids of the whole walk. */
   readonly ids: readonly HelcimId[]
-  /** True when the id of a record could not be read: whatever is not among `ids` may have been it. */
-  readonly isIdMissing: boolean
+  /** True when the window may hold records beside `ids`: the id of one could not be read, or the walk ended at the record it was for. */
+  readonly mayHoldOthers: boolean
   readonly now: Instant
 }
 
