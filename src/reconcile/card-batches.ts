@@ -19,8 +19,26 @@ export const CARD_BATCH_CODES = [
   'card_batch_currency_mixed',
 ] as const satisfies readonly MismatchCode[]
 
-/** What one more reading would decide about a batch that cannot be judged yet; `new_rows`: its tail will do. */
+/**
+ * What one more reading would decide about a batch that cannot be judged yet, or, of one that the list does not show
+ * (`batch`), would tell; `new_rows`: its tail will do.
+ */
 export type BatchNeed = 'batch' | 'new_rows' | 'all_rows' | 'statistics'
+
+/** Two of our processes may have clocks so far apart. */
+const CLOCKS_APART_MS_MAX = 5_000
+
+interface JudgingContext {
+  readonly rule: CountRule | null
+  /** While whole days are being read. */
+  readonly isReading: boolean
+  /** If the statistics agree with the rows that were there when they were read, without those that came since: up to which id. */
+  readonly tiedBefore: HelcimId | null
+  /** When the last complete reading of the list of batches began. */
+  readonly listReadAt: Instant | null
+  readonly settings: CheckSettings
+  readonly now: Instant
+}
 
 export interface BatchJudgement {
   readonly cardBatchId: bigint
@@ -43,19 +61,8 @@ export interface BatchJudgement {
 /**
  * Judges one batch from what was read. A difference is a finding only when the rows were read completely while the
  * statistics stood still before and after; anything else is waiting, and says which reading would decide it.
- * @param context `isReading` while whole days are being read; `tiedBefore` if the statistics agree with the rows that were
- *   there when they were read, without those that came since: up to which id
  */
-export function judgeCardBatch(
-  facts: BatchFacts,
-  context: {
-    rule: CountRule | null
-    isReading: boolean
-    tiedBefore: HelcimId | null
-    settings: CheckSettings
-    now: Instant
-  },
-): BatchJudgement {
+export function judgeCardBatch(facts: BatchFacts, context: JudgingContext): BatchJudgement {
   const { batch, cardBatchId } = facts
   if (batch === null) return judgeUnlisted(facts)
   const subject = { kind: 'card_batch', id: String(cardBatchId) }
@@ -72,8 +79,9 @@ export function judgeCardBatch(
   const result = tieOut(batch.statistics, facts.rows, context.rule)
   // Without knowing how Helcim counts, agreeing sums of an open batch do not show which reverses they hold.
   const newestReverseId = context.rule !== null || batch.isClosed ? facts.newestReverseId : 0n
+  const need = needOfUnlisted(facts, context)
   if (context.tiedBefore !== null) {
-    return { ...waiting, state: 'tied', need: null, reversesUpTo: earlier(context.tiedBefore, newestReverseId) }
+    return { ...waiting, state: 'tied', need, reversesUpTo: earlier(context.tiedBefore, newestReverseId) }
   }
   const isTied = result.figures.length === 0 && result.counts === null
   if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
@@ -86,7 +94,7 @@ export function judgeCardBatch(
     state: isTied ? 'tied' : 'differs',
     isFinal: isSettled,
     finalFingerprint: former ?? (isTied && isSettled ? fingerprintOf(facts) : null),
-    need: null,
+    need,
     ...judged,
     reversesUpTo: isTied ? newestReverseId : 0n,
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
@@ -157,6 +165,19 @@ function needOf(facts: BatchFacts, settings: CheckSettings): BatchNeed {
   // The newest rows do not explain it. In a batch in motion they may be late, and reading it whole each time would be dear.
   const isWholeRecent = Boolean(whole && tail - whole < settings.wholeBatchEveryMs)
   return isWholeRecent && mayLag(facts, tail, settings) ? rows : 'all_rows'
+}
+
+/**
+ * A list that is cut short does not show what becomes of a batch: nothing else would ever tell that sales fall on it, or
+ * that it closed. So it is asked for by its id until it was seen closed, and once more when it had settled.
+ */
+function needOfUnlisted(facts: BatchFacts, { listReadAt, settings, now }: JudgingContext): BatchNeed | null {
+  const { batch, check, movedAt } = facts
+  const seenAt = check?.statisticsUntil ?? null
+  if (!batch || seenAt === null || listReadAt === null || seenAt >= listReadAt - CLOCKS_APART_MS_MAX) return null
+  if (batch.isClosed && (batch.closedAt === null || hasSettled(facts, settings))) return null
+  const isMoving = movedAt !== null && movedAt > seenAt
+  return isMoving || now - seenAt >= settings.unlistedBatchEveryMs ? 'batch' : null
 }
 
 function hasSettled({ batch, check }: BatchFacts, settings: CheckSettings): boolean {

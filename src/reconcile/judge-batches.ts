@@ -10,7 +10,7 @@ import { type BatchFacts, loadAllBatchFacts, loadBatchFacts } from '../db/batch-
 import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import { type Db, type Tx, withSecondSession } from '../db/client.ts'
-import { isOfCardDays, listRunningPulls } from '../db/pulls.ts'
+import { isOfCardDays, latestCompletePull, listRunningPulls } from '../db/pulls.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
 import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
@@ -74,11 +74,12 @@ export async function judgeBatches(
   const gaps = await listNumberGaps(tx, { accountId, closedFrom, besideIds })
   // Should we be killed before the number is asked for, the next run must come upon the hole again.
   const aboveIds = new Set(gaps.filter((gap) => !gap.isConfirmed).map((gap) => gap.aboveId))
+  const listReadAt = (await latestCompletePull(tx, accountId, 'card_batch'))?.walkStartedAt ?? null
   const tiesBefore = await findTiesBefore(tx, { accountId, facts, rule })
   const judgements = facts
     .map((one) => {
       const tiedBefore = tiesBefore.get(one.cardBatchId) ?? null
-      return judgeCardBatch(one, { rule, isReading, tiedBefore, settings, now })
+      return judgeCardBatch(one, { rule, isReading, tiedBefore, listReadAt, settings, now })
     })
     .map((one) => (aboveIds.has(one.cardBatchId) ? { ...one, isFinal: false } : one))
   const checks: Checks = new Map(facts.map(({ cardBatchId, check }) => [cardBatchId, check]))

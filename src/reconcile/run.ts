@@ -38,7 +38,7 @@ export interface RunResult extends MismatchChanges {
   readonly countTied: number
   readonly countDiffering: number
   readonly countWaiting: number
-  /** Batches that one more reading would decide. */
+  /** Batches that one more reading would decide, or of which, as the list does not show them, nothing else tells. */
   readonly undecided: readonly BatchJudgement[]
   /** Holes that one call each would confirm or fill. */
   readonly unconfirmedGaps: readonly NumberGap[]

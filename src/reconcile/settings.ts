@@ -13,6 +13,8 @@ export interface CheckSettings {
   readonly rowsLagMs: number
   /** A batch in motion whose newest rows did not explain its figures is read whole at most so often. */
   readonly wholeBatchEveryMs: number
+  /** A batch that the list does not show, and on which no sales fall, is read by its id so often until it has closed. */
+  readonly unlistedBatchEveryMs: number
   /** How long a list or day may stay unread before it is told. */
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
@@ -44,6 +46,7 @@ export const DEFAULT_CHECK_SETTINGS: CheckSettings = {
   closedBatchSettlesMs: 10 * 60_000,
   rowsLagMs: 2 * 60_000,
   wholeBatchEveryMs: 15 * 60_000,
+  unlistedBatchEveryMs: HOUR_MS,
   pullIncompleteMs: 6 * HOUR_MS,
   recurring: DEFAULT_RECURRING_SETTINGS,
   cardMoney: { originalWithinDays: 180, settledWithinMs: 10 * 24 * HOUR_MS, repeatedWithinMs: 10 * 60_000 },

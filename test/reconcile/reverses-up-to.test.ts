@@ -40,7 +40,7 @@ const factsOf = (isClosed: boolean): BatchFacts => ({
 })
 
 const judge = (facts: BatchFacts, rule: 'all' | null, tiedBefore: bigint | null = null) => {
-  const context = { rule, isReading: false, tiedBefore, settings: DEFAULT_CHECK_SETTINGS, now: NOW }
+  const context = { rule, isReading: false, tiedBefore, listReadAt: null, settings: DEFAULT_CHECK_SETTINGS, now: NOW }
   const { state, reversesUpTo } = judgeCardBatch(facts, context)
   return { state, reversesUpTo }
 }

@@ -126,6 +126,12 @@ describe('what is easily missed is there', () => {
   })
 })
 
+/** More batches than a list that is capped shows. */
+const MANY_BATCHES = { historyDays: 65, scenario: { startsOn: '2026-08-12', salesPerDay: 6 } } as const
+
+/** Of an hour. */
+const POLLS = 3
+
 // At the same time, and each with a runtime of its own.
 describe.concurrent('nor is anything missed of a list that', () => {
   it('lags its statistics by a minute: nothing is alarmed, and the rows are there at the next poll', async () => {
@@ -150,9 +156,7 @@ describe.concurrent('nor is anything missed of a list that', () => {
   it.each(['newest-first', 'ascending'] as const)(
     'is capped at 100 batches (%s): those left out and their new rows are there after the hourly reading at the latest',
     async (listOrder) => {
-      const shop = { switches: { batchList: 'first-100', listOrder }, historyDays: 65 } as const
-      const scenario = { startsOn: '2026-08-12', salesPerDay: 6 }
-      await withWeek({ ...shop, scenario }, async (week) => {
+      await withWeek({ ...MANY_BATCHES, switches: { batchList: 'first-100', listOrder } }, async (week) => {
         const merchant = week.sandbox.state.merchant()
         await week.comesDue('poll')
         expect(merchant.batches().length).toBeGreaterThan(100)
@@ -173,4 +177,52 @@ describe.concurrent('nor is anything missed of a list that', () => {
       })
     },
   )
+
+  it('is capped and does not show open batches: their sales are followed, and that they closed and were proved', async () => {
+    await withWeek({ ...MANY_BATCHES, switches: { batchList: 'first-100', listOrder: 'ascending' } }, async (week) => {
+      const merchant = week.sandbox.state.merchant()
+      const { batchId } = week.sell(1_201n)
+      const open = merchant.batches().filter(({ closedAt }) => closedAt === null)
+      const poll = () => {
+        week.clock.advance(HOUR_MS / POLLS)
+        return week.comesDue('poll')
+      }
+      const pollHour = async () => {
+        let countCalls = 0
+        for (let time = 0; time < POLLS; time += 1) countCalls += await poll()
+        return countCalls
+      }
+      const stored = (...ids: readonly bigint[]) =>
+        week.query(`select is_closed, count_total::int as counted, state, is_final from helcim.card_batches
+          join recon.batch_checks using (account_id, card_batch_id) where card_batch_id in (${ids.join()})`)
+      const countOfRows = () => merchant.transactionsOfBatch(batchId).length
+      await week.comesDue('recent')
+      // While sales fall on it, each poll asks for it: a call, and one for their rows.
+      await poll()
+      week.sell(1_202n)
+      const countMoving = await poll()
+      expect(await differences(week)).toEqual([])
+      const tied = { is_closed: false, state: 'tied', is_final: false, counted: countOfRows() }
+      expect(await stored(batchId)).toEqual([tied])
+      // Once all stand still, one call an hour for each of them.
+      await poll()
+      const countStill = await pollHour()
+      expect(countStill).toBe(POLLS + open.length)
+
+      const closedAt = toInstant(Math.floor(week.clock.now() / 1_000) * 1_000)
+      for (const { id } of open) merchant.closeBatch(id, closedAt)
+      await pollHour()
+      await pollHour()
+      const proved = { is_closed: true, state: 'tied', is_final: true, counted: countOfRows() }
+      expect(await stored(batchId)).toEqual([proved])
+      const states = (await stored(...open.map(({ id }) => id))).map((row) => row.is_closed && row.is_final)
+      expect(states).toEqual(open.map(() => true))
+      // Then there is nothing to ask.
+      expect(await pollHour()).toBe(POLLS)
+      expect(await week.found()).toEqual([])
+      console.info(
+        `${open.length} open batches behind a capped list: ${countMoving} calls of a poll with a sale, ${countStill} of an hour without`,
+      )
+    })
+  })
 })

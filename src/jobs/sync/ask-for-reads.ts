@@ -13,7 +13,7 @@ import { resourceOf } from './resources.ts'
 
 /**
  * Spends calls where they decide something: rows of batches whose figures do not agree with ours, statistics of those
- * whose rows were just read, batches and numbers that no list returned. Each is asked for once per reading of the batch
+ * whose rows were just read, batches and numbers that the list did not return. Each is asked for once per reading of the batch
  * list (statistics once more where the rows that they are to bracket were read after them), so that a batch that never stands still costs a few calls a cycle and no more.
  * @returns the running pulls whose first page is to be read
  */
