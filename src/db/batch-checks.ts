@@ -216,8 +216,8 @@ export async function listNumberGaps(
   input: { accountId: number; closedFrom: Instant; besideIds: readonly HelcimId[] | null },
 ): Promise<NumberGap[]> {
   const { accountId, closedFrom, besideIds } = input
-  const inScope = sql`account_id = ${accountId} and vanished_at is null
-    and (closed_at is null or closed_at >= ${timestamp(closedFrom)})`
+  // One that is gone is told as such, and no hole.
+  const inScope = sql`account_id = ${accountId} and (closed_at is null or closed_at >= ${timestamp(closedFrom)})`
   const { rows } = await tx.execute<GapRow>(sql`
     with numbered as (${besideIds === null ? numberedBatches(inScope) : numberedBeside(inScope, accountId, besideIds)})
     select n.terminal_id, missing as batch_number, n.card_batch_id as above_id, exists (

@@ -63,8 +63,19 @@ export interface BatchJudgement {
  * statistics stood still before and after; anything else is waiting, and says which reading would decide it.
  */
 export function judgeCardBatch(facts: BatchFacts, context: JudgingContext): BatchJudgement {
-  const { batch, cardBatchId } = facts
+  const { batch } = facts
   if (batch === null) return judgeUnlisted(facts)
+  const judgement = judgeKnown(facts, batch, context)
+  // Of one that is gone (`record_disappeared`) no reading tells more.
+  return batch.isVanished ? { ...judgement, need: null } : judgement
+}
+
+function judgeKnown(
+  facts: BatchFacts,
+  batch: NonNullable<BatchFacts['batch']>,
+  context: JudgingContext,
+): BatchJudgement {
+  const { cardBatchId } = facts
   const subject = { kind: 'card_batch', id: String(cardBatchId) }
   const name = `Batch ${cardBatchId} (terminal ${batch.terminalId}, no. ${batch.batchNumber})`
   const findings = [

@@ -1,6 +1,8 @@
 import { dateStatistics, noteMissingBatch } from '../../db/batch-checks.ts'
+import { markVanished } from '../../db/coverage.ts'
 import { cardBatchMirror } from '../../db/mirror/card-batches.ts'
 import { cardBatchById, cardBatches } from '../../helcim/endpoints/card-batches.ts'
+import { askForUnlisted } from './ask-for-unlisted.ts'
 import { defineResource } from './resource.ts'
 
 /** Batches always come with statistics: one call tells whether any of them needs reading. */
@@ -31,5 +33,10 @@ export const cardBatchResource = defineResource({
       ? batch.terminalId === window.terminalId && batch.batchNumber === window.batchNumber
       : window.kind !== 'one' || batch.cardBatchId === window.id,
   afterPage: (tx, { accountId, ids, readAt }) => dateStatistics(tx, { accountId, cardBatchIds: ids, readAt }),
-  afterMissing: (tx, { pull, id }) => noteMissingBatch(tx, { accountId: pull.accountId, cardBatchId: id }),
+  afterWalk: async (tx, _services, end) => (end.pull.window.kind === 'all' ? askForUnlisted(tx, end) : []),
+  async afterMissing(tx, { pull, id, now }) {
+    const { accountId, window, walkStartedAt: readAt } = pull
+    const countVanished = await markVanished(tx, cardBatchMirror, { accountId, window, seenIds: [], readAt, now })
+    if (countVanished === 0) await noteMissingBatch(tx, { accountId, cardBatchId: id })
+  },
 })

@@ -1,6 +1,7 @@
 import { bindTerminals, stopAccount } from '../../db/accounts.ts'
 import { cardTerminalMirror } from '../../db/mirror/card-terminals.ts'
 import { cardTerminals } from '../../helcim/endpoints/card-terminals.ts'
+import { proveWalk } from './prove-walk.ts'
 import { defineResource } from './resource.ts'
 
 export const cardTerminalResource = defineResource({
@@ -11,8 +12,9 @@ export const cardTerminalResource = defineResource({
   pageLimit: 1_000,
   call: () => cardTerminals.list(),
   isInside: () => true,
-  async afterWalk(tx, { account }, { ids }) {
-    if (await bindTerminals(tx, account.accountId, ids)) return []
+  async afterWalk(tx, services, end) {
+    const { account } = services
+    if (await bindTerminals(tx, account.accountId, end.ids)) return proveWalk(cardTerminalMirror)(tx, services, end)
     const reason = `HELCIM_API_TOKEN belongs to another merchant: account "${account.name}" has none of its terminals`
     await stopAccount(tx, account.accountId, reason)
     return []
