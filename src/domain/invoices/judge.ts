@@ -1,22 +1,10 @@
 import { type Instant, toInstant } from '../clock.ts'
-import type { InvoiceFacts, InvoiceMoney, InvoiceSide, PaymentReading } from './sides.ts'
+import { findPaid, isCertainByCard, type PaidFinding } from './paid.ts'
+import type { InvoiceFacts, InvoiceSide, PaymentReading } from './sides.ts'
 import { differingTotal } from './total.ts'
 
 export type InvoiceFinding =
-  | { readonly code: 'invoice_paid_without_payment'; readonly invoice: InvoiceFacts }
-  | {
-      readonly code: 'invoice_payment_differs'
-      readonly invoice: InvoiceFacts
-      readonly paidMinor: bigint
-      readonly summedMinor: bigint
-      readonly rows: readonly InvoiceMoney[]
-    }
-  | {
-      readonly code: 'invoice_paid_twice'
-      readonly invoice: InvoiceFacts
-      readonly summedMinor: bigint
-      readonly rows: readonly InvoiceMoney[]
-    }
+  | PaidFinding
   | { readonly code: 'invoice_total_differs'; readonly invoice: InvoiceFacts; readonly summedMinor: bigint }
   | { readonly code: 'invoice_overdue'; readonly invoice: InvoiceFacts; readonly dueMinor: bigint }
 
@@ -47,7 +35,7 @@ export function judgeInvoice(side: InvoiceSide, reading: PaymentReading, setting
   const dueAts: Instant[] = []
   const paid = findPaid(side)
   if (paid) {
-    const proof = proofOf(side, reading, settings)
+    const proof = proofOf(paid, side, reading, settings)
     if (proof === 'read') findings.push(paid)
     else waiting.push(...PAYMENT_CODES)
     if (proof === 'unread') dueAts.push(reading.now)
@@ -59,68 +47,45 @@ export function judgeInvoice(side: InvoiceSide, reading: PaymentReading, setting
   return { findings, waiting, dueAt: dueAts.length === 0 ? null : toInstant(Math.min(...dueAts)) }
 }
 
-/** What is wrong with what was paid, if anything, judged by what we have. */
-function findPaid({ invoice, named, unnamed }: InvoiceSide): InvoiceFinding | null {
-  const { amountMinor, paidMinor, status } = invoice
-  const payments = named.filter(({ isPayment }) => isPayment)
-  const statedMinor = paidMinor ?? (status === 'PAID' ? amountMinor : 0n)
-  const summedMinor = named.reduce((sum, { changesMinor }) => sum + (changesMinor[0] ?? 0n), 0n)
-  const isExplained = isReachable(statedMinor, named, unnamed)
-  const full = payments.filter(
-    ({ amountMinor: minor, changesMinor }) => minor >= amountMinor && (changesMinor[0] ?? 0n) > 0n,
-  )
-  const isTwice = amountMinor > 0n && full.length >= 2 && summedMinor >= 2n * amountMinor
-  // Helcim itself says that less was kept, and a refund that names no invoice explains it.
-  const isReturned = statedMinor < 2n * amountMinor && isExplained
-  if (isTwice && !isReturned) return { code: 'invoice_paid_twice', invoice, summedMinor, rows: named }
-  if (isExplained) return null
-  if (status === 'PAID' && payments.length === 0) return { code: 'invoice_paid_without_payment', invoice }
-  if (paidMinor === null) return null
-  return { code: 'invoice_payment_differs', invoice, paidMinor, summedMinor, rows: named }
+/** `unread`: a reading that will come decides; `never`: what would prove it is out of reach. */
+type Proof = 'read' | 'unread' | 'never'
+
+/** Whether invoice and payments were read so that what was found can be told; of banks only where they can change it. */
+function proofOf(found: PaidFinding, side: InvoiceSide, reading: PaymentReading, settings: InvoiceSettings): Proof {
+  const ofCard = cardProofOf(side, reading, settings)
+  if (ofCard === 'never' || isCertainByCard(found, side)) return ofCard
+  const ofBank = bankProofOf(side, reading, settings)
+  return ofBank === 'never' ? ofBank : ofCard === 'unread' ? ofCard : ofBank
 }
 
-/** More sums than these are not searched: beyond them everything counts as explained. */
-const SUMS_MAX = 4_096
-
-/** Whether what is stated is what the rows can have come to: those that name the invoice, and any of the others. */
-function isReachable(statedMinor: bigint, named: readonly InvoiceMoney[], unnamed: readonly InvoiceMoney[]): boolean {
-  let sums = new Set([0n])
-  const choices = [
-    ...named.map(({ changesMinor }) => changesMinor),
-    ...unnamed.map(({ changesMinor }) => [0n, ...changesMinor]),
-  ]
-  for (const changes of choices) {
-    if (changes.length === 0) continue
-    const next = new Set<bigint>()
-    for (const sum of sums) for (const change of changes) next.add(sum + change)
-    if (next.size > SUMS_MAX) return true
-    sums = next
-  }
-  return sums.has(statedMinor)
-}
-
-/**
- * `read`: invoice and payments were read so that they can be compared; `unread`: a reading that will come decides;
- * `never`: what would prove it is out of reach.
- */
-function proofOf(
+/** Whether the invoice was read after all card payments, and these until after all that made it what it is. */
+function cardProofOf(
   { invoice, named, unnamed }: InvoiceSide,
   reading: PaymentReading,
   { lagMs }: InvoiceSettings,
-): 'read' | 'unread' | 'never' {
-  const { createdOn, createdAt, updatedAt, paidAt, readAt } = invoice
+): Proof {
+  const { createdOn, createdAt, readAt } = invoice
   if (createdOn === null || createdAt === null || createdOn < reading.from) return 'never'
-  if (!reading.isAchReadable) return 'never'
-  // All that made it what it is happened by then.
-  const until = toInstant(Math.max(updatedAt ?? readAt, paidAt ?? 0, createdAt) + lagMs)
+  const until = changedUntil(invoice, lagMs)
   if (until > reading.now) return 'unread'
-  const isInvoiceNewer = [...named, ...unnamed].every(
-    ({ via, createdAt: at, observedAt }) => (via === 'ach' ? observedAt : at + lagMs) <= readAt,
-  )
-  const isAchNewer = named.every(({ via, readAt: at }) => via === 'card' || at >= until)
-  const isRead = reading.isCardRead(createdOn, until) && reading.isAchRead(createdOn, until)
-  return isInvoiceNewer && isAchNewer && isRead ? 'read' : 'unread'
+  const cards = [...named, ...unnamed].filter(({ via }) => via === 'card')
+  const isInvoiceNewer = cards.every(({ createdAt: at }) => at + lagMs <= readAt)
+  return isInvoiceNewer && reading.isCardRead(createdOn, until) ? 'read' : 'unread'
 }
+
+/** The same of bank payments, which change for weeks. */
+function bankProofOf({ invoice, named }: InvoiceSide, reading: PaymentReading, { lagMs }: InvoiceSettings): Proof {
+  const { createdOn, readAt } = invoice
+  if (createdOn === null || !reading.isAchReadable) return 'never'
+  const until = changedUntil(invoice, lagMs)
+  const bank = named.filter(({ via }) => via === 'ach')
+  const isBetween = bank.every(({ observedAt, readAt: at }) => observedAt <= readAt && at >= until)
+  return isBetween && reading.isAchRead(createdOn, until) ? 'read' : 'unread'
+}
+
+/** By then all had happened that made the invoice what it is. */
+const changedUntil = ({ createdAt, updatedAt, paidAt, readAt }: InvoiceFacts, lagMs: number): Instant =>
+  toInstant(Math.max(updatedAt ?? readAt, paidAt ?? 0, createdAt ?? 0) + lagMs)
 
 type Overdue =
   | { readonly state: 'none' }
