@@ -30,10 +30,17 @@ export async function listMoneyRows(
   }))
 }
 
-/** The history that the last run went by; null when there was none, or it kept no evidence. */
-export async function lastHistoryFrom(tx: Tx, accountId: number): Promise<string | null> {
-  const { rows } = await tx.execute<{ history_from: string | null }>(sql`
-    select evidence->>'historyFrom' as history_from from recon.runs
-    where account_id = ${accountId} order by run_id desc limit 1`)
-  return rows[0]?.history_from ?? null
+/**
+ * What the last run went by: its history, null when there was no run or it kept no evidence, and whether any bank payments
+ * had been read.
+ */
+export async function loadLastBasis(
+  tx: Tx,
+  accountId: number,
+): Promise<{ historyFrom: string | null; isAchReadable: boolean }> {
+  const { rows } = await tx.execute<{ history_from: string | null; is_ach_readable: boolean }>(sql`
+    select evidence->>'historyFrom' as history_from,
+      coalesce((evidence->>'isAchReadable')::boolean, false) as is_ach_readable
+    from recon.runs where account_id = ${accountId} order by run_id desc limit 1`)
+  return { historyFrom: rows[0]?.history_from ?? null, isAchReadable: rows[0]?.is_ach_readable === true }
 }

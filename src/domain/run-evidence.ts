@@ -42,6 +42,8 @@ const NOTHING = { minors: { matched: 0n, found: 0n, waiting: 0n }, counts: { mat
 /** What a run went by. */
 export interface RunEvidence {
   readonly historyFrom: BusinessDate
+  /** Whether any day of bank payments was read: without one nothing is known of them, and no reading is awaited. */
+  readonly isAchReadable: boolean
   /** Approved card transactions of the batches that it judged. */
   readonly cards: readonly InputSums[]
   /** When each list or run of days was last proved; null: never. */

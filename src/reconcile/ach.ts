@@ -1,7 +1,6 @@
 import { loadAchBatches, loadAchRows } from '../db/ach-checks.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
-import { loadDaysRead } from '../db/invoices/sides.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import type { AchFigure } from '../domain/ach.ts'
 import {
@@ -11,8 +10,9 @@ import {
   judgeAchBatch,
   judgeAchRow,
 } from '../domain/ach-judgement.ts'
-import { addDays, type BusinessDate } from '../domain/calendar.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
+import type { DaysRead } from '../domain/days-read.ts'
 import { type Finding, type MismatchCode, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor, moneyText } from '../domain/money.ts'
 import { ACH_CHECKS } from './ach-checks.ts'
@@ -26,6 +26,8 @@ interface Input {
   readonly historyFrom: BusinessDate
   readonly isFull: boolean
   readonly agenda: RunAgenda
+  /** When days of bank payments were read, from some days before the history on. */
+  readonly achDays: DaysRead
   readonly settings: AchSettings
   readonly now: Instant
 }
@@ -42,10 +44,9 @@ export async function reconcileAch(tx: Tx, input: Input): Promise<FamilyResult> 
 }
 
 async function reconcileBatches(tx: Tx, input: Input): Promise<FamilyResult> {
-  const { accountId, historyFrom: from, now } = input
+  const { accountId, historyFrom: from, achDays: daysRead, now } = input
   const kind = 'ach_batch'
   const ids = scopeOf(input, kind)
-  const daysRead = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(from, -3) })
   const findings: Finding[] = []
   const due: { id: string; at: Instant }[] = []
   const roots = new Set(ids?.map(String) ?? saidOf(input, BATCH_CODES))

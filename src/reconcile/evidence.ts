@@ -73,18 +73,20 @@ export async function gatherEvidence(
   input: {
     accountId: number
     historyFrom: BusinessDate
+    isAchReadable: boolean
     yesterday: BusinessDate
     cards: readonly InputSums[]
     settings: CheckSettings
     now: Instant
   },
 ): Promise<RunEvidence> {
-  const { accountId, historyFrom, yesterday, cards, settings, now } = input
+  const { accountId, historyFrom, isAchReadable, yesterday, cards, settings, now } = input
   const proofs = await listProofs(tx, accountId)
   const isStale = ({ resource, provedAt }: (typeof proofs)[number]) =>
     isCardData(resource) && (provedAt === null || now - provedAt > settings.pullIncompleteMs)
   return {
     historyFrom,
+    isAchReadable,
     cards,
     freshness: proofs.map(({ resource, provedAt }) => ({ resource, provedAt })),
     countMissingDays: await countMissingDays(tx, accountId, { from: historyFrom, to: yesterday }),

@@ -3,13 +3,13 @@ import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
 import { listLonePayments } from '../db/invoices/payments-without.ts'
 import { listInvoicesToJudge, listNumbersOfRows, numbersOf } from '../db/invoices/scope.ts'
-import { loadDaysRead, loadInvoiceSides } from '../db/invoices/sides.ts'
+import { loadInvoiceSides } from '../db/invoices/sides.ts'
 import type { Examined } from '../db/mismatches.ts'
 import { createReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
-import { addDays, type BusinessDate } from '../domain/calendar.ts'
+import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
-import { createReadBetween } from '../domain/days-read.ts'
+import { createReadBetween, type DaysRead } from '../domain/days-read.ts'
 import { type InvoiceFinding, type InvoiceSettings, judgeInvoice } from '../domain/invoices/judge.ts'
 import type { PaymentReading } from '../domain/invoices/sides.ts'
 import type { Finding } from '../domain/mismatch.ts'
@@ -33,6 +33,8 @@ interface Input {
   /** Rows of which there may be something else to say; null for everything. */
   readonly changed: ChangedRows | null
   readonly reading: ReadingState
+  /** When days of bank payments were read, from some days before the history on. */
+  readonly achDays: DaysRead
   readonly settings: InvoiceSettings
 }
 
@@ -53,7 +55,7 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
   // What was read by its number alone may be older than the history; what is said of it is held up too.
   const beyond = numbers === null ? [...asked, ...(await numbersOf(tx, { accountId, ids: said }))] : []
   const toJudge = new Set([...scope.numbers, ...beyond])
-  const payments = await loadPaymentReading(tx, input)
+  const payments = paymentReadingOf(input)
   const findings: Finding[] = [...lone.findings]
   const rootsByCode = new Map(INVOICE_CODES.map((code) => [code, new Set(scope.plainIds.map(String))]))
   if (numbers === null) for (const ids of rootsByCode.values()) for (const id of said) ids.add(String(id))
@@ -102,13 +104,10 @@ async function findLonePayments(
   }
 }
 
-async function loadPaymentReading(tx: Tx, { accountId, historyFrom, reading }: Input): Promise<PaymentReading> {
-  const ach = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(historyFrom, -2) })
-  return {
-    now: reading.now,
-    from: historyFrom,
-    isCardRead: createReadBetween(reading.daysRead.card),
-    isAchRead: createReadBetween(ach),
-    isAchReadable: ach.size > 0,
-  }
-}
+const paymentReadingOf = ({ historyFrom, reading, achDays }: Input): PaymentReading => ({
+  now: reading.now,
+  from: historyFrom,
+  isCardRead: createReadBetween(reading.daysRead.card),
+  isAchRead: createReadBetween(achDays),
+  isAchReadable: achDays.size > 0,
+})

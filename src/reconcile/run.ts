@@ -2,11 +2,12 @@ import { sql } from 'drizzle-orm'
 import { analyzeUnknown } from '../db/analyze.ts'
 import type { NumberGap } from '../db/batch-checks.ts'
 import type { Db, Tx } from '../db/client.ts'
+import { loadDaysRead } from '../db/invoices/sides.ts'
 import { lockJudging } from '../db/judging-lock.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
 import { loadReadingState } from '../db/recurring-sides.ts'
 import { takeAgenda } from '../db/run-agenda.ts'
-import { lastHistoryFrom } from '../db/run-evidence.ts'
+import { loadLastBasis } from '../db/run-evidence.ts'
 import { runs } from '../db/schema/recon.ts'
 import { timestamp } from '../db/sql-values.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
@@ -82,17 +83,28 @@ export async function runReconcile(
       settings: settings.recurring,
     })
     const books = await reconcileBooks(tx, { accountId, isFull: scope === 'full' })
+    const last = await loadLastBasis(tx, accountId)
     // What a longer history explains, or what a former version never judged, is judged again.
-    const isMoved = (await lastHistoryFrom(tx, accountId)) !== historyFrom
+    const isMoved = last.historyFrom !== historyFrom
+    const achDays = await loadDaysRead(tx, { accountId, resource: 'ach_transaction', from: addDays(historyFrom, -3) })
+    const isAchReadable = achDays.size > 0
+    // Invoices that no reading could prove have come into reach, with no mark of their own.
+    const isBankNew = isAchReadable && !last.isAchReadable
     const common = { accountId, historyFrom, agenda, reading, changed: isMoved ? null : changed }
     const families: readonly FamilyResult[] = [
       await reconcileReverses(tx, { ...common, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...common, settings: settings.cardMoney }),
       await reconcileRepetitions(tx, { ...common, ...recurring, settings: settings.cardMoney }),
-      await reconcileInvoices(tx, { ...common, settings: settings.invoices }),
+      await reconcileInvoices(tx, {
+        ...common,
+        changed: isBankNew ? null : common.changed,
+        achDays,
+        settings: settings.invoices,
+      }),
       await reconcileAch(tx, {
         ...common,
         isFull: scope === 'full' || isMoved,
+        achDays,
         settings: settings.ach,
         now: startedAt,
       }),
@@ -125,7 +137,15 @@ export async function runReconcile(
       findings,
       waitingIds: [...recurring.waitingIds, ...families.flatMap((family) => family.waitingIds)],
     })
-    const evidence = await gatherEvidence(tx, { accountId, historyFrom, yesterday, cards, settings, now: startedAt })
+    const evidence = await gatherEvidence(tx, {
+      accountId,
+      historyFrom,
+      isAchReadable,
+      yesterday,
+      cards,
+      settings,
+      now: startedAt,
+    })
     await storeRun(tx, { accountId, scope, result, sums, evidence, startedAt, finishedAt: clock.now() })
     return {
       ...result,

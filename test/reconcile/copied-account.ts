@@ -3,12 +3,14 @@ import { ALL_MIRRORS } from '../../src/db/mirror/mirrors.ts'
 import type { Look } from '../days/support.ts'
 
 /** What is known of readings and lessons, which an account has as a whole. */
-const WHOLE = ['recon.covered_days', 'recon.calibrations', 'recon.pulls', 'recon.batch_checks']
+const WHOLE = ['recon.calibrations', 'recon.pulls', 'recon.batch_checks']
 
 export interface CopiedAccount {
   readonly accountId: number
   /** Rows of one of `countParts` parts, of each table some, as if pages in any order had brought them. */
   addPart(part: number): Promise<void>
+  /** The days of a resource, as if a reading that brought nothing new had ended now. */
+  coverDays(resource: string): Promise<void>
 }
 
 /**
@@ -17,19 +19,19 @@ export interface CopiedAccount {
  */
 export async function createCopy(
   { runtime, query }: Look,
-  { seed, countParts }: { seed: number; countParts: number },
+  { name, seed, countParts }: { name: string; seed: number; countParts: number },
 ): Promise<CopiedAccount> {
   const { db, account } = runtime.services
   const [made] = await query(`
     insert into recon.accounts (name, base_url, token_fingerprint, history_from, zone)
-    select 'copy ${seed}', 'http://127.0.0.1:2/v2', 'copy', history_from, zone from recon.accounts
+    select 'copy ${name}', 'http://127.0.0.1:2/v2', 'copy', history_from, zone from recon.accounts
     where account_id = ${account.accountId} returning account_id`)
   const accountId = Number(made?.account_id)
   const copy = async (table: string, condition: string) => {
-    const [schema, name] = table.split('.')
+    const [schema, relation] = table.split('.')
     const columns = (
       await query(`select column_name from information_schema.columns
-        where table_schema = '${schema}' and table_name = '${name}' and column_name <> 'account_id'`)
+        where table_schema = '${schema}' and table_name = '${relation}' and column_name <> 'account_id'`)
     ).map((row) => `"${row.column_name}"`)
     await query(`insert into ${table} (account_id, ${columns}) overriding system value
       select ${accountId}, ${columns} from ${table} where account_id = ${account.accountId} and ${condition}`)
@@ -53,5 +55,6 @@ export async function createCopy(
         }
       }
     },
+    coverDays: (resource) => copy('recon.covered_days', `resource = '${resource}'`),
   }
 }

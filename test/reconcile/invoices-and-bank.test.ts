@@ -24,3 +24,31 @@ it('without permission for bank payments what cards alone prove of an invoice is
     expect(truth.filter((one) => !byCard(one))).not.toEqual([])
   })
 })
+
+it('an invoice that was judged before any bank payment was read is judged again when they are', async () => {
+  await withRuntime(shopOf(SHOP, ['invoice_paid_without_payment']), async (look) => {
+    const reader = createReader(look, SETTINGS)
+    const unpaid = async () => (await look.found()).filter(({ code }) => code === 'invoice_paid_without_payment')
+    // As a first start does it: card data is judged when it has come, long before the last bank payments are read.
+    await reader.read('first', [
+      'card_terminal',
+      'card_batch',
+      'payment_plan',
+      'add_on',
+      'customer',
+      'subscription',
+      'card_transaction',
+      'invoice',
+    ])
+    await reader.readPayments('payments', ['subscription', 'invoice'])
+    await reader.reconcile('marked')
+    expect(await unpaid()).toEqual([])
+    await reader.reconcile('marked')
+    await reader.read('bank payments', ['ach_batch', 'ach_transaction'])
+    await reader.reconcile('marked')
+    const found = await unpaid()
+    expect(found).not.toEqual([])
+    expect(await reader.reconcile('full')).toMatchObject({ countOpened: 0, countReopened: 0, countResolved: 0 })
+    expect(await unpaid()).toEqual(found)
+  })
+})
