@@ -25,6 +25,9 @@ function daysReadAt(until: Instant): ReadonlyMap<BusinessDate, Instant> {
   return days
 }
 
+const readAll = createReadBetween(daysReadAt(NOW))
+const readNone = () => false
+
 /** Which payments were read: all of them until a moment ago, or none of them yet; bank payments may be out of reach. */
 export function readingOf({
   card,
@@ -33,13 +36,11 @@ export function readingOf({
   card: 'read' | 'unread'
   bank: 'read' | 'unread' | 'never'
 }): PaymentReading {
-  const read = createReadBetween(daysReadAt(NOW))
-  const never = () => false
   return {
     now: NOW,
     from: FIRST_DAY,
-    isCardRead: card === 'read' ? read : never,
-    isAchRead: bank === 'read' ? read : never,
+    isCardRead: card === 'read' ? readAll : readNone,
+    isAchRead: bank === 'read' ? readAll : readNone,
     isAchReadable: bank !== 'never',
   }
 }
