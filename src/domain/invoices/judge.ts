@@ -1,6 +1,6 @@
 import { type Instant, toInstant } from '../clock.ts'
 import { findPaid, isCertainByCard, type PaidFinding } from './paid.ts'
-import type { InvoiceFacts, InvoiceSide, PaymentReading } from './sides.ts'
+import type { InvoiceFacts, InvoiceMoney, InvoiceSide, PaymentReading } from './sides.ts'
 import { differingTotal } from './total.ts'
 
 export type InvoiceFinding =
@@ -26,7 +26,8 @@ export interface InvoiceJudgement {
 const PAYMENT_CODES = ['invoice_paid_without_payment', 'invoice_payment_differs', 'invoice_paid_twice'] as const
 
 /** Judges one invoice against the payments that name it. Nothing is found before what could explain it was read. */
-export function judgeInvoice(side: InvoiceSide, reading: PaymentReading, settings: InvoiceSettings): InvoiceJudgement {
+export function judgeInvoice(given: InvoiceSide, reading: PaymentReading, settings: InvoiceSettings): InvoiceJudgement {
+  const side = inOrder(given)
   const { invoice } = side
   const summedMinor = differingTotal(invoice)
   const findings: InvoiceFinding[] =
@@ -45,6 +46,17 @@ export function judgeInvoice(side: InvoiceSide, reading: PaymentReading, setting
   else if (overdue.state === 'unread') waiting.push('invoice_overdue')
   if (overdue.state === 'later' || overdue.state === 'unread') dueAts.push(overdue.at)
   return { findings, waiting, dueAt: dueAts.length === 0 ? null : toInstant(Math.min(...dueAts)) }
+}
+
+/** Each row once, cards first, by their ids; what names the invoice is none of the others. */
+function inOrder({ invoice, named, unnamed }: InvoiceSide): InvoiceSide {
+  const key = ({ via, transactionId }: InvoiceMoney) => `${via} ${transactionId}`
+  const once = (rows: readonly InvoiceMoney[]) =>
+    [...new Map(rows.map((row) => [key(row), row])).values()].toSorted(
+      (a, b) => b.via.localeCompare(a.via) || Number(a.transactionId - b.transactionId),
+    )
+  const own = new Set(named.map(key))
+  return { invoice, named: once(named), unnamed: once(unnamed.filter((row) => !own.has(key(row)))) }
 }
 
 /** `unread`: a reading that will come decides; `never`: what would prove it is out of reach. */
