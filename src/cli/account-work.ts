@@ -15,6 +15,7 @@ import type { AlertRules } from '../domain/alert-rules.ts'
 import { type Clock, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import type { CallPermits } from '../domain/permits.ts'
+import { rereadFrom } from '../domain/rhythm.ts'
 import { cutOffsOf } from '../domain/settlement-cut-offs.ts'
 import { createHelcimClient, type HelcimClient } from '../helcim/client.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
@@ -50,7 +51,7 @@ export interface AccountWork {
   readonly services: Services
   /** Starts its schedule. */
   schedule(): Promise<void>
-  /** Asks for the batch list, for every day of the history and every other list that was never read completely. */
+  /** Asks for the batch list, for every day of the history that is not read, and every other list that never was. */
   askForMissing(cause: string): Promise<void>
   /** Puts running pulls and uncertain settlements back into a queue that may have lost them; none that waits is doubled. */
   repair(): Promise<void>
@@ -133,7 +134,7 @@ export async function openAccount(
     async askForMissing(cause) {
       const ask = { accountId, cause, now: clock.now() }
       const pulls = await db.transaction(async (tx) => [
-        ...(await askForHistory(tx, ask, historyFrom)),
+        ...(await askForHistory(tx, ask, { historyFrom, freshFrom: rereadFrom(ask.now) })),
         ...(await askForBatches(tx, ask)),
         ...(await askForMissingLists(tx, ask)),
       ])

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { deepenHistory, loadHistoryFrom } from '../db/accounts.ts'
 import { type Backfill, finishBackfill, openBackfill } from '../db/backfills.ts'
 import { countUsage } from '../db/call-budget/usage.ts'
-import { listUnreadDays } from '../db/coverage.ts'
+import { listUnprovedDays } from '../db/coverage.ts'
 import { latestCompletePull, loadPull } from '../db/pulls.ts'
 import { estimateLeftMs } from '../domain/backfill.ts'
 import { addDays, type BusinessDate } from '../domain/calendar.ts'
@@ -212,8 +212,8 @@ async function takeIntoHistory(
   const { accountId } = account
   const historyFrom = await loadHistoryFrom(db, accountId)
   if (from >= historyFrom) return
-  const between = { accountId, resource: 'card_transaction', from, to: addDays(historyFrom, -1), since: null }
-  if ((await listUnreadDays(db, between)).length > 0) return
+  const between = { accountId, resource: 'card_transaction', from, to: addDays(historyFrom, -1) }
+  if ((await listUnprovedDays(db, between)).length > 0) return
   await deepenHistory(db, accountId, from)
   await runReconcile(db, { accountId, historyFrom: from, scope: 'full', settings, clock })
   await postBooks(db, { accountId, scope: 'full', settings: books, clock })

@@ -87,7 +87,7 @@ function freshnessText({ freshness, staleResources, countMissingDays }: RunEvide
   const isWhole = staleResources.length === 0 && countMissingDays === 0
   const why = [
     ...(staleResources.length > 0 ? [`${staleResources.join(', ')} not read lately`] : []),
-    ...(countMissingDays > 0 ? [`${countMissingDays} days of card transactions never read`] : []),
+    ...(countMissingDays > 0 ? [`${countMissingDays} days of card transactions not read since they were over`] : []),
   ]
   return [
     `  read completely until: ${read.join(', ') || 'nothing yet'}`,

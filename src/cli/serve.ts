@@ -9,13 +9,12 @@ import { addDays, nextInstant } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { UsageError } from '../domain/operating-error.ts'
+import { rereadMsMax } from '../domain/rhythm.ts'
 import type { AccountFacts } from '../http/account-metrics.ts'
 import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshness.ts'
 import { type CallFacts, createMetrics } from '../http/metrics.ts'
 import { startHttpServer } from '../http/server.ts'
 import { FIXED_CRONS } from '../jobs/due.ts'
-import { rereadMsMax } from '../jobs/sync/ask-for-due-lists.ts'
-import { TERMINALS_EVERY_MS } from '../jobs/sync/ask-for-lists.ts'
 import type { Logger } from '../log.ts'
 import type { AccountWork } from './account-work.ts'
 import type { Runtime } from './runtime.ts'
@@ -160,9 +159,8 @@ function dueAfterBy({ syncCron, zone }: AccountSettings): FreshnessRule['dueAfte
       case 'card_transaction':
         return next(FIXED_CRONS.recent, at)
       case 'card_terminal':
-        return next(syncCron, toInstant(at + TERMINALS_EVERY_MS))
       case 'card_batch':
-        return next(syncCron, at)
+        return next(syncCron, toInstant(at + rereadMsMax(resource)))
       default:
         return next(FIXED_CRONS.lists, toInstant(at + rereadMsMax(resource)))
     }

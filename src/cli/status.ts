@@ -1,12 +1,19 @@
 import type { Config } from '../config.ts'
 import type { Account } from '../db/accounts.ts'
 import { listTargets } from '../db/alerts/targets.ts'
-import { listResourceExtents, listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
+import {
+  listResourceExtents,
+  listResourceStates,
+  listUnprovedDays,
+  listUnreadDays,
+  type ResourceState,
+} from '../db/coverage.ts'
 import { countDetails } from '../db/needs.ts'
 import { loadOverview } from '../db/overview.ts'
 import { addDays, type BusinessDate, daysText } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { freshFrom } from '../domain/rhythm.ts'
 import { RESOURCES } from '../jobs/sync/resources.ts'
 import { type AccountOption, withAccount, withAccounts } from './account-option.ts'
 import { clockOf } from './clock.ts'
@@ -19,12 +26,13 @@ import { showTerminals } from './show-terminals.ts'
 export function runStatus(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
   if (options.json) {
     return withAccount(config, options, async (database, account) => {
-      const { overview, missing, resources, details, alerts } = await look(config, database, account)
+      const { overview, provedTo, missing, resources, details, alerts } = await look(config, database, account)
       const { name, historyFrom } = account
       const shown = {
         account: name,
         historyFrom,
         ...overview,
+        provedTo,
         missing,
         details,
         alerts: alerts.map(targetToJson),
@@ -52,7 +60,7 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
   const neverAsked = [...RESOURCES.keys()].filter((name) => !asked.some(({ resource }) => resource === name))
   const states = [...asked, ...neverAsked.map(neverAskedFor)]
   const missingOf = (resource: string) =>
-    listUncoveredDays(db, { accountId, resource, from: historyFrom, to: yesterday })
+    listUnreadDays(db, { accountId, resource, from: historyFrom, to: yesterday, freshFrom: freshFrom(resource, now) })
   const resources: ResourceView[] = []
   for (const state of states) {
     const { resource, windowKind } = state
@@ -60,9 +68,11 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
     const missing = windowKind === 'days' ? await missingOf(resource) : []
     resources.push({ ...state, countRecords: extent?.countRecords ?? 0, lastDay: extent?.lastDay ?? null, missing })
   }
+  const cardDays = { accountId, resource: 'card_transaction', from: historyFrom, to: yesterday }
+  const [firstUnproved] = await listUnprovedDays(db, cardDays)
   return {
     now,
-    yesterday,
+    provedTo: firstUnproved ? addDays(firstUnproved.from, -1) : yesterday,
     overview: await loadOverview(db, accountId, { minuteMs: clock.realMs(60_000), hourMs: clock.realMs(3_600_000) }),
     resources,
     missing: await missingOf('card_transaction'),
@@ -72,7 +82,7 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
 }
 
 async function show(config: Config, database: OpenDatabase, account: Account): Promise<void> {
-  const { now, yesterday, overview, resources, missing, details, alerts } = await look(config, database, account)
+  const { now, provedTo, overview, resources, missing, details, alerts } = await look(config, database, account)
   const { name, historyFrom, accountId } = account
   // Of the environment: an accounts file may say otherwise, and needs its tokens to be read.
   const { limits } = config.helcim
@@ -83,11 +93,7 @@ async function show(config: Config, database: OpenDatabase, account: Account): P
     `  calls: ${overview.countCallsLastMinute} of ${limits.minute} in the last minute, ` +
       `${overview.countCallsLastHour} of ${limits.hour} in the last hour, ${overview.countRateLimited} refused`,
   )
-  say(
-    missing.length === 0
-      ? `  days: every day from ${historyFrom} to ${yesterday} was read completely`
-      : `  days not read completely: ${daysText(missing)}`,
-  )
+  say(missing.length === 0 ? daysProvedText(historyFrom, provedTo) : `  days not read completely: ${daysText(missing)}`)
   say()
   say(
     table(
@@ -114,11 +120,17 @@ async function show(config: Config, database: OpenDatabase, account: Account): P
   say(await showTerminals(database.db, accountId))
 }
 
+/** Only days that were read since they were over: yesterday, shortly after midnight, is not among them. */
+const daysProvedText = (from: BusinessDate, to: BusinessDate): string =>
+  from <= to
+    ? `  days: every day from ${from} to ${to} was read completely`
+    : `  days: the first one, ${from}, is over and is yet to be read once more`
+
 /** One resource as it is read as a whole or by days. */
 type ResourceView = ResourceState & {
   readonly countRecords: number
   readonly lastDay: string | null
-  /** Days of the history that were not read completely. */
+  /** Days of the history that are not read, see `listUnreadDays`. */
   readonly missing: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]
 }
 

@@ -121,8 +121,9 @@ async function ask(
   if (first > last) throw new UsageError(`--from ${first} is after --to ${last}`)
   const pulls: Pull[] = []
   if (resources.includes('card_transaction')) {
+    // No rhythm comes after it: of the days before today each is read once after it ended.
     if (range.from === undefined && range.to === undefined)
-      pulls.push(...(await askForHistory(tx, input, account.historyFrom)))
+      pulls.push(...(await askForHistory(tx, input, { historyFrom: account.historyFrom, freshFrom: today })))
     const from = range.from ?? (range.to === undefined ? today : account.historyFrom)
     const to = range.to ?? today
     const isCovered = pulls.some(({ window }) => window.kind === 'days' && window.from <= from && window.to >= to)

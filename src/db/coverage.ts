@@ -71,10 +71,7 @@ export interface DayRange {
   readonly to: BusinessDate
 }
 
-/** Days between two dates that no pull has read completely, as ranges, the oldest first. */
-export const listUncoveredDays = (tx: Tx, range: DayRange) => listDaysWithout(tx, range, sql`true`)
-
-/** The same, and days whose last complete reading began before `readBefore`. */
+/** Days between two dates without any complete reading, or whose last one began before `readBefore`, as ranges, the oldest first. */
 export const listStaleDays = (tx: Tx, range: DayRange, readBefore: Instant) =>
   listDaysWithout(tx, range, sql`c.read_at > ${timestamp(readBefore)}`)
 
@@ -91,9 +88,21 @@ export const listUnprovedDays = (tx: Tx, range: DayRange) => listUnfinishedDays(
 export const listUnfollowedDays = (tx: Tx, { since, days, ...range }: DayRange & { since: Instant; days: number }) =>
   listDaysWithout(tx, range, sql`c.read_at >= least(${timestamp(since)}, ${daysLaterSql(days)})`)
 
-/** Days that no pull has read completely, or none since an instant. */
-export const listUnreadDays = (tx: Tx, { since, ...range }: DayRange & { since: Instant | null }) =>
-  listDaysWithout(tx, range, since === null ? sql`true` : sql`c.read_at >= ${timestamp(since)}`)
+/**
+ * Days that do not count as read: those that are not proved, or of which no reading began since an instant. Of days from
+ * `freshFrom` on any complete reading is enough: they last, or their rhythm has yet to come to them.
+ */
+export function listUnreadDays(
+  tx: Tx,
+  { freshFrom, since = null, ...range }: DayRange & { freshFrom: BusinessDate; since?: Instant | null },
+): Promise<{ from: BusinessDate; to: BusinessDate }[]> {
+  const isSince = since === null ? sql`true` : sql`c.read_at >= ${timestamp(since)}`
+  return listDaysWithout(
+    tx,
+    range,
+    sql`(c.day >= ${freshFrom}::date or c.read_at >= ${daysLaterSql(1)}) and ${isSince}`,
+  )
+}
 
 async function listDaysWithout(
   tx: Tx,

@@ -1,13 +1,16 @@
 import { sql } from 'drizzle-orm'
+import { countDays } from '../domain/backfill.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { isCardData } from '../domain/pull.ts'
+import { freshFrom } from '../domain/rhythm.ts'
 import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
 import type { Tx } from './client.ts'
+import { listUnreadDays } from './coverage.ts'
 import { instantOf, timestamp } from './sql-values.ts'
 
 /** What a monitor is told about one account. */
@@ -58,7 +61,7 @@ export async function loadFigures(
     usage: await countUsage(tx, accountId, windows.minuteMs, windows.hourMs),
     calls: await countCalls(tx, accountId, windows.hourMs),
     resources: await listProofs(tx, accountId),
-    countMissingDays: await countMissingDays(tx, accountId, history),
+    countMissingDays: await countMissingDays(tx, { accountId, history, now }),
     batches: await countBatches(tx, accountId),
     mismatches: await countMismatches(tx, accountId),
     atStake: await sumAtStake(tx, accountId),
@@ -108,16 +111,14 @@ async function countCalls(tx: Tx, accountId: number, hourMs: number): Promise<Fi
   }))
 }
 
-/** Days of card transactions within the history that were never read completely. */
+/** Days of card transactions within the history that are not read, see `listUnreadDays`. */
 export async function countMissingDays(
   tx: Tx,
-  accountId: number,
-  { from, to }: { from: BusinessDate; to: BusinessDate },
+  { accountId, history, now }: { accountId: number; history: { from: BusinessDate; to: BusinessDate }; now: Instant },
 ): Promise<number> {
-  const { rows } = await tx.execute<{ count: string }>(sql`
-    select greatest(0, ${to}::date - ${from}::date + 1) - count(*) as count from recon.covered_days
-    where account_id = ${accountId} and resource = 'card_transaction' and day between ${from}::date and ${to}::date`)
-  return Number(rows[0]?.count ?? 0)
+  const resource = 'card_transaction'
+  const ranges = await listUnreadDays(tx, { accountId, resource, ...history, freshFrom: freshFrom(resource, now) })
+  return ranges.reduce((sum, range) => sum + countDays(range), 0)
 }
 
 async function countBatches(tx: Tx, accountId: number): Promise<Figures['batches']> {

@@ -48,7 +48,7 @@ export interface RunEvidence {
   readonly cards: readonly InputSums[]
   /** When each list or run of days was last proved; null: never. */
   readonly freshness: readonly { readonly resource: string; readonly provedAt: Instant | null }[]
-  /** Days of card transactions that were never read completely. */
+  /** Days of card transactions that were not read completely since they were over. */
   readonly countMissingDays: number
   /** Lists that were not read completely for longer than their limit: what only absence would prove waits. */
   readonly staleResources: readonly string[]

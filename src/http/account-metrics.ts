@@ -50,7 +50,10 @@ export function createAccountMetrics(registry: Registry) {
     ['resource'],
   )
   const ageLimit = gauge('resource_age_limit_seconds', 'An age beyond this is stale.', ['resource'])
-  const missing = gauge('missing_days', 'Days of the history, up to yesterday, that were never read completely.')
+  const missing = gauge(
+    'missing_days',
+    'Days of the history, up to yesterday, that were not read completely since they were over.',
+  )
   const batches = gauge('card_batches', 'Card batches by how far they are proved.', ['state'])
   const open = gauge('mismatches_open', 'Unresolved mismatches.', ['code', 'severity'])
   const atStake = gauge(

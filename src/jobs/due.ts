@@ -9,6 +9,7 @@ import { forgetOld } from '../db/retention.ts'
 import { addDays } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
+import { CARD_DAYS, rereadFrom } from '../domain/rhythm.ts'
 import { writeScheduledExports } from '../exports/scheduled.ts'
 import { recheckPeriods } from '../periods/recheck.ts'
 import { runReconcile } from '../reconcile/run.ts'
@@ -81,13 +82,13 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
       break
     case 'recent':
       await askOnce(context, key, async (tx) => {
-        await askForHistory(tx, ask, account.historyFrom)
-        await askForDays(tx, ask, { from: addDays(today, -2), to: today, callClass: 'detail' })
+        await askForHistory(tx, ask, { historyFrom: account.historyFrom, freshFrom: rereadFrom(now) })
+        await askForDays(tx, ask, { from: addDays(today, 1 - CARD_DAYS.hourly), to: today, callClass: 'detail' })
       })
       break
     case 'week':
       await askOnce(context, key, (tx) =>
-        askForDays(tx, ask, { from: addDays(today, -6), to: today, callClass: 'backfill' }),
+        askForDays(tx, ask, { from: rereadFrom(now), to: today, callClass: 'backfill' }),
       )
       break
     case 'lists': {

@@ -1,9 +1,10 @@
 import type { Tx } from '../db/client.ts'
-import { listResourceStates, listUncoveredDays, type ResourceState } from '../db/coverage.ts'
+import { listResourceStates, listUnreadDays, type ResourceState } from '../db/coverage.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
 import { isCardData } from '../domain/pull.ts'
+import { rereadFrom } from '../domain/rhythm.ts'
 import type { CheckSettings } from './settings.ts'
 
 export const COVERAGE_CODES = ['pull_incomplete', 'filter_ignored'] as const satisfies readonly MismatchCode[]
@@ -26,7 +27,7 @@ export async function findCoverageGaps(tx: Tx, input: CoverageInput): Promise<Fi
     ...states.flatMap(findFilterIgnored),
     ...states.filter(isBeyondToken).map(notPermitted),
     ...readable.flatMap((state) => findStale(state, input)),
-    ...(await findUncoveredDays(tx, readable, input)),
+    ...(await findUnreadDays(tx, readable, input)),
   ]
 }
 
@@ -76,15 +77,17 @@ const DEAD_TOKEN_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
 const needsPerson = ({ lastState, lastFailCode, lastCompleteAt }: ResourceState): boolean =>
   DEAD_TOKEN_CODES.includes(lastFailCode ?? '') || (lastState === 'not_permitted' && lastCompleteAt !== null)
 
-async function findUncoveredDays(tx: Tx, states: readonly ResourceState[], input: CoverageInput): Promise<Finding[]> {
+/** A day whose last reading began before it was over waits to be told until no night reads it again by itself. */
+async function findUnreadDays(tx: Tx, states: readonly ResourceState[], input: CoverageInput): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const { resource, firstAskedAt, lastFailWords } of states.filter((state) => state.windowKind === 'days')) {
     if (firstAskedAt === null || input.now - firstAskedAt <= input.settings.pullIncompleteMs) continue
-    const ranges = await listUncoveredDays(tx, {
+    const ranges = await listUnreadDays(tx, {
       accountId: input.accountId,
       resource,
       from: input.historyFrom,
       to: input.yesterday,
+      freshFrom: rereadFrom(input.now),
     })
     for (const { from, to } of ranges) {
       findings.push(

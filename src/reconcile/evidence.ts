@@ -89,7 +89,7 @@ export async function gatherEvidence(
     isAchReadable,
     cards,
     freshness: proofs.map(({ resource, provedAt }) => ({ resource, provedAt })),
-    countMissingDays: await countMissingDays(tx, accountId, { from: historyFrom, to: yesterday }),
+    countMissingDays: await countMissingDays(tx, { accountId, history: { from: historyFrom, to: yesterday }, now }),
     staleResources: proofs.filter(isStale).map(({ resource }) => resource),
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import { Registry } from 'prom-client'
-import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { addSilenceCommand } from '../../src/cli/commands/silence.ts'
 import { runDoctor } from '../../src/cli/doctor.ts'
 import { runMismatches, runShowMismatch } from '../../src/cli/mismatches.ts'
@@ -14,6 +14,7 @@ import { beginChannels } from '../../src/db/alerts/outbox.ts'
 import { listTargets, noteDead } from '../../src/db/alerts/targets.ts'
 import { toInstant } from '../../src/domain/clock.ts'
 import { createAccountMetrics } from '../../src/http/account-metrics.ts'
+import { printed } from '../support/printed.ts'
 import { type Book, createDatabase, DAY_MS, START, type TestDatabase } from './support.ts'
 
 /** Four days after the mismatches were seen; the machine's own clock would age them for ever. */
@@ -44,18 +45,6 @@ beforeAll(async () => {
     values (${accountId}, 'slack', 'opened x', '{}', ${new Date(START).toISOString()}, ${new Date(START).toISOString()})`)
 })
 afterAll(() => database.drop())
-
-/** What a command prints, in this process. */
-async function printed(run: () => Promise<unknown>): Promise<string> {
-  const chunks: string[] = []
-  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => chunks.push(String(chunk)) > 0)
-  try {
-    await run()
-  } finally {
-    spy.mockRestore()
-  }
-  return chunks.join('')
-}
 
 const silence = (...args: string[]) =>
   printed(async () => {

@@ -132,6 +132,26 @@ test('cut off again and again it goes on: no finished window is read twice, noth
   expect(Math.max(...countByPage(sandbox).values())).toBeGreaterThanOrEqual(2)
 })
 
+test('a day that was last read while it lasted is left to read, once', async () => {
+  const days = 20
+  const shop = await open({ days })
+  const { sandbox, database } = shop
+  const from = addDays(TODAY, -days)
+  const halfRead = addDays(TODAY, -12)
+  expect((await run(shop, { from })).end).toMatchObject({ outcome: 'complete' })
+  const noon = `('${halfRead}'::date + time '12:00') at time zone 'America/Edmonton'`
+  await database.rows(`update recon.covered_days set read_at = ${noon} where day = '${halfRead}'`)
+
+  const countCalls = pageCalls(sandbox).length
+  expect((await run(shop, { from })).end).toMatchObject({ outcome: 'complete', state: { countDaysLeft: 0 } })
+  const asked = pageCalls(sandbox).slice(countCalls)
+  expect(new Set(asked.map(({ query }) => `${query.dateFrom} ${query.dateTo}`))).toEqual(
+    new Set([`${addDays(halfRead, -1)} ${addDays(halfRead, 1)}`]),
+  )
+  expect((await run(shop, { from })).end).toMatchObject({ outcome: 'complete' })
+  expect(pageCalls(sandbox).length).toBe(countCalls + asked.length)
+})
+
 test('invoices and bank payments of the past come the same way', async () => {
   const days = 40
   const shop = await open({ days, billing: { subscriptions: 30, signUpsPerDay: 1, invoicesPerDay: 2 } })

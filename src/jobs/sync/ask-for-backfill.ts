@@ -14,6 +14,7 @@ import {
 } from '../../domain/backfill.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
+import { helcimDate } from '../../domain/helcim-time.ts'
 import { resourceOf } from './resources.ts'
 
 /** One more than a class may work at, so that none waits for us to look. */
@@ -25,7 +26,7 @@ const HOPELESS_CODES: readonly (string | null)[] = ['HELCIM_UNAUTHORIZED', 'HELC
 /** How far a backfill is. */
 export interface BackfillState {
   readonly countDays: number
-  /** Not read yet, or only before `--again` was asked for; those being read included. */
+  /** Not read since they were over, or only before `--again` was asked for; those being read included. */
   readonly countDaysLeft: number
   readonly countWindowsRunning: number
   /** Rows read, margins included, and the calls that brought them, over all runs of this backfill. */
@@ -59,7 +60,8 @@ export async function askForBackfill(
     (pull) => pull.resource === resource && pull.window.kind === 'days' && pull.cause.startsWith('backfill '),
   )
   const failed = pulls.filter((pull) => pull.cause === cause && ['incomplete', 'not_permitted'].includes(pull.state))
-  const unread = await listUnreadDays(tx, { accountId, resource, from, to, since: againSince })
+  const freshFrom = helcimDate(now)
+  const unread = await listUnreadDays(tx, { accountId, resource, from, to, freshFrom, since: againSince })
 
   const taken = new Set([...running, ...failed].flatMap((pull) => daysOf(windowOf(pull))))
   const days = unread.flatMap(daysOf).filter((day) => !taken.has(day))

@@ -4,13 +4,13 @@ import { latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
+import { LIST_EVERY_MS_MAX, type Rhythm } from '../../domain/rhythm.ts'
 import { type Ask, askForDays, askForList } from './ask-for-lists.ts'
-import type { Resource, Rhythm } from './resource.ts'
+import type { Resource } from './resource.ts'
 import { RESOURCES } from './resources.ts'
 
 /** A list is read so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
 const CALL_EVERY_MS = 90_000
-const LIST_EVERY_MS_MAX = 24 * 3_600_000
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 const JITTER_MS = 10 * 60_000
 
@@ -69,12 +69,6 @@ export async function askForDueDays(
     pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' }, name)))
   }
   return pulls
-}
-
-/** How long after a complete reading a resource is read again at the latest; a list may be as long as it likes. */
-export function rereadMsMax(name: string): number {
-  const rhythm = RESOURCES.get(name)?.rhythm
-  return rhythm?.kind === 'days' ? Math.min(...rhythm.stretches.map(({ everyMs }) => everyMs)) : LIST_EVERY_MS_MAX
 }
 
 const kindOf = ({ kind }: Rhythm): 'all' | 'days' => (kind === 'list' ? 'all' : 'days')

@@ -1,17 +1,16 @@
 import type { Tx } from '../../db/client.ts'
-import { listUncoveredDays } from '../../db/coverage.ts'
+import { listUnreadDays } from '../../db/coverage.ts'
 import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
 import { isOfHistory } from '../../domain/pull.ts'
+import { TERMINALS_EVERY_MS } from '../../domain/rhythm.ts'
 import { resourceOf } from './resources.ts'
 
 /** Days read by one pull: few enough that a walk is short, many enough that a quiet month is a handful of calls. */
 const WINDOW_DAYS_MAX = 7
-/** Terminals change when a merchant orders one. */
-export const TERMINALS_EVERY_MS = 24 * 3_600_000
 
 export interface Ask {
   readonly accountId: number
@@ -60,15 +59,23 @@ export async function askForDays(
   return pulls
 }
 
-/** Days of the account's history that were never read completely, today included; none while they are being read. */
-export async function askForHistory(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
+/**
+ * Days of the account's history that are not read, today included; none while they are being read.
+ * @param freshFrom the first of the days that are read again without it: of these, those that no reading ever covered
+ */
+export async function askForHistory(
+  tx: Tx,
+  ask: Ask,
+  { historyFrom, freshFrom }: { historyFrom: BusinessDate; freshFrom: BusinessDate },
+): Promise<Pull[]> {
   const running = await listRunningPulls(tx, ask.accountId)
   if (running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))) return []
-  const ranges = await listUncoveredDays(tx, {
+  const ranges = await listUnreadDays(tx, {
     accountId: ask.accountId,
     resource: 'card_transaction',
     from: historyFrom,
     to: helcimDate(ask.now),
+    freshFrom,
   })
   const pulls: Pull[] = []
   for (const range of ranges.reverse()) pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' })))

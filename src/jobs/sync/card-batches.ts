@@ -10,7 +10,6 @@ export const cardBatchResource = defineResource({
   name: 'card_batch',
   endpoint: cardBatches,
   mirror: cardBatchMirror,
-  rhythm: null,
   pageLimit: 1_000,
   call(window) {
     switch (window.kind) {

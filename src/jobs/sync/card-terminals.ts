@@ -8,7 +8,6 @@ export const cardTerminalResource = defineResource({
   name: 'card_terminal',
   endpoint: cardTerminals,
   mirror: cardTerminalMirror,
-  rhythm: null,
   pageLimit: 1_000,
   call: () => cardTerminals.list(),
   isInside: () => true,

@@ -15,7 +15,6 @@ export const cardTransactionResource = defineResource<CardTransaction>({
   name: 'card_transaction',
   endpoint: cardTransactions,
   mirror: cardTransactionMirror,
-  rhythm: null,
   pageLimit: 1_000,
   call(window, { limit, page }) {
     switch (window.kind) {

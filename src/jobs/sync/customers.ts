@@ -4,14 +4,11 @@ import { isNamed } from './named.ts'
 import { proveWalk } from './prove-walk.ts'
 import { defineResource } from './resource.ts'
 
-const DAY_MS = 24 * 3_600_000
-
 /** No filter tells what changed: all of them once a day, and by their code those that payments name before that. */
 export const customerResource = defineResource({
   name: 'customer',
   endpoint: customers,
   mirror: customerMirror,
-  rhythm: { kind: 'list', everyMs: DAY_MS, callClass: 'backfill' },
   pageLimit: 100,
   call(window, { limit, page }) {
     switch (window.kind) {

@@ -16,11 +16,6 @@ export const invoiceResource = defineResource({
   name: 'invoice',
   endpoint: invoices,
   mirror: invoiceMirror,
-  rhythm: {
-    kind: 'days',
-    stretches: [{ days: 3, everyMs: 24 * 3_600_000, callClass: 'backfill' }],
-    finalAfterDays: 1,
-  },
   pageLimit: 0,
   call(window, { page }) {
     switch (window.kind) {

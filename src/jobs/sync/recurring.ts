@@ -19,14 +19,11 @@ import { innerRecords } from './inner-records.ts'
 import { proveWalk } from './prove-walk.ts'
 import { defineResource, type PageAsked } from './resource.ts'
 
-const HOUR_MS = 3_600_000
-
 /** Plans change when a merchant edits one. */
 export const paymentPlanResource = defineResource({
   name: 'payment_plan',
   endpoint: paymentPlans,
   mirror: paymentPlanMirror,
-  rhythm: { kind: 'list', everyMs: 24 * HOUR_MS, callClass: 'detail' },
   pageLimit: 100,
   call: (window, page) => wholeList(paymentPlans, window, page),
   isInside: () => true,
@@ -37,7 +34,6 @@ export const addOnResource = defineResource({
   name: 'add_on',
   endpoint: addOns,
   mirror: addOnMirror,
-  rhythm: { kind: 'list', everyMs: 24 * HOUR_MS, callClass: 'detail' },
   pageLimit: 100,
   call: (window, page) => wholeList(addOns, window, page),
   isInside: () => true,
@@ -52,7 +48,6 @@ export const subscriptionResource = defineResource({
   name: 'subscription',
   endpoint: subscriptions,
   mirror: subscriptionMirror,
-  rhythm: { kind: 'list', everyMs: HOUR_MS, callClass: 'detail' },
   pageLimit: 100,
   call: (window, page) =>
     window.kind === 'one' ? subscriptionById(window.id) : wholeList(subscriptions, window, page),

@@ -2,10 +2,10 @@ import type { JobContext, Services } from '../../context.ts'
 import type { CopyTx, Tx } from '../../db/client.ts'
 import type { MirrorTable } from '../../db/mirror/mirror-table.ts'
 import type { Pull } from '../../db/pulls.ts'
-import type { CallClass } from '../../domain/budget-class.ts'
 import type { Instant } from '../../domain/clock.ts'
-import type { PullWindow } from '../../domain/pull.ts'
+import type { PullWindow, ResourceName } from '../../domain/pull.ts'
 import type { HelcimId } from '../../domain/record.ts'
+import { RHYTHMS, type Rhythm } from '../../domain/rhythm.ts'
 import type { AnswerBody } from '../../helcim/body.ts'
 import type { EndpointCall, ListEndpoint } from '../../helcim/endpoint.ts'
 import { readPage } from './read-page.ts'
@@ -31,18 +31,6 @@ export interface PageAsked {
   readonly offset: number
 }
 
-/** How often a resource is read again, beside what is asked for by need. */
-export type Rhythm =
-  /** A list without filters. A long one is read more rarely, see `askForDueLists`. */
-  | { readonly kind: 'list'; readonly everyMs: number; readonly callClass: CallClass }
-  /** Days of creation: the last so many of them, today included; the shortest stretch first. */
-  | {
-      readonly kind: 'days'
-      readonly stretches: readonly { readonly days: number; readonly everyMs: number; readonly callClass: CallClass }[]
-      /** A day that no stretch reaches any more is read once more unless it was read so many days later: somebody was away. */
-      readonly finalAfterDays: number
-    }
-
 /** Records of another kind that answers hold within this one's. */
 export interface InnerRecords {
   readonly replay: Replay
@@ -60,11 +48,9 @@ interface StoredAt {
 /** A resource, described once: everything the one sync loop needs to read any window of it. */
 export interface ResourceDescription<R> {
   /** Singular kind, as in subjects of mismatches. */
-  readonly name: string
+  readonly name: ResourceName
   readonly endpoint: ListEndpoint<R, never>
   readonly mirror: MirrorTable<R>
-  /** null for card data, which `due` asks for by rules of their own. */
-  readonly rhythm: Rhythm | null
   /** Rows asked for per page; lists without paging come in one, 0 where the list takes no number. */
   readonly pageLimit: number
   /** @throws Error for a window that this resource does not have */
@@ -86,6 +72,7 @@ export interface ResourceDescription<R> {
 export interface Resource {
   readonly name: string
   readonly pageLimit: number
+  /** null for card data, which `due` asks for by rules of their own. */
   readonly rhythm: Rhythm | null
   /** One for each table. */
   readonly replays: readonly Replay[]
@@ -97,7 +84,7 @@ export interface Resource {
 export const defineResource = <R>(description: ResourceDescription<R>): Resource => ({
   name: description.name,
   pageLimit: description.pageLimit,
-  rhythm: description.rhythm,
+  rhythm: RHYTHMS[description.name],
   replays: [
     replayOf(description.endpoint, description.mirror),
     ...(description.inner ? [description.inner.replay] : []),
