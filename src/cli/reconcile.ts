@@ -5,14 +5,19 @@ import type { Config } from '../config.ts'
 import { listAccounts } from '../db/accounts.ts'
 import type { Instant } from '../domain/clock.ts'
 import { formatMinor } from '../domain/money.ts'
-import { isCardData } from '../domain/pull.ts'
 import type { Outcome } from '../domain/recurring/judge.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
-import { INPUT_OUTCOMES, type InputSums, type RunEvidence } from '../domain/run-evidence.ts'
+import {
+  INPUT_OUTCOMES,
+  type InputFreshness,
+  type InputSums,
+  type RunEvidence,
+  restingOn,
+} from '../domain/run-evidence.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { type AccountOption, withAccount } from './account-option.ts'
 import { clockOf } from './clock.ts'
-import { say } from './paint.ts'
+import { say, table } from './paint.ts'
 
 /** Judges everything again from the database alone. */
 export function runReconcileCommand(config: Config, options: AccountOption & { json?: boolean }): Promise<number> {
@@ -30,7 +35,7 @@ export function runReconcileCommand(config: Config, options: AccountOption & { j
         countUndecided: undecided.length,
         cards: evidence.cards.map(cardsToJson),
         recurring: recurring.map(sumsToJson),
-        freshness: evidence.freshness.map(({ resource, provedAt }) => ({ resource, provedAt: instantText(provedAt) })),
+        freshness: evidence.freshness.map(({ provedAt, ...one }) => ({ ...one, provedAt: instantText(provedAt) })),
         countMissingDays: evidence.countMissingDays,
         staleResources: evidence.staleResources,
       }
@@ -82,20 +87,26 @@ const instantText = (at: Instant | null): string | null => (at === null ? null :
 
 /** What the run went by, and whether that was stale. */
 function freshnessText({ freshness, staleResources, countMissingDays }: RunEvidence): string[] {
-  const cards = freshness.filter(({ resource }) => isCardData(resource))
-  const read = cards.map(({ resource, provedAt }) => `${resource} ${instantText(provedAt) ?? 'never'}`)
   const isWhole = staleResources.length === 0 && countMissingDays === 0
   const why = [
     ...(staleResources.length > 0 ? [`${staleResources.join(', ')} not read lately`] : []),
     ...(countMissingDays > 0 ? [`${countMissingDays} days of card transactions not read since they were over`] : []),
   ]
   return [
-    `  read completely until: ${read.join(', ') || 'nothing yet'}`,
-    ...(isWhole
-      ? []
-      : [`  incomplete: ${why.join('; ')}. What only absence would prove waits; "tieout sync" reads it.`]),
+    table(['went by', 'read completely until', 'rests on it', ''], freshness.map(freshnessRow)),
+    ...(isWhole ? [] : [`  incomplete: ${why.join('; ')}. ${INCOMPLETE_WORDS}`]),
   ]
 }
+
+const INCOMPLETE_WORDS =
+  'What came since is in no sum, and what only absence would prove waits; "tieout sync" reads it.'
+
+const freshnessRow = ({ resource, provedAt, state }: InputFreshness): string[] => [
+  resource,
+  instantText(provedAt) ?? 'never',
+  restingOn(resource).join(', '),
+  state === 'fresh' ? '' : state.replace('_', ' '),
+]
 
 /** One line for each currency: every payment that was due ends in exactly one of the three. */
 function sumsText({ currency, expectedMinor, countExpected, minors, counts }: RecurringSums): string {

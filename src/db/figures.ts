@@ -42,6 +42,8 @@ export interface ResourceProof {
   /** End of the last complete reading of the whole list, or of days up to the day of that reading. */
   readonly provedAt: Instant | null
   readonly firstAskedAt: Instant
+  /** False where this token may not read it, and it is no card data. */
+  readonly isPermitted: boolean
 }
 
 /** Reads all figures; meant for one read-only transaction, so that they belong together. */
@@ -71,10 +73,14 @@ export async function loadFigures(
 }
 
 /**
- * For every list that is read as a whole or by days: when it was last proved. What this token may not read, beside card
- * data, is left out: it is not stale, and `status` says so.
+ * The proofs of all that this token may read, and of card data. What it may not read is left out: it is not stale, and
+ * `status` says so.
  */
-export async function listProofs(tx: Tx, accountId: number): Promise<ResourceProof[]> {
+export const listProofs = async (tx: Tx, accountId: number): Promise<ResourceProof[]> =>
+  (await listAllProofs(tx, accountId)).filter(({ isPermitted }) => isPermitted)
+
+/** For every list that was ever asked for as a whole or by days: when it was last proved. */
+export async function listAllProofs(tx: Tx, accountId: number): Promise<ResourceProof[]> {
   const { rows } = await tx.execute<{
     resource: string
     proved_at: string | null
@@ -89,10 +95,10 @@ export async function listProofs(tx: Tx, accountId: number): Promise<ResourcePro
     group by resource order by resource`)
   return rows.flatMap((row) => {
     const firstAskedAt = instantOf(row.first_asked_at)
-    const isBeyondToken = row.last_state === 'not_permitted' && !isCardData(row.resource)
-    return firstAskedAt === null || isBeyondToken
+    const isPermitted = row.last_state !== 'not_permitted' || isCardData(row.resource)
+    return firstAskedAt === null
       ? []
-      : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt }
+      : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt, isPermitted }
   })
 }
 

@@ -1,5 +1,7 @@
 import type { BusinessDate } from './calendar.ts'
 import type { Instant } from './clock.ts'
+import type { ResourceName } from './pull.ts'
+import { rereadMsMax } from './rhythm.ts'
 
 export const INPUT_OUTCOMES = ['matched', 'found', 'waiting'] as const
 export type InputOutcome = (typeof INPUT_OUTCOMES)[number]
@@ -39,6 +41,43 @@ export function sumInputs(parts: readonly InputPart[]): InputSums[] {
 
 const NOTHING = { minors: { matched: 0n, found: 0n, waiting: 0n }, counts: { matched: 0, found: 0, waiting: 0 } }
 
+/** What the judgements and sums of a run rest on. */
+export const INPUTS_OF = {
+  cards: ['card_batch', 'card_transaction', 'card_terminal'],
+  recurring: ['subscription', 'payment_plan', 'customer', 'card_transaction', 'ach_transaction', 'invoice'],
+  invoices: ['invoice', 'card_transaction', 'ach_transaction'],
+  ACH: ['ach_batch', 'ach_transaction'],
+} as const satisfies Readonly<Record<string, readonly ResourceName[]>>
+
+/** In the order in which they are said, each once. */
+export const INPUT_RESOURCES: readonly ResourceName[] = [...new Set(Object.values(INPUTS_OF).flat())]
+
+/** What rests on a resource, in words. */
+export const restingOn = (resource: ResourceName): string[] =>
+  Object.entries(INPUTS_OF).flatMap(([family, resources]) => (resources.some((one) => one === resource) ? family : []))
+
+export type InputState = 'fresh' | 'stale' | 'not_permitted'
+
+/** How fresh the mirror of a resource was when a run went by it. */
+export interface InputFreshness {
+  readonly resource: ResourceName
+  /** When it was last proved; null: never. */
+  readonly provedAt: Instant | null
+  readonly state: InputState
+}
+
+/**
+ * Stale is what its own rhythm should have read again, and did not for longer than `graceMs`. What this token never
+ * could read is not: nothing of it is in any sum. What it could read once grows old like the rest.
+ */
+export function freshnessOfInput(
+  { resource, provedAt, isPermitted }: Omit<InputFreshness, 'state'> & { isPermitted: boolean },
+  { now, graceMs }: { now: Instant; graceMs: number },
+): InputFreshness {
+  if (provedAt === null) return { resource, provedAt, state: isPermitted ? 'stale' : 'not_permitted' }
+  return { resource, provedAt, state: now - provedAt > rereadMsMax(resource) + graceMs ? 'stale' : 'fresh' }
+}
+
 /** What a run went by. */
 export interface RunEvidence {
   readonly historyFrom: BusinessDate
@@ -46,10 +85,10 @@ export interface RunEvidence {
   readonly isAchReadable: boolean
   /** Approved card transactions of the batches that it judged. */
   readonly cards: readonly InputSums[]
-  /** When each list or run of days was last proved; null: never. */
-  readonly freshness: readonly { readonly resource: string; readonly provedAt: Instant | null }[]
+  /** Of each list and run of days that a family rests on. */
+  readonly freshness: readonly InputFreshness[]
   /** Days of card transactions that were not read completely since they were over. */
   readonly countMissingDays: number
-  /** Lists that were not read completely for longer than their limit: what only absence would prove waits. */
-  readonly staleResources: readonly string[]
+  /** Of these the stale ones: what they do not hold yet is in no sum, and what only absence would prove waits. */
+  readonly staleResources: readonly ResourceName[]
 }

@@ -1,13 +1,15 @@
 import type { BatchFacts } from '../db/batch-facts.ts'
 import type { Tx } from '../db/client.ts'
-import { countMissingDays, listProofs } from '../db/figures.ts'
+import { countMissingDays, listAllProofs } from '../db/figures.ts'
 import { listMoneyRows } from '../db/run-evidence.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import type { Finding } from '../domain/mismatch.ts'
-import { isCardData } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import {
+  freshnessOfInput,
+  INPUT_RESOURCES,
+  type InputFreshness,
   type InputOutcome,
   type InputPart,
   type InputSums,
@@ -81,17 +83,27 @@ export async function gatherEvidence(
   },
 ): Promise<RunEvidence> {
   const { accountId, historyFrom, isAchReadable, yesterday, cards, settings, now } = input
-  const proofs = await listProofs(tx, accountId)
-  const isStale = ({ resource, provedAt }: (typeof proofs)[number]) =>
-    isCardData(resource) && (provedAt === null || now - provedAt > settings.pullIncompleteMs)
+  const freshness = await gatherFreshness(tx, { accountId, graceMs: settings.pullIncompleteMs, now })
   return {
     historyFrom,
     isAchReadable,
     cards,
-    freshness: proofs.map(({ resource, provedAt }) => ({ resource, provedAt })),
+    freshness,
     countMissingDays: await countMissingDays(tx, { accountId, history: { from: historyFrom, to: yesterday }, now }),
-    staleResources: proofs.filter(isStale).map(({ resource }) => resource),
+    staleResources: freshness.filter(({ state }) => state === 'stale').map(({ resource }) => resource),
   }
+}
+
+/** What was never asked for is stale like what was never read: nobody said that there is none of it. */
+async function gatherFreshness(
+  tx: Tx,
+  { accountId, graceMs, now }: { accountId: number; graceMs: number; now: Instant },
+): Promise<InputFreshness[]> {
+  const proofs = new Map((await listAllProofs(tx, accountId)).map((proof) => [proof.resource, proof]))
+  return INPUT_RESOURCES.map((resource) => {
+    const { provedAt = null, isPermitted = true } = proofs.get(resource) ?? {}
+    return freshnessOfInput({ resource, provedAt, isPermitted }, { now, graceMs })
+  })
 }
 
 /** As it is stored: amounts as texts of minor units, instants in ISO. */
@@ -106,8 +118,8 @@ export const evidenceToJson = ({ cards, freshness, ...rest }: RunEvidence) => ({
     waitingMinor: String(minors.waiting),
     counts,
   })),
-  freshness: freshness.map(({ resource, provedAt }) => ({
-    resource,
+  freshness: freshness.map(({ provedAt, ...one }) => ({
+    ...one,
     provedAt: provedAt === null ? null : new Date(provedAt).toISOString(),
   })),
 })
