@@ -1,6 +1,7 @@
 import { readAccounts } from '../accounts-file.ts'
 import { readChecks } from '../checks-file.ts'
 import type { Config } from '../config.ts'
+import { forgetTerminals, listAccounts } from '../db/accounts.ts'
 import type { Db } from '../db/client.ts'
 import { compareSchema } from '../db/migrate.ts'
 import { OperatingError, UsageError } from '../domain/operating-error.ts'
@@ -14,6 +15,8 @@ import { paint, say } from './paint.ts'
 
 export interface DoctorOptions {
   readonly offline?: boolean
+  /** Name of the account whose terminals were all replaced. */
+  readonly acceptTerminals?: string
   readonly quiet?: boolean
   readonly json?: boolean
 }
@@ -36,7 +39,7 @@ export async function runDoctor(config: Config, options: DoctorOptions): Promise
   readChecks(config)
   const checks: Check[] = [{ name: 'settings', isFine: true, says: 'complete and consistent' }]
   try {
-    await checkAll(config, options.offline === true, checks)
+    await checkAll(config, options, checks)
   } catch (error) {
     if (!(error instanceof UsageError || error instanceof OperatingError)) throw error
     checks.push({ name: 'stopped', isFine: false, says: error.message })
@@ -49,7 +52,8 @@ export async function runDoctor(config: Config, options: DoctorOptions): Promise
   return checks.every((check) => check.isFine) ? 0 : 1
 }
 
-async function checkAll(config: Config, isOffline: boolean, checks: Check[]): Promise<void> {
+async function checkAll(config: Config, options: DoctorOptions, checks: Check[]): Promise<void> {
+  const isOffline = options.offline === true
   const log = createLog({ level: 'silent', isPretty: false })
   const database = await openMigrated(config, log)
   try {
@@ -69,10 +73,23 @@ async function checkAll(config: Config, isOffline: boolean, checks: Check[]): Pr
       says: refusal ?? (queueUrl === undefined ? 'on PostgreSQL' : 'on Redis, noeviction'),
     })
     await checkAlerts(config, { db: database.db, isOffline, checks })
+    if (options.acceptTerminals !== undefined) checks.push(await acceptTerminals(database.db, options.acceptTerminals))
     if (!isOffline) await checkHelcim(config, database.db, checks)
   } finally {
     await database.close()
   }
+}
+
+async function acceptTerminals(db: Db, name: string): Promise<Check> {
+  const all = await listAccounts(db)
+  const account = all.find((one) => one.name === name)
+  if (!account) {
+    const names = all.map((one) => one.name).join(', ')
+    throw new UsageError(`--accept-terminals: there is no account "${name}"; choose from ${names}`)
+  }
+  await forgetTerminals(db, account.accountId)
+  const says = `those that the token of ${name} shows at the next reading are taken for its own`
+  return { name: 'terminals', isFine: true, says }
 }
 
 async function checkHelcim(config: Config, db: Db, checks: Check[]): Promise<void> {

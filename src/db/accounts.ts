@@ -107,8 +107,9 @@ const toAccount = ({ accountId, name, historyFrom, createdAt }: typeof accounts.
 })
 
 /**
- * Remembers the terminals of the first complete reading, and afterwards asks that at least one of them is still there.
- * @returns false when the token shows none of them: it is another merchant's
+ * Remembers the terminals that complete readings showed, and asks that at least one of them is still there: terminals are
+ * replaced one by one. An empty list tells nothing of whose it is.
+ * @returns false when the token shows terminals and none that is known: it may be another merchant's
  */
 export async function bindTerminals(tx: Tx, accountId: number, terminalIds: readonly HelcimId[]): Promise<boolean> {
   const [row] = await tx
@@ -116,17 +117,23 @@ export async function bindTerminals(tx: Tx, accountId: number, terminalIds: read
     .from(accounts)
     .where(eq(accounts.accountId, accountId))
     .for('update')
-  if (row?.bound && row.bound.length > 0) {
-    const bound = new Set(row.bound)
-    return terminalIds.some((id) => bound.has(id))
-  }
-  if (terminalIds.length > 0) {
-    await tx
-      .update(accounts)
-      .set({ boundTerminalIds: [...terminalIds] })
-      .where(eq(accounts.accountId, accountId))
-  }
+  const known = new Set(row?.bound ?? [])
+  const fresh = terminalIds.filter((id) => !known.has(id))
+  if (fresh.length === 0) return true
+  if (known.size > 0 && fresh.length === terminalIds.length) return false
+  await tx
+    .update(accounts)
+    .set({ boundTerminalIds: [...known, ...fresh] })
+    .where(eq(accounts.accountId, accountId))
   return true
+}
+
+/** A person says that all terminals were replaced: the next reading binds the account to those that its token shows. */
+export async function forgetTerminals(db: Db, accountId: number): Promise<void> {
+  await db.transaction(async (tx) => {
+    await tx.update(accounts).set({ boundTerminalIds: null }).where(eq(accounts.accountId, accountId))
+    await tx.update(budgets).set({ stoppedAt: null, stopReason: null }).where(eq(budgets.accountId, accountId))
+  })
 }
 
 /** Stops every call of an account until it is started again. */

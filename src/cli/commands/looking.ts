@@ -18,6 +18,7 @@ export function addLookingCommands(program: Command, { config, exitWith }: Surro
     .command('doctor')
     .description('checks settings, database, queue, token and clock, and says what to do')
     .option('--offline', 'makes no call to Helcim')
+    .option('--accept-terminals <account>', 'all its terminals were replaced: takes those that its token shows now')
     .option('--quiet', 'prints only what is wrong')
     .option('--json', 'prints a JSON array of the checks')
     .action(async (options) => {

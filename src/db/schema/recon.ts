@@ -23,7 +23,7 @@ export const accounts = recon.table('accounts', {
   accountId: serial('account_id').primaryKey(),
   name: text('name').notNull().unique(),
   baseUrl: text('base_url').notNull(),
-  /** Terminals seen by the first complete pull; a token of another merchant shows none of them and is refused. */
+  /** Terminals that complete pulls showed; a token of another merchant shows others alone and is refused. */
   boundTerminalIds: int64Array('bound_terminal_ids'),
   tokenFingerprint: text('token_fingerprint').notNull(),
   /** First Mountain date that the mirror is meant to hold. */
