@@ -104,18 +104,36 @@ export function listUnreadDays(
   )
 }
 
-async function listDaysWithout(
+/**
+ * Days that are over, that were last read before their end, if at all, and that were asked for since, first before
+ * `askedBefore`: in vain, as a reading that came to its end would have been enough.
+ */
+export const listDaysAskedInVain = (tx: Tx, { askedBefore, ...range }: DayRange & { askedBefore: Instant }) =>
+  listDaysWhere(
+    tx,
+    range,
+    sql`${isWithout(range, sql`c.read_at >= ${daysLaterSql(1)}`)} and exists (
+      select from recon.pulls p
+      where p.account_id = ${range.accountId} and p.resource = ${range.resource} and p.window_kind = 'days'
+        and asked.on_day::date between p.from_date and p.to_date and p.started_at < ${timestamp(askedBefore)}
+        and p.started_at >= (asked.on_day::date + 1)::timestamp at time zone ${HELCIM_ZONE})`,
+  )
+
+const listDaysWithout = (tx: Tx, range: DayRange, isEnough: SQL) => listDaysWhere(tx, range, isWithout(range, isEnough))
+
+const isWithout = ({ accountId, resource }: DayRange, isEnough: SQL): SQL => sql`not exists (
+  select from recon.covered_days c
+  where c.account_id = ${accountId} and c.resource = ${resource} and c.day = asked.on_day::date and ${isEnough})`
+
+async function listDaysWhere(
   tx: Tx,
-  input: DayRange,
-  isEnough: SQL,
+  { from, to }: DayRange,
+  condition: SQL,
 ): Promise<{ from: BusinessDate; to: BusinessDate }[]> {
   const { rows } = await tx.execute<{ day: string }>(sql`
     select to_char(asked.on_day, 'YYYY-MM-DD') as day
-    from generate_series(${input.from}::date, ${input.to}::date, interval '1 day') as asked(on_day)
-    where not exists (
-      select from recon.covered_days c
-      where c.account_id = ${input.accountId} and c.resource = ${input.resource} and c.day = asked.on_day::date
-        and ${isEnough})
+    from generate_series(${from}::date, ${to}::date, interval '1 day') as asked(on_day)
+    where ${condition}
     order by 1`)
   const ranges: { from: BusinessDate; to: BusinessDate }[] = []
   for (const row of rows) {
@@ -167,7 +185,7 @@ export interface ResourceState {
   readonly firstAskedAt: Instant | null
 }
 
-/** For every list that is read as a whole: its last complete reading, and how the last one ended. */
+/** For every list that is read as a whole or by days: its last complete reading, and how the last one ended. */
 export async function listResourceStates(tx: Tx, accountId: number): Promise<ResourceState[]> {
   const { rows } = await tx.execute<Record<string, string | null>>(sql`
     select resource, window_kind,
@@ -188,3 +206,43 @@ export async function listResourceStates(tx: Tx, accountId: number): Promise<Res
     lastFailWords: row.last_fail_words ?? null,
   }))
 }
+
+/** True for the reading of a whole list, or of days up to the one on which it began: nothing of the list lies behind it. */
+export const isUpToNow = sql`(window_kind = 'all'
+  or window_kind = 'days' and to_date >= (started_at at time zone ${HELCIM_ZONE})::date)`
+
+/** How far a list was read, and what became of the askings since. */
+export interface ReadingUpToNow {
+  /** When the last complete reading up to then began. */
+  readonly readFrom: Instant | null
+  /** The first of those asked for since that were given up, or are still under way. */
+  readonly askedInVainSince: Instant | null
+  /** Why the last of these was given up. */
+  readonly failWords: string | null
+}
+
+/** By resource. */
+export async function loadReadingsUpToNow(tx: Tx, accountId: number): Promise<ReadonlyMap<string, ReadingUpToNow>> {
+  const { rows } = await tx.execute<Record<string, string | null>>(sql`
+    with asked as (
+      select resource, pull_id, started_at, state, fail_words,
+        max(started_at) filter (where state = 'complete') over (partition by resource) as read_from
+      from recon.pulls where account_id = ${accountId} and ${isUpToNow}
+    )
+    select resource, read_from, min(started_at) filter (where ${isInVain}) as asked_in_vain_since,
+      (array_agg(fail_words order by pull_id desc) filter (where ${isInVain} and fail_words is not null))[1] as fail_words
+    from asked group by resource, read_from`)
+  return new Map(
+    rows.map((row) => [
+      String(row.resource),
+      {
+        readFrom: instantOf(row.read_from),
+        askedInVainSince: instantOf(row.asked_in_vain_since),
+        failWords: row.fail_words ?? null,
+      },
+    ]),
+  )
+}
+
+/** Of one that was split the parts tell. */
+const isInVain = sql`state not in ('complete', 'split') and (read_from is null or started_at > read_from)`

@@ -3,14 +3,13 @@ import { countDays } from '../domain/backfill.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
-import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import { isCardData } from '../domain/pull.ts'
 import { freshFrom } from '../domain/rhythm.ts'
 import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
 import type { Tx } from './client.ts'
-import { listUnreadDays } from './coverage.ts'
+import { isUpToNow, listUnreadDays } from './coverage.ts'
 import { instantOf, timestamp } from './sql-values.ts'
 
 /** What a monitor is told about one account. */
@@ -88,8 +87,7 @@ export async function listAllProofs(tx: Tx, accountId: number): Promise<Resource
     last_state: string | null
   }>(sql`
     select resource, min(started_at) as first_asked_at,
-      max(finished_at) filter (where state = 'complete'
-        and (window_kind = 'all' or to_date >= (started_at at time zone ${HELCIM_ZONE})::date)) as proved_at,
+      max(finished_at) filter (where state = 'complete' and ${isUpToNow}) as proved_at,
       (array_agg(state order by pull_id desc) filter (where state <> 'running'))[1] as last_state
     from recon.pulls where account_id = ${accountId} and window_kind in ('all', 'days')
     group by resource order by resource`)

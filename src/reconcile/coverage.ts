@@ -1,10 +1,16 @@
 import type { Tx } from '../db/client.ts'
-import { listResourceStates, listUnreadDays, type ResourceState } from '../db/coverage.ts'
-import type { BusinessDate } from '../domain/calendar.ts'
-import type { Instant } from '../domain/clock.ts'
+import {
+  listDaysAskedInVain,
+  listResourceStates,
+  loadReadingsUpToNow,
+  type ReadingUpToNow,
+  type ResourceState,
+} from '../db/coverage.ts'
+import { addDays, type BusinessDate, daysText } from '../domain/calendar.ts'
+import { type Instant, toInstant } from '../domain/clock.ts'
+import { helcimDate } from '../domain/helcim-time.ts'
 import { type Finding, type MismatchCode, textFinding } from '../domain/mismatch.ts'
 import { isCardData } from '../domain/pull.ts'
-import { rereadFrom } from '../domain/rhythm.ts'
 import type { CheckSettings } from './settings.ts'
 
 export const COVERAGE_CODES = ['pull_incomplete', 'filter_ignored'] as const satisfies readonly MismatchCode[]
@@ -17,17 +23,26 @@ interface CoverageInput {
   readonly now: Instant
 }
 
-/** What has not been read completely for longer than its limit, and lists that break their own filter. */
+interface UnreadInput extends CoverageInput {
+  readonly readings: ReadonlyMap<string, ReadingUpToNow>
+  readonly askedBefore: Instant
+}
+
+/**
+ * What was asked for in vain for longer than the limit, and lists that break their own filter. Each resource is asked for by
+ * its own rhythm, so the limit follows it; and what nobody asked for, because the daemon was away, is no alarm.
+ */
 export async function findCoverageGaps(tx: Tx, input: CoverageInput): Promise<Finding[]> {
   const states = await listResourceStates(tx, input.accountId)
   const isBeyondToken = ({ resource, lastState }: ResourceState) =>
     lastState === 'not_permitted' && !isCardData(resource)
   const readable = states.filter((state) => !isBeyondToken(state))
+  const readings = await loadReadingsUpToNow(tx, input.accountId)
+  const askedBefore = toInstant(input.now - input.settings.pullIncompleteMs)
   return [
     ...states.flatMap(findFilterIgnored),
     ...states.filter(isBeyondToken).map(notPermitted),
-    ...readable.flatMap((state) => findStale(state, input)),
-    ...(await findUnreadDays(tx, readable, input)),
+    ...(await findUnread(tx, readable, { ...input, readings, askedBefore })),
   ]
 }
 
@@ -61,52 +76,67 @@ function findFilterIgnored({ resource, lastFailCode, lastFailWords }: ResourceSt
   ]
 }
 
-function findStale(state: ResourceState, { settings, now }: { settings: CheckSettings; now: Instant }): Finding[] {
-  const { resource, windowKind, lastCompleteAt, firstAskedAt, lastState, lastFailWords } = state
-  const since = lastCompleteAt ?? firstAskedAt
-  if (lastState === 'complete' || since === null) return []
-  const isOverdue = windowKind === 'all' && now - since > settings.pullIncompleteMs
-  if (!isOverdue && !needsPerson(state)) return []
-  return [incomplete(resource, windowKind, `since ${new Date(since).toISOString()}`, lastFailWords)]
+/**
+ * One finding for each resource, whichever days of it are unread: while they are made up for one after the other, it stays
+ * the same disagreement.
+ */
+async function findUnread(tx: Tx, states: readonly ResourceState[], input: UnreadInput): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const state of states) {
+    const { resource, windowKind, firstAskedAt, lastFailWords } = state
+    const reading = input.readings.get(resource)
+    const isLate = isOverdue(reading, input.askedBefore) || needsPerson(state)
+    const since = isLate ? (reading?.readFrom ?? firstAskedAt) : null
+    const days = windowKind === 'days' ? await listDaysInVain(tx, resource, since, input) : []
+    if (since === null && days.length === 0) continue
+    const words = (since === null ? null : reading?.failWords) ?? lastFailWords
+    findings.push(incomplete(resource, { windowKind, since, days, words }))
+  }
+  return findings
 }
+
+/** Days that are over; those that came since the last reading of all there was are told as such. */
+function listDaysInVain(tx: Tx, resource: string, since: Instant | null, input: UnreadInput) {
+  const { accountId, historyFrom: from, yesterday, askedBefore } = input
+  const before = since === null ? yesterday : addDays(helcimDate(since), -1)
+  const to = before < yesterday ? before : yesterday
+  return listDaysAskedInVain(tx, { accountId, resource, from, to, askedBefore })
+}
+
+const isOverdue = (reading: ReadingUpToNow | undefined, askedBefore: Instant): boolean =>
+  Boolean(reading?.askedInVainSince && reading.askedInVainSince < askedBefore)
 
 /** Codes of readings that no later one mends by itself. */
 const DEAD_TOKEN_CODES = ['HELCIM_UNAUTHORIZED', 'ACCOUNT_STOPPED']
 
 /** A token that died, or may no longer what it did: waiting would only let a person hear of it later. */
 const needsPerson = ({ lastState, lastFailCode, lastCompleteAt }: ResourceState): boolean =>
-  DEAD_TOKEN_CODES.includes(lastFailCode ?? '') || (lastState === 'not_permitted' && lastCompleteAt !== null)
+  lastState !== 'complete' &&
+  (DEAD_TOKEN_CODES.includes(lastFailCode ?? '') || (lastState === 'not_permitted' && lastCompleteAt !== null))
 
-/** A day whose last reading began before it was over waits to be told until no night reads it again by itself. */
-async function findUnreadDays(tx: Tx, states: readonly ResourceState[], input: CoverageInput): Promise<Finding[]> {
-  const findings: Finding[] = []
-  for (const { resource, firstAskedAt, lastFailWords } of states.filter((state) => state.windowKind === 'days')) {
-    if (firstAskedAt === null || input.now - firstAskedAt <= input.settings.pullIncompleteMs) continue
-    const ranges = await listUnreadDays(tx, {
-      accountId: input.accountId,
-      resource,
-      from: input.historyFrom,
-      to: input.yesterday,
-      freshFrom: rereadFrom(input.now),
-    })
-    for (const { from, to } of ranges) {
-      findings.push(
-        incomplete(resource, `${from}..${to}`, from === to ? `of ${from}` : `of ${from} to ${to}`, lastFailWords),
-      )
-    }
-  }
-  return findings
+interface Unread {
+  readonly windowKind: string
+  /** All that came since is unread. */
+  readonly since: Instant | null
+  readonly days: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]
+  readonly words: string | null
 }
 
-function incomplete(resource: string, period: string, what: string, words: string | null): Finding {
+function incomplete(resource: string, { windowKind, since, days, words }: Unread): Finding {
+  const which = [
+    ...(since === null ? [] : [`since ${new Date(since).toISOString()}`]),
+    ...(days.length === 0 ? [] : [`of ${daysText(days)}`]),
+  ].join(' and those ')
+  const reason = words ?? 'not read completely'
   return textFinding({
     code: 'pull_incomplete',
     severity: 'high',
     subject: { kind: 'resource', id: resource },
-    period,
+    period: windowKind,
     expectedText: 'read completely',
-    actualText: words ?? 'not read completely',
-    summary: `The ${plural(resource)} ${what} have not been read completely${words ? `: ${words}` : ''}.`,
+    // Who accepts that some days stay unread does not accept it of others.
+    actualText: days.length === 0 ? reason : `${daysText(days)}: ${reason}`,
+    summary: `The ${plural(resource)} ${which} have not been read completely${words ? `: ${words}` : ''}.`,
     advice: 'Figures that rest on them are not proved. `tieout status` shows the reason; `tieout sync` tries again.',
     evidence: [`resource:${resource}`],
   })

@@ -15,7 +15,7 @@ export interface CheckSettings {
   readonly wholeBatchEveryMs: number
   /** A batch that the list does not show, and on which no sales fall, is read by its id so often until it has closed. */
   readonly unlistedBatchEveryMs: number
-  /** How long a list or day may stay unread before it is told. */
+  /** How long a list or days may be asked for in vain before it is told. */
   readonly pullIncompleteMs: number
   readonly recurring: RecurringSettings
   readonly cardMoney: CardMoneySettings
