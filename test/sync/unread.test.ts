@@ -55,7 +55,7 @@ describe('days that are not read completely', () => {
       expect(await countOpened(week)).toBe(1)
     }))
 
-  it('since they were over are told by themselves, though others are; the hourly reading asks for them', () =>
+  it('since they were over are told by themselves, though others are, until the night reads them', () =>
     withWeek({}, async (week) => {
       const day = toBusinessDate('2026-10-08')
       await week.query(`update recon.covered_days set read_at = '2026-10-08T07:00:00Z' where day = '${day}'`)
@@ -71,7 +71,8 @@ describe('days that are not read completely', () => {
       expect(await polled('20:01')).toEqual(['resource card_transaction days'])
       const [told] = await week.query(`select summary from recon.mismatches where code = 'pull_incomplete'`)
       expect(told?.summary).toMatch(/^The card transactions of 2026-10-08 have not been read completely: /)
-      await week.comesDue('recent')
+      await week.comesDue('week')
+      await week.comesDue('poll')
       expect(await unread(week)).toEqual([])
     }))
 
