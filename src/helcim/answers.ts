@@ -19,7 +19,7 @@ interface Row extends Readonly<Record<Intent, Verdict>> {
 const UNAVAILABLE = { reading: 'HELCIM_UNAVAILABLE', settling: 'HELCIM_OUTCOME_UNKNOWN' } as const
 const REFUSED = { reading: 'HELCIM_REFUSED', settling: 'HELCIM_REFUSED' } as const
 
-/** What each status means. 401 and 403 are told apart further by their words: see `judge`. */
+/** What each status means. 400, 401 and 403 are told apart further by their words: see `judge`. */
 export const ANSWERS: readonly Row[] = [
   { status: 200, reading: 'decode', settling: 'read_back' },
   { status: 204, reading: 'no_content', settling: 'HELCIM_OUTCOME_UNKNOWN' },
@@ -51,6 +51,7 @@ export interface Answered {
 /** The meaning of an answer that arrived. */
 export function judge({ status, intent, words, isForeign }: Answered): Verdict {
   const verdict = rowOf(status)[intent]
+  if (status === 400 && intent === 'reading' && UNKNOWN_ID.test(words)) return 'HELCIM_NOT_FOUND'
   if (status === 401 || status === 403) {
     if (NO_PERMISSION.test(words)) return 'HELCIM_NOT_PERMITTED'
     // Helcim's definition of the connection test gives 403 to a token that it does not know.
@@ -63,6 +64,13 @@ export function judge({ status, intent, words, isForeign }: Answered): Verdict {
 
 /** No usable answer arrived at all: network, deadline, too large, HTML or broken JSON behind a 200. */
 export const judgeSilence = (intent: Intent): HelcimErrorCode => UNAVAILABLE[intent]
+
+/**
+ * An id that is not there is 404 or 400, by its words (API.md §4). `Invalid businessId` speaks of the token, and is none of
+ * these: a batch must not be called missing because a call was wrong.
+ */
+const UNKNOWN_ID =
+  /\binvalid (?:card ?(?:batch|transaction)|batch|transaction|customer|invoice|subscription|payment ?plan) ?id\b|\bnot found\b|\bdoes not exist\b/i
 
 /** API.md §1: `No access permission`, with 401 or 403. */
 const NO_PERMISSION = /\bno access permission\b|\bpermission\b.*\b(?:denied|missing|required)\b/i

@@ -157,6 +157,8 @@ export interface Switches {
   readonly filtersIgnored: readonly string[]
   /** Rows per page at most, whatever `limit` says (the documented maximum is 1000). */
   readonly pageSizeMax: number
+  /** Status of an id of card data, a customer or an invoice that is not there; both are documented. */
+  readonly unknownId: 404 | 400
   /** Status with `No access permission`. */
   readonly noPermission: 403 | 401
   /** Status when the token is missing or unknown. */
@@ -206,6 +208,7 @@ export const DEFAULT_SWITCHES: Switches = {
   cardsById: 'asked',
   filtersIgnored: [],
   pageSizeMax: 1000,
+  unknownId: 404,
   noPermission: 403,
   unauthorized: 401,
   refusedCallsCount: false,

@@ -40,6 +40,23 @@ describe('the meaning of an answer', () => {
     }
   })
 
+  it.each(['Invalid cardBatchId', 'Invalid card batch id.', 'Invalid customerId', 'Card Transaction not found'])(
+    '400 with "%s" means to a read that there is no such object, as 404 does',
+    (words) => {
+      expect(judged(400, 'reading', words)).toBe('HELCIM_NOT_FOUND')
+      expect(judged(400, 'settling', words)).toBe('HELCIM_REFUSED')
+    },
+  )
+
+  it.each([
+    'invalid businessId',
+    'Missing idempotency key',
+    'Invalid card id. must be a number',
+    'id must be a valid number',
+  ])('400 with "%s" blames the call, which says nothing about the object', (words) =>
+    expect(judged(400, 'reading', words)).toBe('HELCIM_REFUSED'),
+  )
+
   it.each(['Unauthorized', 'Invalid API token', ''])('401 with "%s" means dead credentials', (words) => {
     expect(judged(401, 'reading', words)).toBe('HELCIM_UNAUTHORIZED')
   })

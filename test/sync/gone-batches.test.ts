@@ -30,30 +30,34 @@ function unlist({ sandbox }: Week, ids: readonly bigint[]): void {
 }
 
 describe('a batch that was closed and proved', () => {
-  it('and that neither the list nor its id returns any more is told, once, and withdrawn when it is back', async () => {
-    await withWeek({}, async (week) => {
-      await week.comesDue('poll')
-      const id = await proved(week, 5)
-      expect(await week.comesDue('poll')).toBe(1)
-      hide(week, id)
-      expect(await week.comesDue('poll')).toBe(2)
-      const gone = `record_disappeared card_batch ${id}`
-      expect(await found(week)).toEqual([gone])
-      const [row] = await week.query(`select severity from recon.mismatches where subject_id = '${id}'`)
-      expect(row?.severity).toBe('high')
-      // It is kept as it was, and no reading would tell more of it.
-      expect(await week.query(`select state, is_final from recon.batch_checks where card_batch_id = ${id}`)).toEqual([
-        { state: 'tied', is_final: true },
-      ])
-      expect(await week.comesDue('poll')).toBe(1)
-      await week.reconcileFully()
-      expect(await found(week)).toEqual([gone])
-      hide(week, id, false)
-      await week.comesDue('poll')
-      expect(await found(week)).toEqual([])
-      expect(await week.comesDue('poll')).toBe(1)
-    })
-  })
+  // Both statuses are documented for an id that is not there.
+  it.each([404, 400] as const)(
+    'and that neither the list nor its id (%i) returns any more is told, once, and withdrawn when it is back',
+    async (unknownId) => {
+      await withWeek({ switches: { unknownId } }, async (week) => {
+        await week.comesDue('poll')
+        const id = await proved(week, 5)
+        expect(await week.comesDue('poll')).toBe(1)
+        hide(week, id)
+        expect(await week.comesDue('poll')).toBe(2)
+        const gone = `record_disappeared card_batch ${id}`
+        expect(await found(week)).toEqual([gone])
+        const [row] = await week.query(`select severity from recon.mismatches where subject_id = '${id}'`)
+        expect(row?.severity).toBe('high')
+        // It is kept as it was, and no reading would tell more of it.
+        expect(await week.query(`select state, is_final from recon.batch_checks where card_batch_id = ${id}`)).toEqual([
+          { state: 'tied', is_final: true },
+        ])
+        expect(await week.comesDue('poll')).toBe(1)
+        await week.reconcileFully()
+        expect(await found(week)).toEqual([gone])
+        hide(week, id, false)
+        await week.comesDue('poll')
+        expect(await found(week)).toEqual([])
+        expect(await week.comesDue('poll')).toBe(1)
+      })
+    },
+  )
 
   it('is not told because a list lacks it: it is asked for by its id, once, and a week later', async () => {
     await withWeek({}, async (week) => {

@@ -61,11 +61,11 @@ function settleBatch({ merchant, switches, render, now }: EndpointCall, batch: B
   return jsonAnswer(200, render.batch(closed, { withStatistics }))
 }
 
-function withBatch({ parameters, merchant }: EndpointCall, answer: (batch: BatchRow) => Answer): Answer {
+function withBatch({ parameters, merchant, switches }: EndpointCall, answer: (batch: BatchRow) => Answer): Answer {
   const id = parseId(parameters.cardBatchId)
   if (id === undefined) return errorAnswer(400, 'Invalid card batch id.')
   const batch = merchant.batch(id)
-  return batch && !batch.isHidden ? answer(batch) : errorAnswer(404, 'Invalid cardBatchId')
+  return batch && !batch.isHidden ? answer(batch) : errorAnswer(switches.unknownId, 'Invalid cardBatchId')
 }
 
 const renderAsAsked = ({ query, render }: EndpointCall, batch: BatchRow): string =>

@@ -15,11 +15,12 @@ export const CARD_TRANSACTION_ENDPOINTS: readonly Endpoint[] = [
     method: 'GET',
     path: '/card-transactions/:cardTransactionId',
     needs: { general: 'read' },
-    answer({ parameters, merchant, render, now }) {
+    answer({ parameters, merchant, render, switches, now }) {
       const id = parseId(parameters.cardTransactionId)
       if (id === undefined) return errorAnswer(400, 'Invalid card transaction id.')
       const row = merchant.transaction(id)
-      if (!row || row.isHidden || row.visibleAt > now) return errorAnswer(404, 'Invalid cardTransactionId')
+      if (!row || row.isHidden || row.visibleAt > now)
+        return errorAnswer(switches.unknownId, 'Invalid cardTransactionId')
       return jsonAnswer(200, render.transaction(row))
     },
   },

@@ -80,7 +80,9 @@ function withCustomer(call: EndpointCall, answer: (row: CustomerRow) => Answer):
   const { customers } = call.merchant.records
   const id = parseId(call.parameters.customerId)
   const row = id === undefined ? undefined : customers.get(id)
-  return row && customers.isVisible(row, call.now) ? answer(row) : errorAnswer(404, 'Invalid customerId')
+  return row && customers.isVisible(row, call.now)
+    ? answer(row)
+    : errorAnswer(call.switches.unknownId, 'Invalid customerId')
 }
 
 function renderCustomer(row: CustomerRow, withCards: boolean, call: EndpointCall): string {

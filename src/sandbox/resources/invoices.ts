@@ -18,7 +18,7 @@ export const INVOICE_ENDPOINTS: readonly Endpoint[] = [
       const { invoices } = call.merchant.records
       const id = parseId(call.parameters.invoiceId)
       const row = id === undefined ? undefined : invoices.get(id)
-      if (!row || !invoices.isVisible(row, call.now)) return errorAnswer(404, 'Invalid invoiceId')
+      if (!row || !invoices.isVisible(row, call.now)) return errorAnswer(call.switches.unknownId, 'Invalid invoiceId')
       return jsonAnswer(200, renderInvoice(row, { withFee: asks(call, 'withConvenienceFee'), withFields: true }, call))
     },
   },
