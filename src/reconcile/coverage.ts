@@ -6,6 +6,7 @@ import {
   type ReadingUpToNow,
   type ResourceState,
 } from '../db/coverage.ts'
+import { listIgnoredFilters, listWindowsInVain, type WantedWindows, type WindowInVain } from '../db/windows-asked.ts'
 import { addDays, type BusinessDate, daysText } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
@@ -20,6 +21,8 @@ interface CoverageInput {
   readonly historyFrom: BusinessDate
   readonly yesterday: BusinessDate
   readonly settings: CheckSettings
+  /** What the judgement of this run waits for. */
+  readonly wanted: WantedWindows
   readonly now: Instant
 }
 
@@ -40,9 +43,10 @@ export async function findCoverageGaps(tx: Tx, input: CoverageInput): Promise<Fi
   const readings = await loadReadingsUpToNow(tx, input.accountId)
   const askedBefore = toInstant(input.now - input.settings.pullIncompleteMs)
   return [
-    ...states.flatMap(findFilterIgnored),
+    ...[...(await listIgnoredFilters(tx, input.accountId))].map(filterIgnored),
     ...states.filter(isBeyondToken).map(notPermitted),
     ...(await findUnread(tx, readable, { ...input, readings, askedBefore })),
+    ...(await listWindowsInVain(tx, { ...input, askedBefore })).map(incompleteWindow),
   ]
 }
 
@@ -60,21 +64,17 @@ const notPermitted = ({ resource, lastFailWords: words }: ResourceState): Findin
     evidence: [`resource:${resource}`],
   })
 
-function findFilterIgnored({ resource, lastFailCode, lastFailWords }: ResourceState): Finding[] {
-  if (lastFailCode !== 'FILTER_IGNORED') return []
-  return [
-    textFinding({
-      code: 'filter_ignored',
-      severity: 'high',
-      subject: { kind: 'resource', id: resource },
-      expectedText: 'only rows inside the filter',
-      actualText: lastFailWords,
-      summary: `The list of ${plural(resource)} returned rows that its filter excludes: ${lastFailWords}. Nothing of it is taken as complete.`,
-      advice: 'Helcim ignores unknown parameters in silence; check its changelog, then update tieout.',
-      evidence: [`resource:${resource}`],
-    }),
-  ]
-}
+const filterIgnored = ([resource, words]: readonly [string, string]): Finding =>
+  textFinding({
+    code: 'filter_ignored',
+    severity: 'high',
+    subject: { kind: 'resource', id: resource },
+    expectedText: 'only rows inside the filter',
+    actualText: words,
+    summary: `The list of ${plural(resource)} returned rows that its filter excludes: ${words}. Nothing of it is taken as complete.`,
+    advice: 'Helcim ignores unknown parameters in silence; check its changelog, then update tieout.',
+    evidence: [`resource:${resource}`],
+  })
 
 /**
  * One finding for each resource, whichever days of it are unread: while they are made up for one after the other, it stays
@@ -138,6 +138,23 @@ function incomplete(resource: string, { windowKind, since, days, words }: Unread
     actualText: days.length === 0 ? reason : `${daysText(days)}: ${reason}`,
     summary: `The ${plural(resource)} ${which} have not been read completely${words ? `: ${words}` : ''}.`,
     advice: 'Figures that rest on them are not proved. `tieout status` shows the reason; `tieout sync` tries again.',
+    evidence: [`resource:${resource}`],
+  })
+}
+
+function incompleteWindow({ kind, subject, resource, askedSince, failWords }: WindowInVain): Finding {
+  const [terminalId, batchNumber] = subject.split(':')
+  const window = kind === 'card_batch' ? `card batch ${subject}` : `batch no. ${batchNumber} of terminal ${terminalId}`
+  const words = failWords === null ? '' : `: ${failWords}`
+  return textFinding({
+    code: 'pull_incomplete',
+    severity: 'high',
+    subject: { kind: 'resource', id: resource },
+    period: window,
+    expectedText: 'read completely',
+    actualText: failWords ?? 'not read completely',
+    summary: `The ${plural(resource)} of ${window} have been asked for since ${new Date(askedSince).toISOString()} and were not read completely${words}.`,
+    advice: 'Nothing can be said about that batch before. It is asked for again after each reading of the batches.',
     evidence: [`resource:${resource}`],
   })
 }

@@ -10,6 +10,7 @@ import { takeAgenda } from '../db/run-agenda.ts'
 import { loadLastBasis } from '../db/run-evidence.ts'
 import { runs } from '../db/schema/recon.ts'
 import { timestamp } from '../db/sql-values.ts'
+import type { WantedWindows } from '../db/windows-asked.ts'
 import { addDays, type BusinessDate, businessDateOf, startOfDay } from '../domain/calendar.ts'
 import { weighFindings } from '../domain/check-rules.ts'
 import type { Clock, Instant } from '../domain/clock.ts'
@@ -114,7 +115,14 @@ export async function runReconcile(
       ...judgements.flatMap((judgement) => judgement.findings),
       ...findNumberGaps(gaps),
       ...(await findRecordFaults(tx, accountId)),
-      ...(await findCoverageGaps(tx, { accountId, historyFrom, yesterday, settings, now: startedAt })),
+      ...(await findCoverageGaps(tx, {
+        accountId,
+        historyFrom,
+        yesterday,
+        settings,
+        wanted: wantedBy(judgements, gaps),
+        now: startedAt,
+      })),
       ...recurring.findings,
       ...families.flatMap((family) => family.findings),
       ...(await findSettlementTrouble(tx, { accountId, settings, now: startedAt })),
@@ -156,6 +164,13 @@ export async function runReconcile(
     }
   })
 }
+
+const wantedBy = (judgements: readonly BatchJudgement[], gaps: readonly NumberGap[]): WantedWindows => ({
+  cardBatchIds: judgements.filter(({ need }) => need !== null).map(({ cardBatchId }) => cardBatchId),
+  batchNumbers: gaps
+    .filter(({ isConfirmed }) => !isConfirmed)
+    .map(({ terminalId, batchNumber }) => `${terminalId}:${batchNumber}`),
+})
 
 /** Waiting batches keep the mismatches they have: what could not be judged is neither found nor resolved. */
 function examinedBy(judgements: readonly BatchJudgement[]): Examined[] {
