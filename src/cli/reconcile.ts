@@ -33,7 +33,8 @@ export function runReconcileCommand(config: Config, options: AccountOption & { j
         ...result,
         books,
         countUndecided: undecided.length,
-        cards: evidence.cards.map(cardsToJson),
+        cards: evidence.cards.map(inputsToJson),
+        ach: evidence.ach.map(inputsToJson),
         recurring: recurring.map(sumsToJson),
         freshness: evidence.freshness.map(({ provedAt, ...one }) => ({ ...one, provedAt: instantText(provedAt) })),
         countMissingDays: evidence.countMissingDays,
@@ -44,7 +45,7 @@ export function runReconcileCommand(config: Config, options: AccountOption & { j
       say(
         `  ${result.countBatches} batches: ${result.countTied} tie out, ${result.countDiffering} do not, ${result.countWaiting} wait for a reading`,
       )
-      for (const line of [...evidence.cards.map(cardsText), ...recurring.map(sumsText)]) say(line)
+      for (const line of [...inputsText(evidence), ...recurring.map(sumsText)]) say(line)
       for (const line of freshnessText(evidence)) say(line)
       say(`  mismatches: ${result.countOpened + result.countReopened} opened, ${result.countResolved} resolved`)
       say(`  books: ${books.countPosted} entries posted, ${books.countReversed} taken back`)
@@ -65,23 +66,33 @@ const sumsToJson = ({ currency, expectedMinor, countExpected, minors, counts }: 
   waiting: formatMinor(minors.waiting, currency),
 })
 
-const cardsToJson = ({ currency, minor, count, minors, counts }: InputSums) => ({
+const inputsToJson = ({ currency, minor, count, minors, counts }: InputSums) => ({
   currency,
   countApproved: count,
   countMatched: counts.matched,
   countFound: counts.found,
   countWaiting: counts.waiting,
+  countUnbatched: counts.unbatched,
   approved: formatMinor(minor, currency),
   matched: formatMinor(minors.matched, currency),
   found: formatMinor(minors.found, currency),
   waiting: formatMinor(minors.waiting, currency),
+  unbatched: formatMinor(minors.unbatched, currency),
 })
 
-/** One line for each currency: every approved card transaction ends in exactly one of the three. */
-function cardsText({ currency, minor, count, minors, counts }: InputSums): string {
-  const parts = INPUT_OUTCOMES.map((one) => `${formatMinor(minors[one], currency)} ${one} (${counts[one]})`)
-  return `  cards ${currency}: ${formatMinor(minor, currency)} approved (${count}) = ${parts.join(' + ')}`
+/** One line for each currency: every approved card transaction, and every bank payment, ends in exactly one of these. */
+const inputsText = ({ cards, ach }: RunEvidence): string[] => [
+  ...cards.map((sums) => `  cards ${inputText(sums)}`),
+  ...ach.map((sums) => `  ACH ${inputText(sums)}`),
+]
+
+function inputText({ currency, minor, count, minors, counts }: InputSums): string {
+  const shown = INPUT_OUTCOMES.filter((one) => one !== 'unbatched' || counts[one] > 0)
+  const parts = shown.map((one) => `${formatMinor(minors[one], currency)} ${OUTCOME_WORDS[one]} (${counts[one]})`)
+  return `${currency}: ${formatMinor(minor, currency)} approved (${count}) = ${parts.join(' + ')}`
 }
+
+const OUTCOME_WORDS = { matched: 'matched', found: 'found', waiting: 'waiting', unbatched: 'in no batch' } as const
 
 const instantText = (at: Instant | null): string | null => (at === null ? null : new Date(at).toISOString())
 

@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { ACH_FIGURES, type AchFigure } from '../domain/ach.ts'
 import type { AchBatchFacts, AchRow } from '../domain/ach-judgement.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
@@ -71,19 +71,76 @@ export async function loadAchRows(
 ): Promise<AchRow[]> {
   if (ids?.length === 0) return []
   const only = ids === null ? sql`true` : sql`t.ach_transaction_id = any(${arrayOf(ids)}::bigint[])`
+  return selectAchRows(tx, accountId, sql`${only} and ${isUnsettled}`)
+}
+
+/** Approved bank payments: those of batches, or of all of them and of none that were made since a day. */
+export interface AchChoice {
+  readonly accountId: number
+  /** null for all. */
+  readonly achBatchIds: readonly HelcimId[] | null
+  readonly from: BusinessDate
+}
+
+/** What they come to, gross, by batch and currency. */
+export async function sumAchMoney(
+  tx: Tx,
+  choice: AchChoice,
+): Promise<{ achBatchId: HelcimId | null; currency: string; count: number; minor: bigint }[]> {
   const { rows } = await tx.execute<Row>(sql`
-    select t.ach_transaction_id, t.type, t.status_auth, t.status_clearing, t.amount_minor, t.currency,
+    select t.ach_batch_id, t.currency, count(*) as count, sum(t.amount_minor) as minor from helcim.ach_transactions t
+    where t.account_id = ${choice.accountId} and t.vanished_at is null and ${isChosen(choice)} group by 1, 2`)
+  return rows.map((row) => ({
+    achBatchId: idOf(row.ach_batch_id),
+    currency: String(row.currency),
+    count: Number(row.count),
+    minor: BigInt(String(row.minor)),
+  }))
+}
+
+/** Those of them that may end otherwise than their batch: under way or come back, or among these ids. */
+export const loadOwnAchRows = (
+  tx: Tx,
+  { namedIds, ...choice }: AchChoice & { namedIds: readonly HelcimId[] },
+): Promise<AchRow[]> =>
+  selectAchRows(
+    tx,
+    choice.accountId,
+    sql`${isChosen(choice)} and (${isUnsettled} or t.ach_transaction_id = any(${arrayOf(namedIds)}::bigint[]))`,
+  )
+
+const isChosen = ({ achBatchIds, from }: AchChoice): SQL => sql`t.status_auth = 'APPROVED'
+  and t.type in (${sql.raw(
+    Object.values(TYPE_OF)
+      .map((type) => `'${type}'`)
+      .join(', '),
+  )})
+  and ${
+    achBatchIds === null
+      ? sql`(t.ach_batch_id is not null or t.created_on >= ${from}::date)`
+      : sql`t.ach_batch_id = any(${arrayOf(achBatchIds)}::bigint[])`
+  }`
+
+const isUnsettled = sql.raw(`(t.status_clearing in ('REJECTED', 'CONTESTED', 'RETURNED')
+  or (t.status_auth = 'APPROVED' and t.status_clearing = 'OPENED'))`)
+
+const idOf = (value: Row[string] | undefined): HelcimId | null =>
+  value === null || value === undefined ? null : BigInt(String(value))
+
+async function selectAchRows(tx: Tx, accountId: number, where: SQL): Promise<AchRow[]> {
+  const { rows } = await tx.execute<Row>(sql`
+    select t.ach_transaction_id, t.ach_batch_id, t.type, t.status_auth, t.status_clearing, t.amount_minor, t.currency,
       t.created_on::text as created_day, greatest(t.observed_at, c.read_at) as read_at, exists (
         select from helcim.record_versions v
         where v.account_id = t.account_id and v.resource = 'ach_transaction' and v.record_id = t.ach_transaction_id
           and v.changed is not null and v.changed->>'status_clearing' = 'CLEARED') as was_cleared
     from helcim.ach_transactions t
     left join recon.covered_days c on c.account_id = t.account_id and c.resource = 'ach_transaction' and c.day = t.created_on
-    where t.account_id = ${accountId} and t.vanished_at is null and ${only}
-      and (t.status_clearing in ('REJECTED', 'CONTESTED', 'RETURNED') or (t.status_auth = 'APPROVED' and t.status_clearing = 'OPENED'))
+    where t.account_id = ${accountId} and t.vanished_at is null and ${where}
     order by t.ach_transaction_id`)
   return rows.map((row) => ({
     achTransactionId: BigInt(String(row.ach_transaction_id)),
+    achBatchId: idOf(row.ach_batch_id),
     type: String(row.type),
     statusAuth: String(row.status_auth),
     statusClearing: String(row.status_clearing),

@@ -22,6 +22,8 @@ export interface AchBatchFacts {
 
 export interface AchRow {
   readonly achTransactionId: HelcimId
+  /** null while it is in none. */
+  readonly achBatchId: HelcimId | null
   readonly type: string
   readonly statusAuth: string
   readonly statusClearing: string
@@ -47,7 +49,7 @@ const APPROVED_AFTER_DAYS = 2
 export type AchBatchVerdict =
   | { readonly state: 'ties' }
   /** `never`: its rows lie before the history. */
-  | { readonly state: 'waiting' | 'never' }
+  | { readonly state: 'open' | 'waiting' | 'never' }
   | { readonly state: 'differs'; readonly figures: readonly AchFigure[] }
 
 /** Holds a closed batch against its rows, once all days of them were read after it had closed. */
@@ -55,7 +57,7 @@ export function judgeAchBatch(
   { isClosed, openedAt, closedAt, stated, summed }: AchBatchFacts,
   { daysRead, from }: { daysRead: DaysRead; from: BusinessDate },
 ): AchBatchVerdict {
-  if (!isClosed || openedAt === null || closedAt === null) return { state: 'never' }
+  if (!isClosed || openedAt === null || closedAt === null) return { state: 'open' }
   const first = addDays(helcimDate(openedAt), -APPROVED_AFTER_DAYS)
   if (first < from) return { state: 'never' }
   const last = helcimDate(closedAt)

@@ -3,10 +3,11 @@ import type { Instant } from './clock.ts'
 import type { ResourceName } from './pull.ts'
 import { rereadMsMax } from './rhythm.ts'
 
-export const INPUT_OUTCOMES = ['matched', 'found', 'waiting'] as const
+/** `unbatched`: in no batch, so that nothing states its sum, and neither found nor waiting by itself. */
+export const INPUT_OUTCOMES = ['matched', 'found', 'waiting', 'unbatched'] as const
 export type InputOutcome = (typeof INPUT_OUTCOMES)[number]
 
-/** What came of what went in, in one currency: in all = matched + found + waiting. */
+/** What came of what went in, in one currency: in all = matched + found + waiting + unbatched. */
 export interface InputSums {
   readonly currency: string
   readonly minor: bigint
@@ -39,7 +40,24 @@ export function sumInputs(parts: readonly InputPart[]): InputSums[] {
   return [...sums.values()].filter(({ count }) => count > 0).toSorted((a, b) => (a.currency < b.currency ? -1 : 1))
 }
 
-const NOTHING = { minors: { matched: 0n, found: 0n, waiting: 0n }, counts: { matched: 0, found: 0, waiting: 0 } }
+const NOTHING = {
+  minors: { matched: 0n, found: 0n, waiting: 0n, unbatched: 0n },
+  counts: { matched: 0, found: 0, waiting: 0, unbatched: 0 },
+}
+
+/** One input that does not end as its batch does, or as those in none. What its batch found is found as a whole. */
+export function moveInput(
+  input: { readonly currency: string; readonly minor: bigint },
+  before: InputOutcome,
+  outcome: 'found' | 'waiting',
+): InputPart[] {
+  if (before === outcome || before === 'found') return []
+  const { currency, minor } = input
+  return [
+    { currency, outcome: before, count: -1, minor: -minor },
+    { currency, outcome, count: 1, minor },
+  ]
+}
 
 /** What the judgements and sums of a run rest on. */
 export const INPUTS_OF = {
@@ -83,8 +101,10 @@ export interface RunEvidence {
   readonly historyFrom: BusinessDate
   /** Whether any day of bank payments was read: without one nothing is known of them, and no reading is awaited. */
   readonly isAchReadable: boolean
-  /** Approved card transactions of the batches that it judged. */
+  /** Approved card transactions of the batches that it judged; of a full run, also those of the history in no batch. */
   readonly cards: readonly InputSums[]
+  /** Approved bank payments, likewise. */
+  readonly ach: readonly InputSums[]
   /** Of each list and run of days that a family rests on. */
   readonly freshness: readonly InputFreshness[]
   /** Days of card transactions that were not read completely since they were over. */

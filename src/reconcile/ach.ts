@@ -5,6 +5,7 @@ import type { RunAgenda } from '../db/run-agenda.ts'
 import type { AchFigure } from '../domain/ach.ts'
 import {
   type AchBatchFacts,
+  type AchBatchVerdict,
   type AchRow,
   type AchSettings,
   judgeAchBatch,
@@ -15,7 +16,9 @@ import type { Instant } from '../domain/clock.ts'
 import type { DaysRead } from '../domain/days-read.ts'
 import { type Finding, type MismatchCode, moneyFinding } from '../domain/mismatch.ts'
 import { formatMinor, moneyText } from '../domain/money.ts'
+import type { HelcimId } from '../domain/record.ts'
 import { ACH_CHECKS } from './ach-checks.ts'
+import type { AchBatchesJudged } from './ach-inputs.ts'
 import type { FamilyResult } from './family.ts'
 
 const BATCH_CODES = ['ach_batch_total_differs'] as const satisfies readonly MismatchCode[]
@@ -32,27 +35,34 @@ interface Input {
   readonly now: Instant
 }
 
+export interface AchResult extends FamilyResult {
+  readonly judged: AchBatchesJudged
+}
+
 /** Family C: ACH batches and bank payments that changed or are due, or all of them. */
-export async function reconcileAch(tx: Tx, input: Input): Promise<FamilyResult> {
+export async function reconcileAch(tx: Tx, input: Input): Promise<AchResult> {
   const batches = await reconcileBatches(tx, input)
   const rows = await reconcileRows(tx, input)
   return {
     findings: [...batches.findings, ...rows.findings],
     examined: [...batches.examined, ...rows.examined],
     waitingIds: [],
+    judged: batches.judged,
   }
 }
 
-async function reconcileBatches(tx: Tx, input: Input): Promise<FamilyResult> {
+async function reconcileBatches(tx: Tx, input: Input): Promise<AchResult> {
   const { accountId, historyFrom: from, achDays: daysRead, now } = input
   const kind = 'ach_batch'
   const ids = scopeOf(input, kind)
   const findings: Finding[] = []
   const due: { id: string; at: Instant }[] = []
   const roots = new Set(ids?.map(String) ?? saidOf(input, BATCH_CODES))
+  const states = new Map<HelcimId, AchBatchVerdict['state']>()
   for (const facts of await loadAchBatches(tx, { accountId, ids })) {
     const id = String(facts.achBatchId)
     const verdict = judgeAchBatch(facts, { daysRead, from })
+    states.set(facts.achBatchId, verdict.state)
     if (verdict.state === 'waiting') {
       due.push({ id, at: now })
       roots.delete(id)
@@ -60,7 +70,8 @@ async function reconcileBatches(tx: Tx, input: Input): Promise<FamilyResult> {
     if (verdict.state === 'differs') findings.push(...verdict.figures.map((figure) => wordBatch(facts, figure)))
   }
   await storeDue(tx, { accountId, kind, judged: ids === null ? null : ids.map(String), due })
-  return { findings, examined: [{ codes: BATCH_CODES, subjectRoots: [...roots] }], waitingIds: [] }
+  const examined = [{ codes: BATCH_CODES, subjectRoots: [...roots] }]
+  return { findings, examined, waitingIds: [], judged: { ids, states } }
 }
 
 async function reconcileRows(tx: Tx, input: Input): Promise<FamilyResult> {

@@ -19,6 +19,7 @@ import type { Finding } from '../domain/mismatch.ts'
 import type { RecurringSums } from '../domain/recurring/sums.ts'
 import type { RunEvidence } from '../domain/run-evidence.ts'
 import { reconcileAch } from './ach.ts'
+import { sumAchInputs } from './ach-inputs.ts'
 import { reconcileBooks } from './books.ts'
 import { type BatchJudgement, CARD_BATCH_CODES } from './card-batches.ts'
 import { COVERAGE_CODES, findCoverageGaps } from './coverage.ts'
@@ -92,7 +93,7 @@ export async function runReconcile(
     // Invoices that no reading could prove have come into reach, with no mark of their own.
     const isBankNew = isAchReadable && !last.isAchReadable
     const common = { accountId, historyFrom, agenda, reading, changed: isMoved ? null : changed }
-    const families: readonly FamilyResult[] = [
+    const ofCards: readonly FamilyResult[] = [
       await reconcileReverses(tx, { ...common, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...common, settings: settings.cardMoney }),
       await reconcileRepetitions(tx, { ...common, ...recurring, settings: settings.cardMoney }),
@@ -102,14 +103,15 @@ export async function runReconcile(
         achDays,
         settings: settings.invoices,
       }),
-      await reconcileAch(tx, {
-        ...common,
-        isFull: scope === 'full' || isMoved,
-        achDays,
-        settings: settings.ach,
-        now: startedAt,
-      }),
     ]
+    const bank = await reconcileAch(tx, {
+      ...common,
+      isFull: scope === 'full' || isMoved,
+      achDays,
+      settings: settings.ach,
+      now: startedAt,
+    })
+    const families = [...ofCards, bank]
     const yesterday = addDays(businessDateOf(startedAt, HELCIM_ZONE), -1)
     const found: Finding[] = [
       ...judgements.flatMap((judgement) => judgement.findings),
@@ -144,16 +146,18 @@ export async function runReconcile(
       judgements,
       findings,
       waitingIds: [...recurring.waitingIds, ...families.flatMap((family) => family.waitingIds)],
+      unbatchedFrom: scope === 'full' ? historyFrom : null,
     })
-    const evidence = await gatherEvidence(tx, {
+    const ach = await sumAchInputs(tx, {
       accountId,
       historyFrom,
-      isAchReadable,
-      yesterday,
-      cards,
-      settings,
+      judged: bank.judged,
+      findings,
+      settings: settings.ach,
       now: startedAt,
     })
+    const going = { accountId, historyFrom, isAchReadable, yesterday, cards, ach, settings, now: startedAt }
+    const evidence = await gatherEvidence(tx, going)
     await storeRun(tx, { accountId, scope, result, sums, evidence, startedAt, finishedAt: clock.now() })
     return {
       ...result,

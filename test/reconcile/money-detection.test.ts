@@ -64,9 +64,9 @@ describe('what money came and went is told exactly', { timeout: isLong ? 3_600_0
           count: Number(row.count),
         })),
       )
-      for (const { minor, count, minors, counts } of evidence.cards) {
-        expect(minors.matched + minors.found + minors.waiting).toBe(minor)
-        expect(counts.matched + counts.found + counts.waiting).toBe(count)
+      for (const { minor, count, minors, counts } of [...evidence.cards, ...evidence.ach]) {
+        expect(minors.matched + minors.found + minors.waiting + minors.unbatched).toBe(minor)
+        expect(counts.matched + counts.found + counts.waiting + counts.unbatched).toBe(count)
       }
       expect(evidence.cards.reduce((sum, { counts }) => sum + counts.found, 0)).toBeGreaterThan(5)
       expect(evidence).toMatchObject({ countMissingDays: 0, staleResources: [] })

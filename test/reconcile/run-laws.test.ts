@@ -76,6 +76,7 @@ describe('runs say the same however they came to it', () => {
         const own = await reader.reconcile('full')
         expect(own).toMatchObject(NOTHING)
         expect(evidence.cards).toEqual(own.evidence.cards)
+        expect(evidence.ach).toEqual(own.evidence.ach)
         // Neither account took anything of the other.
         expect(await openIn(look, account.accountId)).toEqual(said)
       }

@@ -87,6 +87,10 @@ export const cardTransactions = helcim.table(
   (t) => [
     primaryKey({ columns: [t.accountId, t.transactionId] }),
     index('card_transactions_created_on').on(t.accountId, t.createdOn),
+    // What is in no batch is in no batch's sums: few rows, added up by themselves.
+    index('card_transactions_unbatched')
+      .on(t.accountId, t.createdOn)
+      .where(sql`card_batch_id is null and outcome = 'approved' and vanished_at is null`),
     index('card_transactions_unknown').on(t.accountId, t.transactionId).where(sql`unknown_values is not null`),
     index('card_transactions_vanished').on(t.accountId, t.transactionId).where(sql`vanished_at is not null`),
     // What a customer was charged, for matching with what was expected.

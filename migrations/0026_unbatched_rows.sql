@@ -1,0 +1,1 @@
+CREATE INDEX "card_transactions_unbatched" ON "helcim"."card_transactions" USING btree ("account_id","created_on") WHERE card_batch_id is null and outcome = 'approved' and vanished_at is null;
