@@ -27,25 +27,28 @@ function chargeOf({ sandbox }: Client, isOf: (status: string) => boolean) {
   throw new Error('no such payment')
 }
 
-it('a sale on the same card and for the same sum is ambiguous beside a charge, and none by a person or another card', async () => {
-  const client = await shop()
-  const { merchant, row, payment, charge } = chargeOf(client, (status) => status === 'active')
-  const before = saidIn(client, /ambiguous/)
-  const sell = (facts: Partial<TransactionRow>) =>
-    merchant.addTransaction({
-      ...charge,
-      createdAt: toInstant(charge.createdAt + 9 * HOUR_MS),
-      invoiceNumber: merchant.nextInvoiceNumber(),
-      ...facts,
-    })
-  sell({ user: 'Till One' })
-  sell({ card: { ...charge.card, number: '5454540007' } })
-  sell({ amountMinor: charge.amountMinor + 1n })
-  sell({ createdAt: toInstant(charge.createdAt + 14 * HOUR_MS) })
-  expect(saidIn(client, /ambiguous/)).toEqual(before)
-  sell({})
-  expect(saidIn(client, /ambiguous/)).toEqual([...before, `charge_ambiguous ${row.id}:${payment.number} undecidable`])
-})
+it.each([9, 25])(
+  'a sale on the same card and for the same sum is ambiguous %i h after a charge, and none by a person or another card',
+  async (hours) => {
+    const client = await shop()
+    const { merchant, row, payment, charge } = chargeOf(client, (status) => status === 'active')
+    const before = saidIn(client, /ambiguous/)
+    const sell = (facts: Partial<TransactionRow>) =>
+      merchant.addTransaction({
+        ...charge,
+        createdAt: toInstant(charge.createdAt + hours * HOUR_MS),
+        invoiceNumber: merchant.nextInvoiceNumber(),
+        ...facts,
+      })
+    sell({ user: 'Till One' })
+    sell({ card: { ...charge.card, number: '5454540007' } })
+    sell({ amountMinor: charge.amountMinor + 1n })
+    sell({ createdAt: toInstant(charge.createdAt + 37 * HOUR_MS) })
+    expect(saidIn(client, /ambiguous/)).toEqual(before)
+    sell({})
+    expect(saidIn(client, /ambiguous/)).toEqual([...before, `charge_ambiguous ${row.id}:${payment.number} undecidable`])
+  },
+)
 
 it.each([
   ['edits', 'charge_unexpected'],
