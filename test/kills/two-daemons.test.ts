@@ -19,7 +19,7 @@ test('two daemons that start at once on an empty database share the work, and en
   const database = await createEmptyDatabase()
   const { sandbox, env } = await openShop({
     seed: 21,
-    historyDays: 30,
+    historyDays: 10,
     salesPerDay: 20,
     pageSizeMax: 50,
     serviceTimeMs: { min: 300, max: 600 },
