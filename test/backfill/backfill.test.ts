@@ -82,7 +82,10 @@ async function run(
 }
 
 const pageCalls = (sandbox: Sandbox) => sandbox.calls().filter(({ path }) => path === '/card-transactions')
-/** Of these, the calls by days: rows of a batch that is judged beside them are asked for by its id. */
+/**
+ * Of these, the calls by days. Batches whose figures the days do not explain are asked for by their ids, once and in the
+ * fresh class; a command that ends before that leaves it to the next one, so it is no command's own count.
+ */
 const dayCalls = (sandbox: Sandbox) => pageCalls(sandbox).filter(({ query }) => query.dateFrom !== undefined)
 /** How often each page of each window was asked for. */
 function countByPage(sandbox: Sandbox): Map<string, number> {

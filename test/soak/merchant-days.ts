@@ -11,7 +11,7 @@ import { createSteppingClock, type SteppingClock } from './stepping-clock.ts'
 
 export const zone = createZone('America/Edmonton')
 export const POLL_MS = 5 * 60_000
-export const HOUR_MS = 3_600_000
+const HOUR_MS = 3_600_000
 const STARTS_ON = '2026-10-13'
 /** Nobody sleeps but the schedule and the sweep: then nothing is on its way outside the queue. */
 const SLEEPERS_AT_REST = 2
