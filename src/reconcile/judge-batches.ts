@@ -7,7 +7,7 @@ import {
   storeJudgements,
 } from '../db/batch-checks.ts'
 import { type BatchFacts, loadAllBatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
-import { loadCountRule, storeCalibration } from '../db/calibrations.ts'
+import { type KnownCounting, loadCounting, storeCalibration } from '../db/calibrations.ts'
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import { type Db, type Tx, withSecondSession } from '../db/client.ts'
 import { isOfCardDays, latestCompletePull, listRunningPulls } from '../db/pulls.ts'
@@ -65,7 +65,15 @@ export async function judgeBatches(
   const asked = (await (scope === 'full' ? loadAll() : loadChanged(tx, accountId, marked))).map(withMove)
   const running = await listRunningPulls(tx, accountId)
   const isReading = running.some((pull) => isOfCardDays(pull) && isOfHistory(pull.window, historyFrom))
-  const { rule, isNews } = await chooseCountRule(tx, { accountId, scope, facts: asked, loadAll, isReading, now })
+  const { rule, isNews } = await chooseCountRule(tx, {
+    accountId,
+    scope,
+    facts: asked,
+    markedIds: new Set(marked),
+    loadAll,
+    isReading,
+    now,
+  })
   // What was judged by another rule, or by none, is judged again.
   const everything = isNews ? (await loadAll()).map(withMove) : asked
   const facts = everything.filter((one) => isInScope(one, closedFrom))
@@ -182,28 +190,40 @@ function withChangedState(judgements: readonly BatchJudgement[], checks: Checks)
     .map(({ cardBatchId }) => cardBatchId)
 }
 
-/** Learned on all closed batches: in full runs, and as soon as a batch contradicts what was learned. */
+/**
+ * Learned on all closed batches: in full runs, and as soon as a batch contradicts what was learned. What contradicts it for
+ * good, as a batch that lacks a row, is learned from once, not by each run again.
+ */
 async function chooseCountRule(
   tx: Tx,
   input: {
     accountId: number
     scope: RunScope
     facts: readonly BatchFacts[]
+    /** Of these, the ones that this run was told of. */
+    markedIds: ReadonlySet<HelcimId>
     loadAll: () => Promise<readonly BatchFacts[]>
     isReading: boolean
     now: Instant
   },
 ): Promise<{ rule: CountRule | null; isNews: boolean }> {
-  const { accountId, scope, isReading, now } = input
-  const known = await loadCountRule(tx, accountId)
+  const { accountId, scope, markedIds, isReading, now } = input
+  const known = await loadCounting(tx, accountId)
+  const { rule } = known
+  const isNew = (one: BatchFacts) => markedIds.has(one.cardBatchId) || isMovedSince(one, known)
   // Half a history teaches the wrong rule.
-  if (isReading || (scope === 'marked' && !isContradicted(input.facts, known))) return { rule: known, isNews: false }
+  if (isReading || (scope === 'marked' && !isContradicted(input.facts.filter(isNew), rule)))
+    return { rule, isNews: false }
   const facts = scope === 'full' ? input.facts : await input.loadAll()
   const calibration = calibrateCounts(closedOf(facts))
-  if (calibration === null) return { rule: known, isNews: false }
   await storeCalibration(tx, { accountId, calibration, now })
-  return { rule: calibration.rule, isNews: scope === 'marked' && calibration.rule !== known }
+  if (calibration === null) return { rule, isNews: false }
+  return { rule: calibration.rule, isNews: scope === 'marked' && calibration.rule !== rule }
 }
+
+/** Also a batch that was stored while half a history was there, when nobody learned. */
+const isMovedSince = ({ movedAt }: BatchFacts, { triedAt }: KnownCounting): boolean =>
+  triedAt === null || (movedAt !== null && movedAt > triedAt)
 
 const isContradicted = (facts: readonly BatchFacts[], known: CountRule | null): boolean =>
   closedOf(facts).some(({ stated, rows }) => known === null || !isCountedBy(known, rows, stated))
