@@ -5,7 +5,8 @@ import { type Instant, toInstant } from '../domain/clock.ts'
 import type { ListOrder, PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { Tx } from './client.ts'
-import { pullPages, pulls } from './schema/recon.ts'
+import { forgetPages, storePageIds } from './pull-pages.ts'
+import { pulls } from './schema/recon.ts'
 
 export type PullState = 'running' | 'complete' | 'incomplete' | 'not_permitted' | 'split'
 
@@ -131,27 +132,8 @@ export async function advancePull(
     .where(and(whereKey(key), eq(pulls.state, 'running'), eq(pulls.walk, key.walk), eq(pulls.nextPage, key.page)))
     .returning({ pullId: pulls.pullId })
   if (moved.length === 0) return false
-  const { accountId, pullId, walk, page } = key
-  await tx
-    .insert(pullPages)
-    .values({ accountId, pullId, walk, page, ids: [...seen.ids] })
-    .onConflictDoNothing()
+  await storePageIds(tx, key, seen.ids)
   return true
-}
-
-/** Ids of the walk's earlier pages, in order. Fewer pages than the walk has passed mean that Postgres crashed. */
-export async function loadSeenIds(
-  tx: Tx,
-  pull: Pull,
-): Promise<{ ids: bigint[]; countPages: number; countLast: number }> {
-  const rows = await tx
-    .select({ ids: pullPages.ids })
-    .from(pullPages)
-    .where(
-      and(eq(pullPages.accountId, pull.accountId), eq(pullPages.pullId, pull.pullId), eq(pullPages.walk, pull.walk)),
-    )
-    .orderBy(pullPages.page)
-  return { ids: rows.flatMap((row) => row.ids), countPages: rows.length, countLast: rows.at(-1)?.ids.length ?? 0 }
 }
 
 /** Starts over at the first page. What order a tail relies on is not for its walk to learn. */
@@ -184,7 +166,7 @@ export async function finishPull(
       finishedAt: new Date(end.now),
     })
     .where(and(whereKey(key), eq(pulls.state, 'running')))
-  await tx.delete(pullPages).where(and(eq(pullPages.accountId, key.accountId), eq(pullPages.pullId, key.pullId)))
+  await forgetPages(tx, key)
 }
 
 /** Running pulls, the oldest first. */

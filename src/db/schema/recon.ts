@@ -170,6 +170,8 @@ export const pulls = recon.table(
     // Webhooks ask for many.
     index('pulls_cause').on(t.accountId, t.cause),
     index('pulls_finished').on(t.accountId, t.resource, t.windowKind, t.finishedAt),
+    // Each page asks for the largest.
+    index('pulls_largest_page').on(t.accountId, t.resource, t.largestPage),
   ],
 )
 
@@ -199,6 +201,9 @@ export const pullPages = recon.table(
     walk: smallint('walk').notNull(),
     page: integer('page').notNull(),
     ids: int64Array('ids').notNull(),
+    /** Smallest and largest of them; null: none, or stored by an older version. */
+    minId: int64('min_id'),
+    maxId: int64('max_id'),
   },
   (t) => [primaryKey({ columns: [t.accountId, t.pullId, t.walk, t.page] })],
 )

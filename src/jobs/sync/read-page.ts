@@ -3,6 +3,7 @@ import { blockEndpoint, findBlock } from '../../db/accounts.ts'
 import { type CopyTx, copyTransaction, type Tx } from '../../db/client.ts'
 import { codeOf } from '../../db/mirror/mirror-table.ts'
 import { storeRecords, storeUndecodable } from '../../db/mirror/store-records.ts'
+import { loadWalkIds, loadWalkSoFar, NO_ID, NOTHING_SO_FAR } from '../../db/pull-pages.ts'
 import {
   advancePull,
   createPull,
@@ -11,7 +12,6 @@ import {
   largestPageSeen,
   listPullsByCause,
   loadPull,
-  loadSeenIds,
   type Pull,
   walkAgain,
 } from '../../db/pulls.ts'
@@ -40,8 +40,6 @@ import { noteOrder, wholeInstead } from './list-order.ts'
 import { isSameCode } from './named.ts'
 import type { PageAsked, ResourceDescription } from './resource.ts'
 
-/** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */
-const NO_ID: HelcimId = 0n
 /** A walk that finds its pages moved this often is given up for narrower windows. */
 const WALKS_MAX = 3
 
@@ -122,9 +120,12 @@ async function fetchOnce<R>(resource: ResourceDescription<R>, context: JobContex
   }
 }
 
-function isSameSet(some: readonly HelcimId[], others: readonly HelcimId[]): boolean {
-  const known = new Set(others)
-  return some.length === others.length && some.every((id) => known.has(id))
+/** Are these just the ids with which the walk until now ended? */
+async function isRepeatOfLast(tx: Tx, pull: Pull, ids: readonly HelcimId[]): Promise<boolean> {
+  if (ids.length === 0) return false
+  const last = (await loadWalkIds(tx, pull)).slice(-ids.length)
+  const known = new Set(last)
+  return last.length === ids.length && ids.every((id) => known.has(id))
 }
 
 interface NextStep {
@@ -143,16 +144,15 @@ async function storePage<R>(
   const { accountId, pullId, walk, nextPage: page } = pull
   const countBefore = page - pull.firstPage
   const now = context.clock.now()
-  const before = countBefore === 0 ? { ids: [], countPages: 0, countLast: 0 } : await loadSeenIds(tx, pull)
+  const before = countBefore === 0 ? NOTHING_SO_FAR : await loadWalkSoFar(tx, pull, read.ids)
   if (before.countPages < countBefore) return restart(tx, pull, now)
   if (before.countPages > countBefore) return null
 
-  const seen = new Set(before.ids)
-  const fresh = new Set(read.ids.filter((id) => !seen.has(id)))
+  const fresh = new Set(read.ids.filter((id) => !before.knownIds.has(id)))
   const order = orderOf(
     read.page.records.map((record) => record.id).filter((id) => fresh.has(id)),
     pull.listOrder,
-    before.ids.at(-1) ?? null,
+    before.lastId,
   )
   const largestPage = Math.max(await largestPageSeen(tx, accountId, resource.name), read.countRows)
   const next = decideNext(resource, pull, read, {
@@ -163,7 +163,7 @@ async function storePage<R>(
     countFresh: fresh.size,
     countRepeated: read.ids.length - fresh.size,
     isRepeatAtHead: read.ids.findIndex((id) => fresh.has(id)) === read.ids.length - fresh.size,
-    isRepeatOfLast: isSameSet(read.ids, before.ids.slice(-read.ids.length)),
+    isRepeatOfLast: fresh.size === 0 && (await isRepeatOfLast(tx, pull, read.ids)),
     isAfterRepeat: countBefore > 1 && before.countLast === 0,
     largestPage,
     order,
@@ -190,8 +190,10 @@ async function storePage<R>(
   if (!isFirst) return null
   await resource.afterPage?.(tx, { accountId, ids: read.page.records.map((record) => record.id), readAt: read.readAt })
 
-  const countIds = before.ids.length + ids.length
+  const isOver = next === 'end' || next === 'found'
+  const allIds = isOver && countBefore > 0 ? await loadWalkIds(tx, pull) : ids
   const largestOfPull = Math.max(pull.largestPage, read.countRows)
+  const countIds = allIds.length
   await noteOrder(tx, pull, { order, isWhole: next === 'end', countIds, largestPage: largestOfPull, now })
   switch (next) {
     case 'next':
@@ -211,9 +213,8 @@ async function storePage<R>(
       return { toRead: [], isFinished: true }
     case 'found':
     case 'end': {
-      const all = [...before.ids, ...ids]
-      const known = all.filter((id) => id !== NO_ID)
-      const end = { pull, ids: known, mayHoldOthers: next === 'found' || known.length < all.length, now }
+      const known = allIds.filter((id) => id !== NO_ID)
+      const end = { pull, ids: known, mayHoldOthers: next === 'found' || known.length < allIds.length, now }
       const toRead = (await resource.afterWalk?.(tx, context, end)) ?? []
       await finishPull(tx, pull, { state: 'complete', now })
       return { toRead, isFinished: true }

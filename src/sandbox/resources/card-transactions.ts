@@ -125,7 +125,8 @@ function rowsOfDates({ merchant }: EndpointCall, { from, to }: Dates): readonly 
   const last = to !== undefined && to < range.to ? to : range.to
   const lists: (readonly TransactionRow[])[] = []
   for (let date = first; date <= last; date = addDays(date, 1)) lists.push(merchant.transactionsOfDate(date))
-  return lists.flat()
+  const [only = []] = lists
+  return lists.length > 1 ? lists.flat() : only
 }
 
 function isReferredToBy(row: TransactionRow, { query, switches }: EndpointCall): boolean {

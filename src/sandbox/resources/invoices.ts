@@ -49,15 +49,14 @@ function listInvoices(call: EndpointCall): Answer {
   if (span.from !== undefined && span.to !== undefined && span.to < span.from) {
     return errorAnswer(400, { dateEnd: 'dateEnd must not be earlier than dateStart' })
   }
+  const { rows, areWithin } = candidatesOf(call, span)
   const inside = insideOf(span)
   const isWithin = ({ createdAt }: InvoiceRow): boolean => {
-    if (createdAt >= inside.from && createdAt < inside.to) return true
+    if (areWithin || (createdAt >= inside.from && createdAt < inside.to)) return true
     const text = zone.text(createdAt)
     return (span.from ?? '') <= text && (span.to === undefined || text <= span.to)
   }
-  const matching = merchant.records.invoices
-    .visible(candidatesOf(call, span), now)
-    .filter((row) => isWithin(row) && filters.matches(row))
+  const matching = merchant.records.invoices.visible(rows, now).filter((row) => isWithin(row) && filters.matches(row))
   const shown = shownRows(matching, { kind: 'pages', sizeMax: switches.invoicePageSize, takesLimit: false }, call)
   const asked = { withFee: asks(call, 'withConvenienceFee'), withFields: asks(call, 'withOrderFields') }
   return jsonAnswer(
@@ -102,22 +101,32 @@ function insideOf({ from, to }: Span): { readonly from: number; readonly to: num
   }
 }
 
+interface Candidates {
+  readonly rows: readonly InvoiceRow[]
+  /** Nobody need look at their times any more. */
+  readonly areWithin: boolean
+}
+
 /** The shortest list that holds all that can match. */
-function candidatesOf({ query, merchant, switches }: EndpointCall, { from, to }: Span): readonly InvoiceRow[] {
+function candidatesOf({ query, merchant, switches }: EndpointCall, { from, to }: Span): Candidates {
   const { invoices } = merchant.records
   const { invoiceNumber, customerId } = query
   if (invoiceNumber !== undefined && switches.codeFilter === 'equal') {
-    return invoices.by('number', invoiceNumber.toUpperCase())
+    return { rows: invoices.by('number', invoiceNumber.toUpperCase()), areWithin: false }
   }
-  if (customerId !== undefined) return invoices.by('customerId', customerId)
+  if (customerId !== undefined) return { rows: invoices.by('customerId', customerId), areWithin: false }
   const range = invoices.range('date')
-  if (!range || (from === undefined && to === undefined)) return invoices.all()
+  if (!range || (from === undefined && to === undefined)) return { rows: invoices.all(), areWithin: false }
   const first = from !== undefined && from.slice(0, 10) > range.from ? from.slice(0, 10) : range.from
   const last = to !== undefined && to.slice(0, 10) < range.to ? to.slice(0, 10) : range.to
   const lists: (readonly InvoiceRow[])[] = []
   for (let date = first; date <= last; date = addDays(date, 1)) lists.push(invoices.by('date', date))
-  return lists.flat()
+  const [only = []] = lists
+  return { rows: lists.length > 1 ? lists.flat() : only, areWithin: isOfWholeDays({ from, to }) }
 }
+
+const isOfWholeDays = ({ from, to }: Span): boolean =>
+  (from === undefined || from.endsWith(' 00:00:00')) && (to === undefined || to.endsWith(' 23:59:59'))
 
 const asks = ({ query }: EndpointCall, name: string): boolean => query[name] === '1'
 
