@@ -36,20 +36,21 @@ export type Whole<Kind extends string> = `${Kind}_whole`
 
 /**
  * Takes the marks of these kinds: they are worked off in this transaction, or stay if it fails. What a transaction under
- * way still holds is left for the run that follows it, so that nobody waits here.
+ * way still holds, or changed since this statement began, is left for the run that follows it, so that nobody waits here.
  */
 export async function takeMarks(
   tx: Tx,
   { accountId, kinds }: { accountId: number; kinds: readonly string[] },
 ): Promise<Mark[]> {
   const { rows } = await tx.execute<{ kind: string; id: string; moved_at: string | null; row_ids: string | null }>(sql`
-    delete from recon.marks m using (
-      select account_id, subject_kind, subject_id from recon.marks
+    -- By their places: joined by their keys, tens of thousands of a table whose statistics say that it is empty were each
+    -- held against all.
+    delete from recon.marks where ctid = any(array(
+      select ctid from recon.marks
       where account_id = ${accountId} and subject_kind = any(${arrayOf(kinds)}::text[])
       for update skip locked
-    ) free
-    where m.account_id = free.account_id and m.subject_kind = free.subject_kind and m.subject_id = free.subject_id
-    returning m.subject_kind as kind, m.subject_id as id, m.moved_at, m.row_ids::text`)
+    ))
+    returning subject_kind as kind, subject_id as id, moved_at, row_ids::text`)
   return rows.map(({ kind, id, moved_at, row_ids }) => ({
     kind,
     id,

@@ -119,6 +119,12 @@ export function createCollection<R extends Kept, I extends string = never>(optio
   }
 }
 
+/** All of them, one after the other; a single one as it is. Far quicker than `flat` for long ones. */
+export function joined<R>(lists: readonly (readonly R[])[]): readonly R[] {
+  const [only = [], ...others] = lists
+  return others.length === 0 ? only : only.concat(...others)
+}
+
 /** The list under `key`, made when it is not there. */
 export function listIn<K, V>(lists: Map<K, V[]>, key: K): V[] {
   const known = lists.get(key)

@@ -115,6 +115,11 @@ export const cardTransactions = helcim.table(
     index('card_transactions_others')
       .on(t.accountId, t.cardNumberMasked, t.currency, t.type)
       .where(sql`type in ('refund', 'reverse', 'preauth') and outcome = 'approved'`),
+    // What may be about an invoice without naming it: few rows, where the sales of a card may be many.
+    index('card_transactions_unnamed')
+      .on(t.accountId, t.cardNumberMasked, t.currency, t.createdAt)
+      .where(sql`invoice_number is null and type in ('capture', 'refund', 'reverse') and outcome = 'approved'
+        and vanished_at is null`),
     // The covering index that tie-out reads instead of the wide rows is in the migration by hand: drizzle knows no INCLUDE.
   ],
 )

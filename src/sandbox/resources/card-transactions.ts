@@ -1,4 +1,5 @@
 import { parseMinor } from '../../domain/money.ts'
+import { joined } from '../collection.ts'
 import { type Answer, type Endpoint, type EndpointCall, errorAnswer, jsonAnswer, parseId } from '../endpoint.ts'
 import { type Cuttable, pageOf, shownRows } from '../listing.ts'
 import { servedReferences } from '../render.ts'
@@ -125,8 +126,7 @@ function rowsOfDates({ merchant }: EndpointCall, { from, to }: Dates): readonly 
   const last = to !== undefined && to < range.to ? to : range.to
   const lists: (readonly TransactionRow[])[] = []
   for (let date = first; date <= last; date = addDays(date, 1)) lists.push(merchant.transactionsOfDate(date))
-  const [only = []] = lists
-  return lists.length > 1 ? lists.flat() : only
+  return joined(lists)
 }
 
 function isReferredToBy(row: TransactionRow, { query, switches }: EndpointCall): boolean {

@@ -1,3 +1,4 @@
+import { joined } from '../collection.ts'
 import { type Answer, type Endpoint, type EndpointCall, errorAnswer, jsonAnswer, parseId } from '../endpoint.ts'
 import { codeFilter, type Filters, isDate, isDateTime, numberFilter, readFilters, wordFilter } from '../filters.ts'
 import { shownRows } from '../listing.ts'
@@ -121,8 +122,7 @@ function candidatesOf({ query, merchant, switches }: EndpointCall, { from, to }:
   const last = to !== undefined && to.slice(0, 10) < range.to ? to.slice(0, 10) : range.to
   const lists: (readonly InvoiceRow[])[] = []
   for (let date = first; date <= last; date = addDays(date, 1)) lists.push(invoices.by('date', date))
-  const [only = []] = lists
-  return { rows: lists.length > 1 ? lists.flat() : only, areWithin: isOfWholeDays({ from, to }) }
+  return { rows: joined(lists), areWithin: isOfWholeDays({ from, to }) }
 }
 
 const isOfWholeDays = ({ from, to }: Span): boolean =>
