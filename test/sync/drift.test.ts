@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addDays, toBusinessDate } from '../../src/domain/calendar.ts'
+import { DRIFTS, essence, type Row, renamed } from './drifts.ts'
 import { countOf, mirrored, read, served } from './support.ts'
 import { FIRST_DAY, LAST_DAY, openWeek } from './week.ts'
 
@@ -7,31 +8,6 @@ const LIST = '/card-transactions'
 const LIMIT = 1_000
 const days = (from: string, to: string) =>
   ({ kind: 'days', from: toBusinessDate(from), to: toBusinessDate(to) }) as const
-
-type Row = Readonly<Record<string, unknown>>
-
-const without = (row: Row, key: string): Row => Object.fromEntries(Object.entries(row).filter(([name]) => name !== key))
-const renamed = (row: Row, key: string): Row => ({ ...without(row, key), [`${key}New`]: row[key] })
-
-/** One key of a record as a later version of Helcim might write it. */
-const DRIFTS: Readonly<Record<string, (row: Row, key: string) => Row>> = {
-  missing: without,
-  renamed,
-  null: (row, key) => ({ ...row, [key]: null }),
-  'an unknown word': (row, key) => ({ ...row, [key]: 'surprise' }),
-  'another number': (row, key) => ({ ...row, [key]: -7.5 }),
-  'a flag': (row, key) => ({ ...row, [key]: true }),
-  'an object': (row, key) => ({ ...row, [key]: { value: row[key] } }),
-  'beside a new one': (row, key) => ({ ...row, [`${key}Details`]: [{ since: '2026-10-14', of: key }] }),
-}
-
-/** What a record says, but for the card token, which is cut out of what is kept. */
-const essence = (row: Row): string =>
-  JSON.stringify(
-    Object.entries(row)
-      .filter(([key, value]) => !/token/i.test(key) && value !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  )
 
 describe('fault 20: an unknown value, and a new, missing, null or renamed field', () => {
   let week: Awaited<ReturnType<typeof openWeek>>
