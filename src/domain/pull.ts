@@ -75,15 +75,20 @@ const BATCH_DAYS_MAX = 3
 export const isOfHistory = (window: PullWindow, historyFrom: BusinessDate): boolean =>
   window.kind === 'days' && window.to >= addDays(historyFrom, -BATCH_DAYS_MAX)
 
-/** Pages after which a walk over days of a backfill is given up for shorter ones: they hold more than they were taken for. */
+/** Pages after which a walk over many days is given up for shorter ones: they hold more than they were taken for. */
 const BACKFILL_PAGES_MAX = 300
+/** Shorter ones had cost more: each window reads a day more on either side. */
+const DAYS_KEPT_WHOLE = 7
 
 /** Is this walk so long that its window had better be split? What it read is kept, and read once more. */
 export const isOverlong = (
   { window, callClass }: { window: PullWindow; callClass: CallClass },
   page: number,
 ): boolean =>
-  callClass === 'backfill' && window.kind === 'days' && window.from < window.to && page >= BACKFILL_PAGES_MAX
+  callClass === 'backfill' &&
+  window.kind === 'days' &&
+  window.to >= addDays(window.from, DAYS_KEPT_WHOLE) &&
+  page >= BACKFILL_PAGES_MAX
 
 export type ListOrder = 'descending' | 'ascending' | 'none'
 
@@ -106,7 +111,8 @@ export function orderOf(ids: readonly HelcimId[], soFar: ListOrder | null, lastI
 const ROUND_SIZES = new Set([10, 20, 25, 50, 100, 125, 200, 250, 500, 1_000])
 /** True when pages may well be cut at so many rows. */
 export const isRoundSize = (countRows: number): boolean => ROUND_SIZES.has(countRows)
-const PAGES_MAX = 2_000
+/** A walk ends in any case. Pages of lists that take no number of rows hold a tenth of what others do. */
+const PAGES_MAX = { sized: 2_000, unsized: 5_000 } as const
 
 export interface PageSeen {
   readonly page: number
@@ -141,7 +147,7 @@ export type PageDecision =
 /** What to do after a page of a `page`/`limit` list. Every walk ends: by a short page, an empty one, or the cap. */
 export function decidePage(seen: PageSeen): PageDecision {
   const { page, limit, countRows, countFresh, countRepeated } = seen
-  if (page >= PAGES_MAX) return countRows === 0 ? 'end' : 'stuck'
+  if (page >= (limit === null ? PAGES_MAX.unsized : PAGES_MAX.sized)) return countRows === 0 ? 'end' : 'stuck'
   if (countFresh === 0 && countRepeated > 0 && page > 1) {
     // Where page 2 repeats page 1, the parameter may be ignored and nobody can say what lies behind it. Later on, some
     // servers repeat the last page past the end, and do so for the next one too; a page that merely came twice, or was

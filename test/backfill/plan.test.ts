@@ -58,11 +58,11 @@ describe('windows are sized by what they hold', () => {
     )
   })
 
-  test('a walk that turns out too long is split, unless it is a single day or no backfill', () => {
-    const window = { kind: 'days', from: addDays(LAST, -6), to: LAST } as const
+  test('a walk that turns out too long is split, unless it is over a week at most or no backfill', () => {
+    const window = { kind: 'days', from: addDays(LAST, -7), to: LAST } as const
     expect(isOverlong({ window, callClass: 'backfill' }, 299)).toBe(false)
     expect(isOverlong({ window, callClass: 'backfill' }, 300)).toBe(true)
-    expect(isOverlong({ window: { ...window, from: LAST }, callClass: 'backfill' }, 300)).toBe(false)
+    expect(isOverlong({ window: { ...window, from: addDays(LAST, -6) }, callClass: 'backfill' }, 300)).toBe(false)
     expect(isOverlong({ window, callClass: 'fresh' }, 300)).toBe(false)
   })
 
