@@ -7,6 +7,7 @@ import { type Line, round } from './line.ts'
 const CUT = {
   seed: 1,
   salesPerDay: 5_000,
+  customers: 5_000,
   subscriptions: 300,
   warmUpHours: 2,
   hours: 4,

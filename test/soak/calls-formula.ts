@@ -1,4 +1,5 @@
 import { toInstant } from '../../src/domain/clock.ts'
+import type { CallRecord } from '../../src/sandbox/calls.ts'
 import type { Merchant } from '../../src/sandbox/merchant.ts'
 import { addDays, type Zone } from '../../src/sandbox/zone.ts'
 
@@ -7,7 +8,10 @@ const SUBSCRIPTIONS_PER_PAGE = 100
 /** A long list is read so rarely that its calls are so far apart. */
 const CALL_EVERY_MS = 90_000
 const HOUR_MS = 3_600_000
+const RECORDS_PER_PAGE = 100
 const RECENT_DAYS = 3
+const NIGHTLY_DAYS = 7
+const ACH_DAYS = 35
 /** A day more on either side is asked for. */
 const MARGIN_DAYS = 1
 
@@ -16,12 +20,57 @@ export type Parts = Readonly<Record<string, number>>
 
 export const sumOf = (parts: Parts): number => Object.values(parts).reduce((sum, count) => sum + count, 0)
 
+/** Lists that are read once or a few times a day, in whichever hours have room for them. */
+const DAILY_LISTS = new Set([
+  '/card-terminals',
+  '/customers',
+  '/invoices',
+  '/payment-plans',
+  '/add-ons',
+  '/ach/transactions',
+  '/ach/batches',
+])
+
+/** Is this one of the calls that `callsOfDay` counts? */
+export function isDaily({ path, query }: CallRecord): boolean {
+  if (path === '/card-transactions') return daysOf(query) > RECENT_DAYS + 2 * MARGIN_DAYS
+  return DAILY_LISTS.has(path) && query.customerCode === undefined && query.invoiceNumber === undefined
+}
+
+const daysOf = ({ dateFrom, dateTo }: CallRecord['query']): number =>
+  dateFrom === undefined || dateTo === undefined ? 0 : (Date.parse(dateTo) - Date.parse(dateFrom)) / (24 * HOUR_MS) + 1
+
+/** Calls of a day beside those of its hours: the formula of docs/calls.md, put to what the merchant holds at its end. */
+export function callsOfDay(merchant: Merchant, { until, zone }: { until: number; zone: Zone }): Parts {
+  const { customers, invoices, plans, addOns, achTransactions, achBatches } = merchant.records
+  const today = zone.date(toInstant(until))
+  const lastDays = (days: number) => Array.from({ length: days }, (_, back) => addDays(today, -back))
+  const rowsOf = (days: number) =>
+    lastDays(days + MARGIN_DAYS).reduce((sum, day) => sum + merchant.transactionsOfDate(day).length, 0)
+  const invoicesOf = lastDays(RECENT_DAYS + MARGIN_DAYS).reduce((sum, day) => sum + invoices.by('date', day).length, 0)
+  const achOf = (days: number) => {
+    const from = lastDays(days).at(-1) ?? today
+    return achTransactions.all().filter(({ createdAt }) => zone.date(createdAt) >= from).length
+  }
+  const list = (records: number) => pages(records, RECORDS_PER_PAGE)
+  return {
+    'seven days, each night': pages(rowsOf(NIGHTLY_DAYS), ROWS_PER_PAGE),
+    customers: list(customers.all().length),
+    // A list that takes no number of rows ends with an empty page.
+    'three days of invoices': list(invoicesOf) + 1,
+    'terminals, plans and add-ons': 1 + list(plans.all().length) + list(addOns.all().length),
+    'ACH transactions': 4 * list(achOf(RECENT_DAYS)) + list(achOf(ACH_DAYS)),
+    'ACH batches': 4 * list(achBatches.all().length),
+  }
+}
+
+const pages = (rows: number, limit: number) => Math.max(1, Math.ceil(rows / limit))
+
 /** Calls of an hour by day: the formula of docs/calls.md, put to what the merchant holds. The poll at its end belongs to it. */
 export function callsOfHour(
   merchant: Merchant,
   { from, pollMs, zone }: { from: number; pollMs: number; zone: Zone },
 ): Parts {
-  const pages = (rows: number, limit: number) => Math.max(1, Math.ceil(rows / limit))
   const until = from + HOUR_MS
   const today = zone.date(toInstant(until))
   const days = Array.from({ length: RECENT_DAYS + MARGIN_DAYS }, (_, back) => addDays(today, -back))

@@ -8,6 +8,7 @@ import { type Freshness, liveDays, POLL_MS } from './merchant-days.ts'
 const SETTINGS = {
   seed: Number(process.env.SEED ?? 1),
   salesPerDay: Number(process.env.SOAK_SALES ?? 50_000),
+  customers: Number(process.env.SOAK_CUSTOMERS ?? 50_000),
   subscriptions: Number(process.env.SOAK_SUBSCRIPTIONS ?? 3_000),
   hours: Number(process.env.SOAK_HOURS ?? 72),
   warmUpHours: Number(process.env.SOAK_WARM_UP_HOURS ?? 8),
@@ -30,10 +31,10 @@ test.skipIf(!isLong)(
       const seen = await liveDays(database.url, { ...SETTINGS, tell: (line) => console.info(line) })
       const byDay = seen.hours.filter(({ isBackfilling, from }) => !isBackfilling && isByDay(from))
       const ratios = byDay.map(({ measured, formula }) => measured / sumOf(formula))
-      const { hours, ...rest } = seen
+      const { hours, days, ...rest } = seen
       console.info({ ...SETTINGS, ...rest, ratios })
       console.info(
-        hours
+        [...hours, ...days]
           .map(({ from, measured, formula }) => `${from} ${measured} ${sumOf(formula)} ${JSON.stringify(formula)}`)
           .join('\n'),
       )
@@ -48,6 +49,8 @@ test.skipIf(!isLong)(
         expect(p99Ms).toBeLessThanOrEqual(POLL_MS + 5_000)
       }
       expect(Math.max(...ratios)).toBeLessThanOrEqual(SLACK)
+      expect(days).toHaveLength(Math.floor(SETTINGS.hours / 24))
+      for (const { measured, formula } of days) expect(measured).toBeLessThanOrEqual(SLACK * sumOf(formula))
       // The control: that is no bound which anything would keep.
       expect(Math.min(...ratios)).toBeGreaterThan(0.5)
     } finally {

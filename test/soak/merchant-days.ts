@@ -6,21 +6,26 @@ import { toInstant } from '../../src/domain/clock.ts'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
-import { callsOfHour, type Parts } from './calls-formula.ts'
+import { callsOfDay, callsOfHour, isDaily, type Parts } from './calls-formula.ts'
 import { createSteppingClock, type SteppingClock } from './stepping-clock.ts'
 
 export const zone = createZone('America/Edmonton')
 export const POLL_MS = 5 * 60_000
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
 const STARTS_ON = '2026-10-13'
 /** Nobody sleeps but the schedule and the sweep: then nothing is on its way outside the queue. */
 const SLEEPERS_AT_REST = 2
-const LOOK_EVERY_MS = 5
+/** A look asks Postgres twice: while work goes on, often enough is more seldom. */
+const LOOK_EVERY_MS = { waiting: 5, working: 20 } as const
+/** Looks that found work, after which it takes its time. */
+const LOOKS_AT_WORK = 5
 const SILENT = createLog({ level: 'silent', isPretty: false })
 
 export interface MerchantDays {
   readonly seed: number
   readonly salesPerDay: number
+  readonly customers: number
   readonly subscriptions: number
   /** Not measured: everything is read for the first time and finds its rhythm. */
   readonly warmUpHours: number
@@ -42,9 +47,18 @@ export interface Freshness {
 export interface HourOfCalls {
   /** Local. */
   readonly from: string
+  /** Without those that are a day's, not an hour's. */
   readonly measured: number
   readonly formula: Parts
   readonly isBackfilling: boolean
+}
+
+/** What a day costs beside its hours. */
+export interface DayOfCalls {
+  /** Local. */
+  readonly from: string
+  readonly measured: number
+  readonly formula: Parts
 }
 
 export interface MerchantDaysSeen {
@@ -59,6 +73,7 @@ export interface MerchantDaysSeen {
   readonly freshness: Freshness
   readonly freshnessWhileBackfilling: Freshness | null
   readonly hours: readonly HourOfCalls[]
+  readonly days: readonly DayOfCalls[]
   readonly backfill: {
     readonly outcome: string
     readonly rows: number
@@ -76,7 +91,7 @@ export interface MerchantDaysSeen {
  * @param databaseUrl an empty database that nobody is connected to
  */
 export async function liveDays(databaseUrl: string, options: MerchantDays): Promise<MerchantDaysSeen> {
-  const { seed, salesPerDay, subscriptions, backfill } = options
+  const { seed, salesPerDay, customers, subscriptions, backfill } = options
   const startsAt = zone.at(addDays(toBusinessDate(STARTS_ON), 1), '06:00')
   const clock = await createSteppingClock(databaseUrl, startsAt)
   const sandbox = await startSandbox({
@@ -84,7 +99,7 @@ export async function liveDays(databaseUrl: string, options: MerchantDays): Prom
     seed,
     scenario: {
       startsOn: STARTS_ON,
-      customers: subscriptions,
+      customers,
       salesPerDay,
       billing: { subscriptions },
       archive: { from: addDays(toBusinessDate(STARTS_ON), -backfill.days), transactionsPerDay: salesPerDay },
@@ -154,11 +169,14 @@ async function live(world: World, options: MerchantDays, startsAt: number): Prom
   await driver.liveUntil(endedAt + HOUR_MS + 2 * POLL_MS)
   const spans = filling ? [{ from: filling.fromAt, to: Math.min(filling.toAt, endedAt) }] : []
   const isFilling = (at: number) => spans.some(({ from, to }) => at >= from && at < to)
-  const whole = Array.from(
-    { length: Math.floor((endedAt - measuredFrom) / HOUR_MS) },
-    (_, n) => measuredFrom + n * HOUR_MS,
-  )
+  const spansOf = (ms: number) =>
+    Array.from({ length: Math.floor((endedAt - measuredFrom) / ms) }, (_, n) => measuredFrom + n * ms)
+  const whole = spansOf(HOUR_MS)
   const calls = sandbox.calls()
+  const ofDays = calls.filter(isDaily)
+  const ofHours = calls.filter((call) => !isDaily(call))
+  const countWithin = (some: typeof calls, from: number, ms: number) =>
+    some.filter(({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + ms).length
   const { concurrent, minute, hour, count429 } = sandbox.peaks()
   return {
     hoursLived: whole.length,
@@ -172,9 +190,14 @@ async function live(world: World, options: MerchantDays, startsAt: number): Prom
     freshnessWhileBackfilling: spans.length > 0 ? await freshnessOf(rows, spans) : null,
     hours: whole.map((from) => ({
       from: zone.text(toInstant(from)),
-      measured: calls.filter(({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + HOUR_MS).length,
+      measured: countWithin(ofHours, from, HOUR_MS),
       formula: callsOfHour(sandbox.state.merchant(), { from, pollMs: POLL_MS, zone }),
       isBackfilling: isFilling(from) || isFilling(from + HOUR_MS - 1),
+    })),
+    days: spansOf(DAY_MS).map((from) => ({
+      from: zone.text(toInstant(from)),
+      measured: countWithin(ofDays, from, DAY_MS),
+      formula: callsOfDay(sandbox.state.merchant(), { until: from + DAY_MS, zone }),
     })),
     backfill: filling && {
       outcome: filling.outcome,
@@ -250,6 +273,7 @@ function createDriver({ clock, runtime }: World, rows: Ask, firstPollAt: number)
     computed = performance.eventLoopUtilization()
     return {
       isBusy: counts.waiting + counts.active > 0 || isTicking,
+      isComputing: countStill === 0,
       // Jobs wait for a permit, or Helcim takes its time.
       isStill: countStill >= LOOKS_AT_REST,
       isWaiting: counts.delayed > 0,
@@ -258,19 +282,21 @@ function createDriver({ clock, runtime }: World, rows: Ask, firstPollAt: number)
   return {
     workedMs: () => workedMs,
     async liveUntil(at: number) {
-      for (let countQuiet = 0; clock.now() < at; ) {
-        const { isBusy, isStill, isWaiting } = await look()
+      for (let countQuiet = 0, countBusy = 0; clock.now() < at; ) {
+        const { isBusy, isComputing, isStill, isWaiting } = await look()
         const now = performance.now()
         if (isBusy && !isStill) workedMs += now - lookedAt
         lookedAt = now
         countQuiet = isBusy ? 0 : countQuiet + 1
+        countBusy = isBusy && isComputing ? countBusy + 1 : 0
         if (isBusy) await clock.setFast(isStill)
         else if (countQuiet >= 2 && isWaiting) await clock.setFast(true)
         else if (countQuiet >= 2) {
           await clock.jumpTo(Math.min(at, clock.nextWake() ?? at))
           countQuiet = 0
         }
-        await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+        const everyMs = countBusy > LOOKS_AT_WORK ? LOOK_EVERY_MS.working : LOOK_EVERY_MS.waiting
+        await new Promise((resolve) => setTimeout(resolve, everyMs))
       }
     },
   }
