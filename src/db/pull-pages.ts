@@ -1,7 +1,7 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../domain/record.ts'
 import type { Tx } from './client.ts'
-import { pullPages } from './schema/recon.ts'
+import { pullPages } from './schema/pulls.ts'
 import { arrayOf } from './sql-values.ts'
 
 /** Stands among the ids of a page that held records without a readable one; Helcim's own begin above it. */

@@ -6,7 +6,7 @@ import type { ListOrder, PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { Tx } from './client.ts'
 import { forgetPages, storePageIds } from './pull-pages.ts'
-import { pulls } from './schema/recon.ts'
+import { pulls } from './schema/pulls.ts'
 
 export type PullState = 'running' | 'complete' | 'incomplete' | 'not_permitted' | 'split'
 
