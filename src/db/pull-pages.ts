@@ -12,6 +12,10 @@ interface PullKey {
   readonly pullId: bigint
 }
 
+interface WalkKey extends PullKey {
+  readonly walk: number
+}
+
 /** What a walk saw until now, as far as its next page must know. */
 export interface WalkSoFar {
   /** Fewer than the walk has passed mean that Postgres crashed. */
@@ -26,11 +30,7 @@ export interface WalkSoFar {
 export const NOTHING_SO_FAR: WalkSoFar = { countPages: 0, countLast: 0, lastId: null, knownIds: new Set() }
 
 /** @param ids those that no earlier page of the walk had, in the order of the page */
-export async function storePageIds(
-  tx: Tx,
-  key: PullKey & { walk: number; page: number },
-  ids: readonly HelcimId[],
-): Promise<void> {
+export async function storePageIds(tx: Tx, key: WalkKey & { page: number }, ids: readonly HelcimId[]): Promise<void> {
   const { accountId, pullId, walk, page } = key
   const [minId, maxId] = boundsOf(ids.filter((id) => id !== NO_ID)) ?? [null, null]
   await tx
@@ -43,11 +43,7 @@ export async function storePageIds(
  * Of long walks: most lists come in an order, so that few pages lie where the ids asked about do, and only those are
  * opened.
  */
-export async function loadWalkSoFar(
-  tx: Tx,
-  pull: PullKey & { walk: number },
-  ids: readonly HelcimId[],
-): Promise<WalkSoFar> {
+export async function loadWalkSoFar(tx: Tx, pull: WalkKey, ids: readonly HelcimId[]): Promise<WalkSoFar> {
   const isOfWalk = ofWalk(pull)
   const bounds = boundsOf(ids)
   const known =
@@ -71,10 +67,7 @@ export async function loadWalkSoFar(
 }
 
 /** All ids of a walk, in the order in which they came. */
-export async function loadWalkIds(
-  tx: Tx,
-  { accountId, pullId, walk }: PullKey & { walk: number },
-): Promise<HelcimId[]> {
+export async function loadWalkIds(tx: Tx, { accountId, pullId, walk }: WalkKey): Promise<HelcimId[]> {
   const rows = await tx
     .select({ ids: pullPages.ids })
     .from(pullPages)
@@ -87,7 +80,7 @@ export async function forgetPages(tx: Tx, { accountId, pullId }: PullKey): Promi
   await tx.delete(pullPages).where(and(eq(pullPages.accountId, accountId), eq(pullPages.pullId, pullId)))
 }
 
-const ofWalk = ({ accountId, pullId, walk }: PullKey & { walk: number }): SQL =>
+const ofWalk = ({ accountId, pullId, walk }: WalkKey): SQL =>
   sql`p.account_id = ${accountId} and p.pull_id = ${pullId} and p.walk = ${walk}`
 
 /** Smallest and largest; null of none. */

@@ -77,8 +77,11 @@ export const isOfHistory = (window: PullWindow, historyFrom: BusinessDate): bool
 
 /** Pages after which a walk over many days is given up for shorter ones: they hold more than they were taken for. */
 const BACKFILL_PAGES_MAX = 300
-/** Shorter ones had cost more: each window reads a day more on either side. */
-const DAYS_KEPT_WHOLE = 7
+/**
+ * Days read by one pull of the schedule: few enough that a walk is short, many enough that a quiet month is a handful of
+ * calls. They are walked to their end: split, they cost more, as each window reads a day more on either side.
+ */
+export const WINDOW_DAYS_MAX = 7
 
 /** Is this walk so long that its window had better be split? What it read is kept, and read once more. */
 export const isOverlong = (
@@ -87,7 +90,7 @@ export const isOverlong = (
 ): boolean =>
   callClass === 'backfill' &&
   window.kind === 'days' &&
-  window.to >= addDays(window.from, DAYS_KEPT_WHOLE) &&
+  window.to >= addDays(window.from, WINDOW_DAYS_MAX) &&
   page >= BACKFILL_PAGES_MAX
 
 export type ListOrder = 'descending' | 'ascending' | 'none'

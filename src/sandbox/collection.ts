@@ -1,5 +1,6 @@
 import type { Instant } from '../domain/clock.ts'
 import { hash32 } from './random.ts'
+import { addDays } from './zone.ts'
 
 export interface Kept {
   readonly id: bigint
@@ -119,8 +120,17 @@ export function createCollection<R extends Kept, I extends string = never>(optio
   }
 }
 
-/** All of them, one after the other; a single one as it is. Far quicker than `flat` for long ones. */
-export function joined<R>(lists: readonly (readonly R[])[]): readonly R[] {
+/** The rows of each local date from `from` to `to`, both included, as far as `range` has any. */
+export function rowsBetween<R>(
+  range: { readonly from: string; readonly to: string },
+  { from = range.from, to = range.to }: { readonly from: string | undefined; readonly to: string | undefined },
+  rowsOf: (date: string) => readonly R[],
+): readonly R[] {
+  const first = from > range.from ? from : range.from
+  const last = to < range.to ? to : range.to
+  const lists: (readonly R[])[] = []
+  for (let date = first; date <= last; date = addDays(date, 1)) lists.push(rowsOf(date))
+  // Far quicker than `flat` where they are long; a single one stays as it is.
   const [only = [], ...others] = lists
   return others.length === 0 ? only : only.concat(...others)
 }

@@ -6,14 +6,11 @@ export type Filter<R> = (asked: string, call: EndpointCall) => ((row: R) => bool
 
 export type Filters<R> = Readonly<Record<string, Filter<R>>>
 
-/**
- * All that the query asks of a row; or the parameters that make no sense.
- * @returns `areNone`: every row matches
- */
+/** All that the query asks of a row; or the parameters that make no sense. */
 export function readFilters<R>(
   filters: Filters<R>,
   call: EndpointCall,
-): { readonly matches: (row: R) => boolean; readonly areNone: boolean } | { readonly wrong: readonly string[] } {
+): { readonly matches: (row: R) => boolean } | { readonly wrong: readonly string[] } {
   const wrong: string[] = []
   const asked: ((row: R) => boolean)[] = []
   for (const [name, filter] of Object.entries(filters)) {
@@ -23,8 +20,7 @@ export function readFilters<R>(
     if (matches) asked.push(matches)
     else wrong.push(name)
   }
-  if (wrong.length > 0) return { wrong }
-  return { matches: (row) => asked.every((matches) => matches(row)), areNone: asked.length === 0 }
+  return wrong.length > 0 ? { wrong } : { matches: (row) => asked.every((matches) => matches(row)) }
 }
 
 export const numberFilter =

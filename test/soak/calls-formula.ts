@@ -4,10 +4,10 @@ import type { Merchant } from '../../src/sandbox/merchant.ts'
 import { addDays, type Zone } from '../../src/sandbox/zone.ts'
 
 const ROWS_PER_PAGE = 1_000
-const SUBSCRIPTIONS_PER_PAGE = 100
 /** A long list is read so rarely that its calls are so far apart. */
 const CALL_EVERY_MS = 90_000
 const HOUR_MS = 3_600_000
+/** Of customers, subscriptions and what belongs to them; of invoices the sandbox gives as many. */
 const RECORDS_PER_PAGE = 100
 const RECENT_DAYS = 3
 const NIGHTLY_DAYS = 7
@@ -44,25 +44,33 @@ const daysOf = ({ dateFrom, dateTo }: CallRecord['query']): number =>
 export function callsOfDay(merchant: Merchant, { until, zone }: { until: number; zone: Zone }): Parts {
   const { customers, invoices, plans, addOns, achTransactions, achBatches } = merchant.records
   const today = zone.date(toInstant(until))
-  const lastDays = (days: number) => Array.from({ length: days }, (_, back) => addDays(today, -back))
-  const rowsOf = (days: number) =>
-    lastDays(days + MARGIN_DAYS).reduce((sum, day) => sum + merchant.transactionsOfDate(day).length, 0)
-  const invoicesOf = lastDays(RECENT_DAYS + MARGIN_DAYS).reduce((sum, day) => sum + invoices.by('date', day).length, 0)
+  const countNightly = countUntil(
+    lastDays(today, NIGHTLY_DAYS + MARGIN_DAYS).flatMap(merchant.transactionsOfDate),
+    until,
+  )
+  const countInvoices = lastDays(today, RECENT_DAYS + MARGIN_DAYS).reduce(
+    (sum, day) => sum + invoices.by('date', day).length,
+    0,
+  )
   const achOf = (days: number) => {
-    const from = lastDays(days).at(-1) ?? today
+    const from = addDays(today, 1 - days)
     return achTransactions.all().filter(({ createdAt }) => zone.date(createdAt) >= from).length
   }
   const list = (records: number) => pages(records, RECORDS_PER_PAGE)
   return {
-    'seven days, each night': pages(rowsOf(NIGHTLY_DAYS), ROWS_PER_PAGE),
+    'seven days, each night': pages(countNightly, ROWS_PER_PAGE),
     customers: list(customers.all().length),
     // A list that takes no number of rows ends with an empty page.
-    'three days of invoices': list(invoicesOf) + 1,
+    'three days of invoices': list(countInvoices) + 1,
     'terminals, plans and add-ons': 1 + list(plans.all().length) + list(addOns.all().length),
     'ACH transactions': 4 * list(achOf(RECENT_DAYS)) + list(achOf(ACH_DAYS)),
     'ACH batches': 4 * list(achBatches.all().length),
   }
 }
+
+/** The latest first. */
+const lastDays = (today: string, days: number): string[] =>
+  Array.from({ length: days }, (_, back) => addDays(today, -back))
 
 const pages = (rows: number, limit: number) => Math.max(1, Math.ceil(rows / limit))
 
@@ -73,7 +81,7 @@ export function callsOfHour(
 ): Parts {
   const until = from + HOUR_MS
   const today = zone.date(toInstant(until))
-  const days = Array.from({ length: RECENT_DAYS + MARGIN_DAYS }, (_, back) => addDays(today, -back))
+  const days = lastDays(today, RECENT_DAYS + MARGIN_DAYS)
   const countRecent = days.reduce((sum, day) => sum + countUntil(merchant.transactionsOfDate(day), until), 0)
   let ofBatches = 0
   for (let poll = from + pollMs; poll <= until; poll += pollMs) {
@@ -82,7 +90,7 @@ export function callsOfHour(
     }
   }
   const subscriptions = merchant.records.subscriptions.all()
-  const lists = pages(subscriptions.length, SUBSCRIPTIONS_PER_PAGE)
+  const lists = pages(subscriptions.length, RECORDS_PER_PAGE)
   const billed = subscriptions
     .flatMap(({ payments }) => payments)
     .filter(({ processedAt }) => processedAt !== null && processedAt > from && processedAt <= until).length

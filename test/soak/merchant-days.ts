@@ -44,21 +44,17 @@ export interface Freshness {
   readonly p99Ms: number
 }
 
-export interface HourOfCalls {
-  /** Local. */
-  readonly from: string
-  /** Without those that are a day's, not an hour's. */
-  readonly measured: number
-  readonly formula: Parts
-  readonly isBackfilling: boolean
-}
-
 /** What a day costs beside its hours. */
 export interface DayOfCalls {
   /** Local. */
   readonly from: string
   readonly measured: number
   readonly formula: Parts
+}
+
+/** Without the calls that are a day's. */
+export interface HourOfCalls extends DayOfCalls {
+  readonly isBackfilling: boolean
 }
 
 export interface MerchantDaysSeen {

@@ -5,12 +5,9 @@ import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
 import type { Instant } from '../../domain/clock.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
-import { isOfHistory } from '../../domain/pull.ts'
+import { isOfHistory, WINDOW_DAYS_MAX } from '../../domain/pull.ts'
 import { TERMINALS_EVERY_MS } from '../../domain/rhythm.ts'
 import { resourceOf } from './resources.ts'
-
-/** Days read by one pull: few enough that a walk is short, many enough that a quiet month is a handful of calls. */
-const WINDOW_DAYS_MAX = 7
 
 export interface Ask {
   readonly accountId: number

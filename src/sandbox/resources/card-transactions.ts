@@ -1,5 +1,5 @@
 import { parseMinor } from '../../domain/money.ts'
-import { joined } from '../collection.ts'
+import { rowsBetween } from '../collection.ts'
 import { type Answer, type Endpoint, type EndpointCall, errorAnswer, jsonAnswer, parseId } from '../endpoint.ts'
 import { type Cuttable, pageOf, shownRows } from '../listing.ts'
 import { servedReferences } from '../render.ts'
@@ -122,11 +122,7 @@ function rowsOfDates({ merchant }: EndpointCall, { from, to }: Dates): readonly 
   const range = merchant.dateRange()
   if (!range) return []
   if (from === undefined && to === undefined) return merchant.transactions()
-  const first = from !== undefined && from > range.from ? from : range.from
-  const last = to !== undefined && to < range.to ? to : range.to
-  const lists: (readonly TransactionRow[])[] = []
-  for (let date = first; date <= last; date = addDays(date, 1)) lists.push(merchant.transactionsOfDate(date))
-  return joined(lists)
+  return rowsBetween(range, { from, to }, merchant.transactionsOfDate)
 }
 
 function isReferredToBy(row: TransactionRow, { query, switches }: EndpointCall): boolean {

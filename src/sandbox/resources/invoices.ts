@@ -1,4 +1,4 @@
-import { joined } from '../collection.ts'
+import { rowsBetween } from '../collection.ts'
 import { type Answer, type Endpoint, type EndpointCall, errorAnswer, jsonAnswer, parseId } from '../endpoint.ts'
 import { codeFilter, type Filters, isDate, isDateTime, numberFilter, readFilters, wordFilter } from '../filters.ts'
 import { shownRows } from '../listing.ts'
@@ -118,11 +118,9 @@ function candidatesOf({ query, merchant, switches }: EndpointCall, { from, to }:
   if (customerId !== undefined) return { rows: invoices.by('customerId', customerId), areWithin: false }
   const range = invoices.range('date')
   if (!range || (from === undefined && to === undefined)) return { rows: invoices.all(), areWithin: false }
-  const first = from !== undefined && from.slice(0, 10) > range.from ? from.slice(0, 10) : range.from
-  const last = to !== undefined && to.slice(0, 10) < range.to ? to.slice(0, 10) : range.to
-  const lists: (readonly InvoiceRow[])[] = []
-  for (let date = first; date <= last; date = addDays(date, 1)) lists.push(invoices.by('date', date))
-  return { rows: joined(lists), areWithin: isOfWholeDays({ from, to }) }
+  const dates = { from: from?.slice(0, 10), to: to?.slice(0, 10) }
+  const rows = rowsBetween(range, dates, (date) => invoices.by('date', date))
+  return { rows, areWithin: isOfWholeDays({ from, to }) }
 }
 
 const isOfWholeDays = ({ from, to }: Span): boolean =>
