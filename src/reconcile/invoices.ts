@@ -5,7 +5,7 @@ import { listLonePayments } from '../db/invoices/payments-without.ts'
 import { listInvoicesToJudge, listNumbersOfRows, numbersOf } from '../db/invoices/scope.ts'
 import { loadInvoiceSides } from '../db/invoices/sides.ts'
 import type { Examined } from '../db/mismatches.ts'
-import { createReverseKinds } from '../db/movements/reverse-kinds.ts'
+import type { ReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import type { BusinessDate } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
@@ -33,6 +33,7 @@ interface Input {
   /** Rows of which there may be something else to say; null for everything. */
   readonly changed: ChangedRows | null
   readonly reading: ReadingState
+  readonly reverseKinds: ReverseKinds
   /** When days of bank payments were read, from some days before the history on. */
   readonly achDays: DaysRead
   readonly settings: InvoiceSettings
@@ -40,7 +41,7 @@ interface Input {
 
 /** Family E: judges the invoices that changed, that a payment names, or that are due; or all of them. */
 export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, changed, settings } = input
+  const { accountId, historyFrom, agenda, changed, reverseKinds, settings } = input
   const asked = [
     ...new Set([
       ...agenda.marked('invoice'),
@@ -60,7 +61,6 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
   const rootsByCode = new Map(INVOICE_CODES.map((code) => [code, new Set(scope.plainIds.map(String))]))
   if (numbers === null) for (const ids of rootsByCode.values()) for (const id of said) ids.add(String(id))
   const dueAgain: { id: string; at: Instant }[] = []
-  const reverseKinds = createReverseKinds(tx, accountId)
   for (const round of roundsOf([...toJudge], NUMBERS_PER_ROUND)) {
     for (const side of await loadInvoiceSides(tx, { accountId, numbers: round, reverseKinds })) {
       const { invoiceId, invoiceNumber } = side.invoice

@@ -3,6 +3,7 @@ import { cardKeyText, listCardsWithRefunds, loadCards, locateTransactions } from
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
+import type { ReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { addDays, type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { judgeRefunds } from '../domain/card-money/refunds.ts'
@@ -33,10 +34,11 @@ export async function reconcileRefunds(
     agenda: RunAgenda
     changed: ChangedRows | null
     reading: ReadingState
+    reverseKinds: ReverseKinds
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, changed, reading, settings } = input
+  const { accountId, historyFrom, agenda, changed, reading, reverseKinds, settings } = input
   const { now } = reading
   const dueKeys = agenda.due('card')
   const dueNumbers = dueKeys.map((key) => key.slice(0, key.lastIndexOf(' ')))
@@ -55,7 +57,7 @@ export async function reconcileRefunds(
   const waitingIds: HelcimId[] = []
   const dueAgain: { id: string; at: Instant }[] = []
   for (const round of roundsOf(cards, CARDS_PER_ROUND)) {
-    const loaded = await loadCards(tx, { accountId, cards: round, from })
+    const loaded = await loadCards(tx, { accountId, cards: round, from, reverseKinds })
     const batchIds = loaded.flatMap(({ refunds }) => refunds.flatMap(({ cardBatchId }) => cardBatchId ?? []))
     const decided = await listDecidedBatches(tx, { accountId, cardBatchIds: [...new Set(batchIds)] })
     const isProved = (refund: CardRow) => isRead(windowFrom(refund), refund.createdAt)

@@ -1,4 +1,3 @@
-import { listVoids } from '../db/card-money/cards.ts'
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import {
   type AlikeSale,
@@ -11,6 +10,7 @@ import {
 } from '../db/card-money/repetitions.ts'
 import type { Tx } from '../db/client.ts'
 import { storeDue } from '../db/due-checks.ts'
+import type { ReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import { findRepetitions } from '../domain/card-money/duplicates.ts'
@@ -42,10 +42,11 @@ export async function reconcileRepetitions(
     undecidedIds: ReadonlySet<HelcimId>
     rematchedIds: ReadonlySet<HelcimId>
     reading: ReadingState
+    reverseKinds: ReverseKinds
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, historyFrom, agenda, changed, undecidedIds, rematchedIds, reading, settings } = input
+  const { accountId, historyFrom, agenda, changed, undecidedIds, rematchedIds, reading, reverseKinds, settings } = input
   const { now, subscriptionsReadAt } = reading
   const withinMs = settings.repeatedWithinMs
   const from = startOfDay(historyFrom, HELCIM_ZONE)
@@ -61,7 +62,7 @@ export async function reconcileRepetitions(
   const roots = new Set(said)
   const waitingIds: HelcimId[] = []
   for (const round of roundsOf(keys, KEYS_PER_ROUND)) {
-    for (const alike of await withVoids(tx, accountId, await loadAlike(tx, { accountId, keys: round, from }))) {
+    for (const alike of await withVoids(reverseKinds, await loadAlike(tx, { accountId, keys: round, from }))) {
       for (const { transactionId } of alike.sales) roots.add(String(transactionId))
       for (const id of heldOf(alike, withinMs)) roots.delete(String(id))
       for (const found of findRepetitions(alike.left, withinMs)) {
@@ -92,13 +93,15 @@ function heldOf({ left, atMost }: { left: Left; atMost: Left }, withinMs: number
 }
 
 /** Each group with what of it is left once its voids are taken out, and with what that may be at most. */
-async function withVoids(tx: Tx, accountId: number, groups: readonly AlikeSales[]) {
+async function withVoids(reverseKinds: ReverseKinds, groups: readonly AlikeSales[]) {
   const rows = groups.flatMap(({ sales, fullRefunds }) => [...sales, ...fullRefunds])
-  const cardBatchIds = [...new Set(rows.flatMap(({ cardBatchId }) => cardBatchId ?? []))]
   const voidsByGroup = new Map<string, Void[]>()
-  for (const { key, value } of await listVoids(tx, { accountId, cardBatchIds })) {
-    const name = `${key} ${value.amountMinor}`
-    voidsByGroup.set(name, [...(voidsByGroup.get(name) ?? []), value])
+  for (const one of await reverseKinds(rows.flatMap(({ cardBatchId }) => cardBatchId ?? []))) {
+    if (one.cardNumber === null) continue
+    const name = alikeText({ ...one, cardNumber: one.cardNumber })
+    const voids = voidsByGroup.get(name)
+    if (voids) voids.push(one)
+    else voidsByGroup.set(name, [one])
   }
   return groups.map((group) => {
     // One of which nothing tells may have voided the repeated sale: that leaves less to find.

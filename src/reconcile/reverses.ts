@@ -2,6 +2,7 @@ import { locateTransactions } from '../db/card-money/cards.ts'
 import type { ChangedRows } from '../db/card-money/changed-rows.ts'
 import { loadReverseGroups } from '../db/card-money/reverses.ts'
 import type { Tx } from '../db/client.ts'
+import type { ReverseKinds } from '../db/movements/reverse-kinds.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
 import { judgeReverses } from '../domain/card-money/reverses.ts'
 import type { Finding, MismatchCode } from '../domain/mismatch.ts'
@@ -26,10 +27,11 @@ export async function reconcileReverses(
     agenda: RunAgenda
     judgements: readonly BatchJudgement[]
     changed: ChangedRows | null
+    reverseKinds: ReverseKinds
     settings: CardMoneySettings
   },
 ): Promise<FamilyResult> {
-  const { accountId, agenda, judgements, settings } = input
+  const { accountId, agenda, judgements, reverseKinds, settings } = input
   const changed = input.changed === null ? null : new Set([...input.changed.wholeIds, ...input.changed.toldIds])
   const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
   const located = (await locateTransactions(tx, { accountId, ids: agenda.said(CODES).map(BigInt) })).filter(
@@ -49,6 +51,7 @@ export async function reconcileReverses(
       accountId,
       cardBatchIds: round,
       settledWithinMs: settings.settledWithinMs,
+      reverseKinds,
     })
     for (const group of groups) {
       const found = judgeReverses(group)

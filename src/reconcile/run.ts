@@ -5,6 +5,7 @@ import type { Db, Tx } from '../db/client.ts'
 import { loadDaysRead } from '../db/invoices/sides.ts'
 import { lockJudging } from '../db/judging-lock.ts'
 import { applyFindings, type Examined, type MismatchChanges } from '../db/mismatches.ts'
+import { createReverseKinds } from '../db/movements/reverse-kinds.ts'
 import { loadReadingState } from '../db/recurring-sides.ts'
 import { takeAgenda } from '../db/run-agenda.ts'
 import { loadLastBasis } from '../db/run-evidence.ts'
@@ -92,7 +93,15 @@ export async function runReconcile(
     const isAchReadable = achDays.size > 0
     // Invoices that no reading could prove have come into reach, with no mark of their own.
     const isBankNew = isAchReadable && !last.isAchReadable
-    const common = { accountId, historyFrom, agenda, reading, changed: isMoved ? null : changed }
+    const common = {
+      accountId,
+      historyFrom,
+      agenda,
+      reading,
+      changed: isMoved ? null : changed,
+      // From here on nothing changes of batches and their rows.
+      reverseKinds: createReverseKinds(tx, accountId),
+    }
     const ofCards: readonly FamilyResult[] = [
       await reconcileReverses(tx, { ...common, judgements, settings: settings.cardMoney }),
       await reconcileRefunds(tx, { ...common, settings: settings.cardMoney }),

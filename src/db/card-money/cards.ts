@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
 import type { CardRow, Void } from '../../domain/card-money/rows.ts'
-import { type Instant, toInstant } from '../../domain/clock.ts'
+import type { Instant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
+import type { ReverseKinds } from '../movements/reverse-kinds.ts'
 import { arrayOf, timestamp } from '../sql-values.ts'
-import { batchOfRow, cardRowColumns, cardRowOf, cardRowStored, type Row, textOf, timeOf } from './card-row.ts'
+import { batchOfRow, cardRowColumns, cardRowOf, cardRowStored, type Row, textOf } from './card-row.ts'
 import { type ChangedRows, changedRows, isNothing } from './changed-rows.ts'
 
 /** One card number in one currency. */
@@ -48,8 +48,9 @@ export async function listCardsWithRefunds(
 /** The sales and refunds of these cards since `from`, and what reverses voided of them. */
 export async function loadCards(
   tx: Tx,
-  { accountId, cards, from }: { accountId: number; cards: readonly CardKey[]; from: Instant },
+  input: { accountId: number; cards: readonly CardKey[]; from: Instant; reverseKinds: ReverseKinds },
 ): Promise<CardMoney[]> {
+  const { accountId, cards, from, reverseKinds } = input
   if (cards.length === 0) return []
   const asked = sql`json_to_recordset(${JSON.stringify(cards)}::json) as c("cardNumber" text, currency text)`
   const { rows } = await tx.execute<Row>(sql`
@@ -76,40 +77,15 @@ export async function loadCards(
     if (row.type === 'refund') card?.refunds.push(cardRowOf(row))
     else card?.sales.push(cardRowOf(row))
   }
-  const cardBatchIds = [
-    ...new Set(rows.flatMap((row) => (row.card_batch_id === null ? [] : [BigInt(String(row.card_batch_id))]))),
-  ]
-  for (const { key, value } of await listVoids(tx, { accountId, cardBatchIds })) byCard.get(key)?.voids.push(value)
+  const reverses = await reverseKinds(
+    rows.flatMap((row) => (row.card_batch_id === null ? [] : [BigInt(String(row.card_batch_id))])),
+  )
+  for (const { cardNumber, currency, ...value } of reverses)
+    if (cardNumber !== null) byCard.get(cardKeyText({ cardNumber, currency }))?.voids.push(value)
   return [...byCard.values()]
 }
 
 type Made = CardKey & { sales: CardRow[]; refunds: CardRow[]; voids: Void[] }
-
-/** What the reverses of these batches voided, by card and currency. */
-export async function listVoids(
-  tx: Tx,
-  { accountId, cardBatchIds }: { accountId: number; cardBatchIds: readonly HelcimId[] },
-): Promise<{ key: string; value: Void }[]> {
-  if (cardBatchIds.length === 0) return []
-  const { rows } = await tx.execute<Row>(sql`
-    ${sql.raw(reversesSql(accountId, reversesOfBatches(cardBatchIds)))}
-    select k.kind, k.is_to_come, t.card_number_masked, t.currency, t.card_batch_id, t.amount_minor, t.created_at,
-      t.invoice_number
-    from reverse_kinds k
-    join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
-    order by t.transaction_id`)
-  return rows.map((row) => ({
-    key: cardKeyText({ cardNumber: String(row.card_number_masked), currency: String(row.currency) }),
-    value: {
-      cardBatchId: BigInt(String(row.card_batch_id)),
-      amountMinor: BigInt(String(row.amount_minor)),
-      createdAt: timeOf(row.created_at) ?? toInstant(0),
-      invoiceNumber: textOf(row.invoice_number) || null,
-      kind: textOf(row.kind) as Void['kind'],
-      isToCome: row.is_to_come === true,
-    },
-  }))
-}
 
 /** Card number and batch of transactions, also of those that vanished. */
 export async function locateTransactions(

@@ -3,7 +3,7 @@ import type { Reverse, ReverseGroup } from '../../domain/card-money/reverses.ts'
 import type { CardRow } from '../../domain/card-money/rows.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { reversesOfBatches, reversesSql } from '../movements/reverses.ts'
+import type { ReverseKinds } from '../movements/reverse-kinds.ts'
 import { arrayOf } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf, timeOf } from './card-row.ts'
 
@@ -20,16 +20,19 @@ export interface FoundReverseGroup extends ReverseGroup {
  */
 export async function loadReverseGroups(
   tx: Tx,
-  input: { accountId: number; cardBatchIds: readonly HelcimId[]; settledWithinMs: number },
+  input: {
+    accountId: number
+    cardBatchIds: readonly HelcimId[]
+    settledWithinMs: number
+    reverseKinds: ReverseKinds
+  },
 ): Promise<FoundReverseGroup[]> {
-  const { accountId, cardBatchIds, settledWithinMs } = input
-  if (cardBatchIds.length === 0) return []
+  const { accountId, cardBatchIds, settledWithinMs, reverseKinds } = input
+  const kinds = new Map((await reverseKinds(cardBatchIds)).map((one) => [one.transactionId, one]))
+  if (kinds.size === 0) return []
   const { rows } = await tx.execute<Row>(sql`
-    ${sql.raw(reversesSql(accountId, reversesOfBatches(cardBatchIds)))}
-    select k.kind, k.is_to_come, ${cardRowColumns}
-    from reverse_kinds k
-    join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
-    ${batchOfRow}
+    select ${cardRowColumns} from helcim.card_transactions t ${batchOfRow}
+    where t.account_id = ${accountId} and t.transaction_id = any(${arrayOf([...kinds.keys()])}::bigint[])
     order by t.transaction_id`)
   const toldRows = await loadTold(
     tx,
@@ -42,7 +45,8 @@ export async function loadReverseGroups(
     const group = groups.get(key) ?? { first: row, reverses: [] }
     const one = cardRowOf(row)
     const told = one.originalId === null ? null : (toldRows.get(one.originalId) ?? null)
-    group.reverses.push({ ...one, kind: textOf(row.kind) as Reverse['kind'], isToCome: row.is_to_come === true, told })
+    const { kind = null, isToCome = false } = kinds.get(one.transactionId) ?? {}
+    group.reverses.push({ ...one, kind, isToCome, told })
     groups.set(key, group)
   }
   const asked = [...groups.values()].map(({ first, reverses }) => ({

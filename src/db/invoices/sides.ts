@@ -149,11 +149,12 @@ async function loadCardMoney(
         and outcome = 'approved' and vanished_at is null offset 0
     ) t
     order by transaction_id`)
-  const kinds = await reverseKinds(
+  const reverses = await reverseKinds(
     rows.flatMap((row) =>
       row.type === 'reverse' && row.card_batch_id !== null ? [BigInt(String(row.card_batch_id))] : [],
     ),
   )
+  const kinds = new Map(reverses.map(({ transactionId, kind }) => [transactionId, kind]))
   const byNumber = new Map<string, OfInvoice[]>()
   for (const row of rows) {
     const amountMinor = minorOf(row.amount_minor) ?? 0n

@@ -26,9 +26,16 @@ const GROUP_SIZE_MAX = 20
 
 /** Those that Helcim's figures do not hold yet are a group of their own. */
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
-const isSameGroup = (a: string, b: string) =>
-  `${a}.account_id = ${b}.account_id and ${a}.card_batch_id = ${b}.card_batch_id and ${a}.currency = ${b}.currency
-      and ${a}.amount_minor = ${b}.amount_minor and ${a}.card_number_masked is not distinct from ${b}.card_number_masked`
+/** Rows of the group `g`, by the small indexes of cards: a batch may have tens of thousands of rows, a card has few. */
+const rowsOfGroup = (types: string) => {
+  const ofCard = (isSame: string) => `(
+          select type from helcim.card_transactions c
+          where c.account_id = g.account_id and ${isSame} and c.currency = g.currency and c.amount_minor = g.amount_minor
+            and c.type in (${types}) and c.outcome = 'approved' and c.vanished_at is null
+            and c.card_batch_id = g.card_batch_id offset 0)`
+  return `${ofCard('c.card_number_masked = g.card_number_masked')}
+        union all ${ofCard('g.card_number_masked is null and c.card_number_masked is null')}`
+}
 
 export interface ReversesPart {
   readonly scope: string
@@ -110,11 +117,13 @@ export const reversesSql = (
       from reversed_groups g
       join reversed_batches b on b.account_id = g.account_id and b.card_batch_id = g.card_batch_id
       cross join lateral (
-        select count(*) filter (where c.type in ('purchase', 'capture')) as sales,
-          count(*) filter (where c.type = 'refund') as refunds, count(*) filter (where c.type = 'preauth') as preauths
-        from helcim.card_transactions c
-        where b.has_others and c.type in ('purchase', 'capture', 'refund', 'preauth') and c.outcome = 'approved'
-          and c.vanished_at is null and ${isSameGroup('c', 'g')}
+        select count(*) filter (where type in ('purchase', 'capture')) as sales,
+          count(*) filter (where type = 'refund') as refunds, count(*) filter (where type = 'preauth') as preauths
+        from (
+        ${rowsOfGroup(`'purchase', 'capture'`)}
+        union all
+        ${rowsOfGroup(`'refund', 'preauth'`)}
+        ) own where b.has_others
       ) k
       where g.free > 0
     ) l
