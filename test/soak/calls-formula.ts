@@ -44,10 +44,7 @@ const daysOf = ({ dateFrom, dateTo }: CallRecord['query']): number =>
 export function callsOfDay(merchant: Merchant, { until, zone }: { until: number; zone: Zone }): Parts {
   const { customers, invoices, plans, addOns, achTransactions, achBatches } = merchant.records
   const today = zone.date(toInstant(until))
-  const countNightly = countUntil(
-    lastDays(today, NIGHTLY_DAYS + MARGIN_DAYS).flatMap(merchant.transactionsOfDate),
-    until,
-  )
+  const countNightly = countSince(merchant, addDays(today, 1 - NIGHTLY_DAYS - MARGIN_DAYS), { until, zone })
   const countInvoices = lastDays(today, RECENT_DAYS + MARGIN_DAYS).reduce(
     (sum, day) => sum + invoices.by('date', day).length,
     0,
@@ -82,7 +79,7 @@ export function callsOfHour(
   const until = from + HOUR_MS
   const today = zone.date(toInstant(until))
   const days = lastDays(today, RECENT_DAYS + MARGIN_DAYS)
-  const countRecent = days.reduce((sum, day) => sum + countUntil(merchant.transactionsOfDate(day), until), 0)
+  const countRecent = countSince(merchant, addDays(today, 1 - days.length), { until, zone })
   let ofBatches = 0
   for (let poll = from + pollMs; poll <= until; poll += pollMs) {
     for (const countNew of newByBatch(merchant, days, { from: poll - pollMs, until: poll }).values()) {
@@ -118,5 +115,11 @@ function newByBatch(
   return counts
 }
 
-const countUntil = (rows: readonly { readonly createdAt: number }[], until: number): number =>
-  rows.filter(({ createdAt }) => createdAt <= until).length
+/** Card transactions from that local day on, those of the archive too. */
+function countSince(merchant: Merchant, from: string, { until, zone }: { until: number; zone: Zone }): number {
+  const startsAt = zone.at(from, '00:00')
+  const archive = merchant.archive()
+  const countArchived = archive === null ? 0 : archive.length - archive.placeOf(startsAt)
+  const isWithin = ({ createdAt }: { createdAt: number }) => createdAt >= startsAt && createdAt <= until
+  return countArchived + merchant.transactions().filter(isWithin).length
+}

@@ -11,8 +11,8 @@ const SETTINGS = {
   customers: Number(process.env.SOAK_CUSTOMERS ?? 50_000),
   subscriptions: Number(process.env.SOAK_SUBSCRIPTIONS ?? 3_000),
   hours: Number(process.env.SOAK_HOURS ?? 72),
-  warmUpHours: Number(process.env.SOAK_WARM_UP_HOURS ?? 8),
-  realMsMax: Number(process.env.SOAK_MINUTES ?? 60) * 60_000,
+  warmUpHours: Number(process.env.SOAK_WARM_UP_HOURS ?? 6),
+  realMsMax: Number(process.env.SOAK_MINUTES ?? 160) * 60_000,
   backfill: {
     days: Number(process.env.SOAK_BACKFILL_DAYS ?? 20),
     afterHours: Number(process.env.SOAK_BACKFILL_AFTER ?? 26),
@@ -57,7 +57,7 @@ test.skipIf(!isLong)(
       await database.drop()
     }
   },
-  2 * 3_600_000,
+  3 * 3_600_000,
 )
 
 /** Nightly readings have their hours, 02:17 on. */

@@ -4,7 +4,8 @@ import { insertDue } from '../../src/db/due-work.ts'
 import type { Instant } from '../../src/domain/clock.ts'
 import { type DueKind, due } from '../../src/jobs/due.ts'
 import { createLog } from '../../src/log.ts'
-import { DAY_MS, openWeek, type Week } from './week.ts'
+import { createZone } from '../../src/sandbox/zone.ts'
+import { DAY_MS, openWeek, type Week, withWeek } from './week.ts'
 
 let week: Awaited<ReturnType<typeof openWeek>>
 beforeAll(async () => {
@@ -32,6 +33,43 @@ describe('due work that is not at its end when the day changes', () => {
     expect(after.filter((subject) => before.includes(subject))).toEqual([])
   })
 })
+
+describe('days of invoices', () => {
+  test.each([
+    {
+      title: 'a day that has just begun is read with the days before it, and not on its own',
+      readAt: '2026-10-20 14:00',
+      asked: {
+        '2026-10-21 00:30': [],
+        '2026-10-21 13:30': [],
+        '2026-10-21 14:00': ['invoice 2026-10-19..2026-10-21'],
+      },
+    },
+    {
+      title: 'it does not wait for what comes due when it is over',
+      readAt: '2026-10-20 23:30',
+      asked: { '2026-10-21 00:30': ['invoice 2026-10-21..2026-10-21'] },
+    },
+  ])('$title', ({ readAt, asked }) =>
+    withWeek({}, async (own) => {
+      moveTo(own, readAt)
+      await own.comesDue('lists')
+      for (const [at, pulls] of Object.entries(asked)) {
+        moveTo(own, at)
+        const subjects = await askFor(own, 'lists', await planNow(own, 'lists'))
+        expect(
+          subjects.filter((subject) => subject.startsWith('invoice ')),
+          at,
+        ).toEqual(pulls)
+      }
+    }),
+  )
+})
+
+function moveTo({ clock }: Week, local: string): void {
+  const [date = '', hourMinute = ''] = local.split(' ')
+  clock.advance(createZone('America/Edmonton').at(date, hourMinute) - clock.now())
+}
 
 async function planNow({ clock, runtime }: Week, kind: DueKind): Promise<Instant> {
   const { db, account } = runtime.services

@@ -118,12 +118,22 @@ describe('what is due each hour', () => {
     const [row] = await look.query(`select t.customer_code as code, t.invoice_number as number
       from helcim.card_transactions t join helcim.customers c using (account_id, customer_code)
       join helcim.invoices i using (account_id, invoice_number) where t.created_on >= '${from}'
-        and t.created_at < now() order by t.transaction_id limit 1`)
+        and t.created_at < now() and t.type = 'purchase' order by t.transaction_id limit 1`)
     await look.query(`delete from helcim.customers where customer_code = '${row?.code}';
       delete from helcim.invoices where invoice_number = '${row?.number}';
       update helcim.card_transactions set created_at = created_at - interval '1 day'`)
     const need = { accountId, now: context.clock.now(), limit: 10 }
     expect(await listUnknownCustomers(context.db, { ...need, from })).toEqual([row?.code])
+    const setOfInvoice = (change: string) =>
+      look.query(`update helcim.card_transactions set ${change} where invoice_number = '${row?.number}'`)
+    for (const [change, back] of [
+      ["outcome = 'declined'", "outcome = 'approved'"],
+      ["type = 'verify'", "type = 'purchase'"],
+    ] as const) {
+      await setOfInvoice(change)
+      expect(await listInvoicesToRead(context.db, { ...need, from }), change).toEqual([])
+      await setOfInvoice(back)
+    }
     expect(await listInvoicesToRead(context.db, { ...need, from })).toEqual([row?.number])
     const { paths, outcome } = await anHour()
     expect(outcome).toBe('done')

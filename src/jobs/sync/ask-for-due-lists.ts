@@ -1,9 +1,9 @@
 import type { Tx } from '../../db/client.ts'
-import { listStaleDays, listUnfinishedDays } from '../../db/coverage.ts'
+import { type DayRange, listStaleDays, listUnfinishedDays } from '../../db/coverage.ts'
 import { latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
-import { addDays, type BusinessDate } from '../../domain/calendar.ts'
+import { addDays, type BusinessDate, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
-import { helcimDate } from '../../domain/helcim-time.ts'
+import { HELCIM_ZONE, helcimDate } from '../../domain/helcim-time.ts'
 import { LIST_EVERY_MS_MAX, type Rhythm } from '../../domain/rhythm.ts'
 import { type Ask, askForDays, askForList } from './ask-for-lists.ts'
 import type { Resource } from './resource.ts'
@@ -13,6 +13,9 @@ import { RESOURCES } from './resources.ts'
 const CALL_EVERY_MS = 90_000
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 const JITTER_MS = 10 * 60_000
+/** What comes due so long before a day ends is read within it. */
+const LATE_MS_MAX = 2 * 3_600_000
+const NEVER = toInstant(0)
 
 /** Asks for what is due by the rhythm of each resource: whole lists, days that change still, days not read for good. */
 export async function askForDueLists(tx: Tx, ask: Ask, historyFrom: BusinessDate): Promise<Pull[]> {
@@ -57,7 +60,10 @@ export async function askForDueDays(
     const from = first < historyFrom ? historyFrom : first
     if (from > to) continue
     const readBefore = toInstant(now - everyMs + JITTER_MS)
-    for (const range of await listStaleDays(tx, { accountId, resource: name, from, to }, readBefore)) {
+    const stretch = { accountId, resource: name, from, to }
+    const stale = await listStaleDays(tx, stretch, readBefore)
+    const isTodayAlone = stale.every((range) => range.from === today)
+    for (const range of isTodayAlone && (await canTodayWait(tx, stretch, everyMs)) ? [] : stale) {
       pulls.push(...(await askForDays(tx, ask, { ...range, callClass }, name)))
     }
     to = addDays(from, -1)
@@ -69,6 +75,20 @@ export async function askForDueDays(
     pulls.push(...(await askForDays(tx, ask, { ...range, callClass: 'backfill' }, name)))
   }
   return pulls
+}
+
+/**
+ * A day that has just begun has nothing to be read, while its reading takes the day before along: it is read together with
+ * the days before it where some of these come due before it ends.
+ * @param stretch its last day is today
+ */
+async function canTodayWait(tx: Tx, stretch: DayRange, everyMs: number): Promise<boolean> {
+  const { to: today } = stretch
+  const neverRead = await listStaleDays(tx, { ...stretch, from: today }, NEVER)
+  if (neverRead.length === 0) return false
+  const endsAt = startOfDay(addDays(today, 1), HELCIM_ZONE)
+  const readBefore = toInstant(endsAt - LATE_MS_MAX - everyMs)
+  return (await listStaleDays(tx, { ...stretch, to: addDays(today, -1) }, readBefore)).length > 0
 }
 
 const kindOf = ({ kind }: Rhythm): 'all' | 'days' => (kind === 'list' ? 'all' : 'days')
