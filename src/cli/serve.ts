@@ -9,7 +9,7 @@ import { addDays, nextInstant } from '../domain/calendar.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
 import { UsageError } from '../domain/operating-error.ts'
-import { rereadMsMax } from '../domain/rhythm.ts'
+import { cardDaysRestMs, rereadMsMax } from '../domain/rhythm.ts'
 import type { AccountFacts } from '../http/account-metrics.ts'
 import { type Freshness, type FreshnessRule, freshnessOf } from '../http/freshness.ts'
 import { type CallFacts, createMetrics } from '../http/metrics.ts'
@@ -154,15 +154,15 @@ const ruleOf = ({ settings: { pullIncompleteMs } }: Services, account: AccountSe
 function dueAfterBy({ syncCron, zone }: AccountSettings): FreshnessRule['dueAfter'] {
   // One that is never due counts as due all the time.
   const next = (cron: string, after: Instant): Instant => nextInstant({ cron, zone, after }) ?? after
-  return (resource, at) => {
+  return ({ resource, cardDaysCalls }, at) => {
     switch (resource) {
       case 'card_transaction':
-        return next(FIXED_CRONS.recent, at)
+        return next(FIXED_CRONS.recent, toInstant(at + cardDaysRestMs(cardDaysCalls)))
       case 'card_terminal':
       case 'card_batch':
-        return next(syncCron, toInstant(at + rereadMsMax(resource)))
+        return next(syncCron, toInstant(at + rereadMsMax(resource, cardDaysCalls)))
       default:
-        return next(FIXED_CRONS.lists, toInstant(at + rereadMsMax(resource)))
+        return next(FIXED_CRONS.lists, toInstant(at + rereadMsMax(resource, cardDaysCalls)))
     }
   }
 }

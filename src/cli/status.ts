@@ -6,6 +6,7 @@ import {
   listResourceStates,
   listUnprovedDays,
   listUnreadDays,
+  loadCardDaysCalls,
   type ResourceState,
 } from '../db/coverage.ts'
 import { countDetails } from '../db/needs.ts'
@@ -57,10 +58,17 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
   const yesterday = addDays(helcimDate(now), -1)
   const asked = await listResourceStates(db, accountId)
   const extents = await listResourceExtents(db, accountId)
+  const cardDaysCalls = await loadCardDaysCalls(db, accountId)
   const neverAsked = [...RESOURCES.keys()].filter((name) => !asked.some(({ resource }) => resource === name))
   const states = [...asked, ...neverAsked.map(neverAskedFor)]
   const missingOf = (resource: string) =>
-    listUnreadDays(db, { accountId, resource, from: historyFrom, to: yesterday, freshFrom: freshFrom(resource, now) })
+    listUnreadDays(db, {
+      accountId,
+      resource,
+      from: historyFrom,
+      to: yesterday,
+      freshFrom: freshFrom(resource, { now, cardDaysCalls }),
+    })
   const resources: ResourceView[] = []
   for (const state of states) {
     const { resource, windowKind } = state

@@ -4,6 +4,7 @@ import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
+import { CARD_DAYS } from '../domain/rhythm.ts'
 import type { Tx } from './client.ts'
 import { markSubjects } from './mirror/mark-rules.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
@@ -210,6 +211,16 @@ export async function listResourceStates(tx: Tx, accountId: number): Promise<Res
 /** True for the reading of a whole list, or of days up to the one on which it began: nothing of the list lies behind it. */
 export const isUpToNow = sql`(window_kind = 'all'
   or window_kind = 'days' and to_date >= (started_at at time zone ${HELCIM_ZONE})::date)`
+
+/** Calls that the last complete reading of the last days of card transactions took; 0: there was none. */
+export async function loadCardDaysCalls(tx: Tx, accountId: number): Promise<number> {
+  const { rows } = await tx.execute<{ count_calls: number }>(sql`
+    select count_calls from recon.pulls
+    where account_id = ${accountId} and resource = 'card_transaction' and window_kind = 'days' and state = 'complete'
+      and ${isUpToNow} and to_date - from_date + 1 = ${CARD_DAYS.recent}::int
+    order by finished_at desc limit 1`)
+  return rows[0]?.count_calls ?? 0
+}
 
 /** How far a list was read, and what became of the askings since. */
 export interface ReadingUpToNow {

@@ -9,7 +9,7 @@ import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
 import type { Tx } from './client.ts'
-import { isUpToNow, listUnreadDays } from './coverage.ts'
+import { isUpToNow, listUnreadDays, loadCardDaysCalls } from './coverage.ts'
 import { instantOf, timestamp } from './sql-values.ts'
 
 /** What a monitor is told about one account. */
@@ -38,6 +38,8 @@ export interface Figures {
 
 export interface ResourceProof {
   readonly resource: string
+  /** Of card transactions: calls that the last reading of their last days took, see `cardDaysRestMs`. */
+  readonly cardDaysCalls: number
   /** End of the last complete reading of the whole list, or of days up to the day of that reading. */
   readonly provedAt: Instant | null
   readonly firstAskedAt: Instant
@@ -91,12 +93,13 @@ export async function listAllProofs(tx: Tx, accountId: number): Promise<Resource
       (array_agg(state order by pull_id desc) filter (where state <> 'running'))[1] as last_state
     from recon.pulls where account_id = ${accountId} and window_kind in ('all', 'days')
     group by resource order by resource`)
+  const cardDaysCalls = await loadCardDaysCalls(tx, accountId)
   return rows.flatMap((row) => {
     const firstAskedAt = instantOf(row.first_asked_at)
     const isPermitted = row.last_state !== 'not_permitted' || isCardData(row.resource)
     return firstAskedAt === null
       ? []
-      : { resource: row.resource, provedAt: instantOf(row.proved_at), firstAskedAt, isPermitted }
+      : { resource: row.resource, cardDaysCalls, provedAt: instantOf(row.proved_at), firstAskedAt, isPermitted }
   })
 }
 
@@ -121,7 +124,13 @@ export async function countMissingDays(
   { accountId, history, now }: { accountId: number; history: { from: BusinessDate; to: BusinessDate }; now: Instant },
 ): Promise<number> {
   const resource = 'card_transaction'
-  const ranges = await listUnreadDays(tx, { accountId, resource, ...history, freshFrom: freshFrom(resource, now) })
+  const cardDaysCalls = await loadCardDaysCalls(tx, accountId)
+  const ranges = await listUnreadDays(tx, {
+    accountId,
+    resource,
+    ...history,
+    freshFrom: freshFrom(resource, { now, cardDaysCalls }),
+  })
   return ranges.reduce((sum, range) => sum + countDays(range), 0)
 }
 

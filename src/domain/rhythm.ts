@@ -23,7 +23,7 @@ export type Rhythm =
 /** A day of ACH is read again while it is so young (API.md §11): longer than it is followed, so that a daemon that was away for some days loses nothing. */
 const ACH_CHANGING_DAYS = 35
 
-/** null for card data, which is asked for by rules of its own: each poll, each hour (`recent`), each night (`week`). */
+/** null for card data, which is asked for by rules of its own: each poll, each hour or more rarely (`recent`), each night (`week`). */
 export const RHYTHMS: Readonly<Record<ResourceName, Rhythm | null>> = {
   card_terminal: null,
   card_batch: null,
@@ -48,23 +48,43 @@ export const RHYTHMS: Readonly<Record<ResourceName, Rhythm | null>> = {
   ach_batch: { kind: 'list', everyMs: 6 * HOUR_MS, callClass: 'detail' },
 }
 
-/** Days of card transactions, today included, that are read again each hour and each night whatever is known of them. */
-export const CARD_DAYS = { hourly: 3, nightly: 7 } as const
+/** Days of card transactions, today included, that are read again by day and each night whatever is known of them. */
+export const CARD_DAYS = { recent: 3, nightly: 7 } as const
 
 /** Terminals change when a merchant orders one. */
 export const TERMINALS_EVERY_MS = DAY_MS
 /** A list may be as long as it likes: once a day it is read. */
 export const LIST_EVERY_MS_MAX = DAY_MS
 
-/** How long after a complete reading a resource is read again at the latest; 0: by each poll. */
-export function rereadMsMax(resource: string): number {
+/** A long reading is repeated so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
+const CALL_EVERY_MS = 90_000
+export const spreadMs = (countCalls: number): number => Math.min(LIST_EVERY_MS_MAX, countCalls * CALL_EVERY_MS)
+
+/** Work that is due each hour begins a little earlier or later than the hour before. */
+export const JITTER_MS = 10 * 60_000
+
+/**
+ * How long the last days of card transactions are left alone when they were read: not at all where an hour has room for
+ * them, so that each hour reads them.
+ * @param cardDaysCalls calls that their last reading took; 0: there was none
+ */
+export function cardDaysRestMs(cardDaysCalls: number): number {
+  const restMs = spreadMs(cardDaysCalls)
+  return restMs > HOUR_MS ? restMs - JITTER_MS : 0
+}
+
+/**
+ * How long after a complete reading a resource is read again at the latest; 0: by each poll.
+ * @param cardDaysCalls as for `cardDaysRestMs`
+ */
+export function rereadMsMax(resource: string, cardDaysCalls: number): number {
   switch (resource) {
     case 'card_batch':
       return 0
     case 'card_terminal':
       return TERMINALS_EVERY_MS
     case 'card_transaction':
-      return HOUR_MS
+      return cardDaysRestMs(cardDaysCalls) + HOUR_MS
   }
   const rhythm = RHYTHMS[resource as ResourceName]
   return rhythm?.kind === 'days' ? Math.min(...rhythm.stretches.map(({ everyMs }) => everyMs)) : LIST_EVERY_MS_MAX
@@ -77,8 +97,10 @@ const LATE_MS_MAX = HOUR_MS
  * The first day that need not have been read since it ended: its rhythm may not have come to it yet. Today is the last
  * of them.
  */
-export const freshFrom = (resource: string, now: Instant): BusinessDate =>
-  helcimDate(toInstant(now - rereadMsMax(resource) - LATE_MS_MAX))
+export const freshFrom = (
+  resource: string,
+  { now, cardDaysCalls }: { now: Instant; cardDaysCalls: number },
+): BusinessDate => helcimDate(toInstant(now - rereadMsMax(resource, cardDaysCalls) - LATE_MS_MAX))
 
 /** The first day of card transactions that the coming night reads again in any case. */
 export const rereadFrom = (now: Instant): BusinessDate => addDays(helcimDate(now), 1 - CARD_DAYS.nightly)

@@ -89,11 +89,13 @@ export interface InputFreshness {
  * could read is not: nothing of it is in any sum. What it could read once grows old like the rest.
  */
 export function freshnessOfInput(
-  { resource, provedAt, isPermitted }: Omit<InputFreshness, 'state'> & { isPermitted: boolean },
+  proof: Omit<InputFreshness, 'state'> & { isPermitted: boolean; cardDaysCalls: number },
   { now, graceMs }: { now: Instant; graceMs: number },
 ): InputFreshness {
+  const { resource, provedAt, isPermitted, cardDaysCalls } = proof
   if (provedAt === null) return { resource, provedAt, state: isPermitted ? 'stale' : 'not_permitted' }
-  return { resource, provedAt, state: now - provedAt > rereadMsMax(resource) + graceMs ? 'stale' : 'fresh' }
+  const limitMs = rereadMsMax(resource, cardDaysCalls) + graceMs
+  return { resource, provedAt, state: now - provedAt > limitMs ? 'stale' : 'fresh' }
 }
 
 /** What a run went by. */

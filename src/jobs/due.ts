@@ -6,17 +6,16 @@ import type { Tx } from '../db/client.ts'
 import { claimDue, type DueKey, finishDue } from '../db/due-work.ts'
 import { listPullsByCause, type Pull } from '../db/pulls.ts'
 import { forgetOld } from '../db/retention.ts'
-import { addDays } from '../domain/calendar.ts'
 import { toInstant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
-import { CARD_DAYS, rereadFrom } from '../domain/rhythm.ts'
+import { rereadFrom } from '../domain/rhythm.ts'
 import { writeScheduledExports } from '../exports/scheduled.ts'
 import { recheckPeriods } from '../periods/recheck.ts'
 import { runReconcile } from '../reconcile/run.ts'
 import { defineJob } from './define-job.ts'
 import { lanesOfJudging } from './lanes.ts'
 import { askForDueLists } from './sync/ask-for-due-lists.ts'
-import { askForBatches, askForDays, askForHistory } from './sync/ask-for-lists.ts'
+import { askForBatches, askForDays, askForHistory, askForLastDays } from './sync/ask-for-lists.ts'
 import { askForNeeds } from './sync/ask-for-needs.ts'
 import { causeOf } from './sync/cause.ts'
 
@@ -26,7 +25,7 @@ export type DueKind = (typeof DUE_KINDS)[number]
 
 /** The fixed rhythms, in the account's zone; `poll`, `full`, `export` and `digest` are settings. */
 export const FIXED_CRONS = {
-  /** The last three days once more: late rows and rows in no batch come to light. */
+  /** The last three days once more, or more rarely where they are many: late rows and rows in no batch come to light. */
   recent: '7 * * * *',
   week: '17 2 * * *',
   /** Everything but card data, each by its own rhythm, and what is needed one by one. */
@@ -83,7 +82,7 @@ async function carryOut(kind: DueKind, key: DueKey, context: JobContext): Promis
     case 'recent':
       await askOnce(context, key, async (tx) => {
         await askForHistory(tx, ask, { historyFrom: account.historyFrom, freshFrom: rereadFrom(now) })
-        await askForDays(tx, ask, { from: addDays(today, 1 - CARD_DAYS.hourly), to: today, callClass: 'detail' })
+        await askForLastDays(tx, ask)
       })
       break
     case 'week':

@@ -111,8 +111,8 @@ async function gatherFreshness(
 ): Promise<InputFreshness[]> {
   const proofs = new Map((await listAllProofs(tx, accountId)).map((proof) => [proof.resource, proof]))
   return INPUT_RESOURCES.map((resource) => {
-    const { provedAt = null, isPermitted = true } = proofs.get(resource) ?? {}
-    return freshnessOfInput({ resource, provedAt, isPermitted }, { now, graceMs })
+    const { provedAt = null, isPermitted = true, cardDaysCalls = 0 } = proofs.get(resource) ?? {}
+    return freshnessOfInput({ resource, provedAt, isPermitted, cardDaysCalls }, { now, graceMs })
   })
 }
 

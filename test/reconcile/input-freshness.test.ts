@@ -11,17 +11,21 @@ const HOUR_MS = 3_600_000
 const NO_CARD_DATA = ['subscription', 'payment_plan', 'customer', 'ach_transaction', 'invoice', 'ach_batch']
 
 test.each([
-  ['card_batch', 6],
-  ['card_transaction', 7],
-  ['card_terminal', 30],
-  ['subscription', 30],
-  ['ach_transaction', 12],
-  ['invoice', 30],
-] as const)('%s is stale by its own rhythm and the grace, after %i hours', (resource: ResourceName, hours) => {
+  ['card_batch', 6, 200],
+  ['card_transaction', 7, 40],
+  // Five hours at a call each minute and a half, less ten minutes.
+  ['card_transaction', 11 + 5 / 6, 200],
+  ['card_terminal', 30, 200],
+  ['subscription', 30, 200],
+  ['ach_transaction', 12, 200],
+  ['invoice', 30, 200],
+] as const)('%s is stale by its own rhythm and the grace, after %f hours', (resource: ResourceName, hours, calls) => {
   const now = toInstant(Date.parse('2026-10-14T20:00:00Z'))
   const stateAt = (provedAt: number) =>
-    freshnessOfInput({ resource, provedAt: toInstant(provedAt), isPermitted: true }, { now, graceMs: 6 * HOUR_MS })
-      .state
+    freshnessOfInput(
+      { resource, provedAt: toInstant(provedAt), isPermitted: true, cardDaysCalls: calls },
+      { now, graceMs: 6 * HOUR_MS },
+    ).state
   expect(stateAt(now - hours * HOUR_MS)).toBe('fresh')
   expect(stateAt(now - hours * HOUR_MS - 1)).toBe('stale')
 })

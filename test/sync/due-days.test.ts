@@ -66,6 +66,67 @@ describe('days of invoices', () => {
   )
 })
 
+describe('the last three days of card transactions', () => {
+  const lastDays = (asked: readonly string[]) => asked.filter((subject) => subject.startsWith('card_transaction '))
+  const askNow = async (own: Week) => lastDays(await askFor(own, 'recent', await planNow(own, 'recent')))
+  /** As if there were so many that their reading took these calls. */
+  async function takeCalls(own: Week, calls: number): Promise<void> {
+    const ofDays = `resource = 'card_transaction' and window_kind = 'days'`
+    await own.query(`update recon.pulls set count_calls = ${calls} where ${ofDays}`)
+    await listBatches(own, 101)
+  }
+  const listBatches = ({ query }: Week, count: number) =>
+    query(`update recon.pulls set count_rows = ${count}, largest_page = ${count}
+      where resource = 'card_batch' and window_kind = 'all'`)
+
+  test('are read each hour where that takes forty calls, and more rarely where it takes more', () =>
+    withWeek({}, async (own) => {
+      moveTo(own, '2026-10-20 09:07')
+      await own.comesDue('recent')
+      await takeCalls(own, 40)
+      moveTo(own, '2026-10-20 10:07')
+      expect(await own.comesDue('recent')).toBeGreaterThan(0)
+      // Six hours and three quarters.
+      await takeCalls(own, 270)
+      for (const at of ['11:07', '13:07', '16:07']) {
+        moveTo(own, `2026-10-20 ${at}`)
+        expect(await askNow(own), at).toEqual([])
+      }
+      moveTo(own, '2026-10-20 17:07')
+      expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
+    }))
+
+  test('are read each hour however many they are where the list of batches may be cut short', () =>
+    withWeek({}, async (own) => {
+      moveTo(own, '2026-10-20 09:07')
+      await own.comesDue('recent')
+      await takeCalls(own, 270)
+      moveTo(own, '2026-10-20 10:07')
+      await listBatches(own, 100)
+      expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
+      await own.query(`delete from recon.pulls where state = 'running'`)
+      await listBatches(own, 101)
+      expect(await askNow(own)).toEqual([])
+    }))
+
+  test('are not asked for while the week is being read, and the hour after it was given up', () =>
+    withWeek({}, async (own) => {
+      moveTo(own, '2026-10-20 09:07')
+      await own.comesDue('recent')
+      await takeCalls(own, 270)
+      moveTo(own, '2026-10-21 02:17')
+      expect(lastDays(await askFor(own, 'week', await planNow(own, 'week')))).toEqual([
+        'card_transaction 2026-10-15..2026-10-21',
+      ])
+      moveTo(own, '2026-10-21 03:07')
+      // A day that has just begun is a day of the history that was never read.
+      expect(await askNow(own)).not.toContain('card_transaction 2026-10-19..2026-10-21')
+      await own.query(`update recon.pulls set state = 'incomplete', finished_at = started_at where state = 'running'`)
+      moveTo(own, '2026-10-21 04:07')
+      expect(await askNow(own)).toContain('card_transaction 2026-10-19..2026-10-21')
+    }))
+})
+
 function moveTo({ clock }: Week, local: string): void {
   const [date = '', hourMinute = ''] = local.split(' ')
   clock.advance(createZone('America/Edmonton').at(date, hourMinute) - clock.now())

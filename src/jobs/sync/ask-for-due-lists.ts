@@ -4,15 +4,11 @@ import { latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.
 import { addDays, type BusinessDate, startOfDay } from '../../domain/calendar.ts'
 import { type Instant, toInstant } from '../../domain/clock.ts'
 import { HELCIM_ZONE, helcimDate } from '../../domain/helcim-time.ts'
-import { LIST_EVERY_MS_MAX, type Rhythm } from '../../domain/rhythm.ts'
+import { JITTER_MS, type Rhythm, spreadMs } from '../../domain/rhythm.ts'
 import { type Ask, askForDays, askForList } from './ask-for-lists.ts'
 import type { Resource } from './resource.ts'
 import { RESOURCES } from './resources.ts'
 
-/** A list is read so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
-const CALL_EVERY_MS = 90_000
-/** Work that is due each hour begins a little earlier or later than the hour before. */
-const JITTER_MS = 10 * 60_000
 /** What comes due so long before a day ends is read within it. */
 const LATE_MS_MAX = 2 * 3_600_000
 const NEVER = toInstant(0)
@@ -101,6 +97,5 @@ async function isListDue(
 ): Promise<boolean> {
   const latest = await latestCompletePull(tx, accountId, resource)
   if (latest === null) return true
-  const spreadMs = Math.min(LIST_EVERY_MS_MAX, latest.countCalls * CALL_EVERY_MS)
-  return now - latest.startedAt >= Math.max(everyMs, spreadMs) - JITTER_MS
+  return now - latest.startedAt >= Math.max(everyMs, spreadMs(latest.countCalls)) - JITTER_MS
 }

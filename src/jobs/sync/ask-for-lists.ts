@@ -1,12 +1,13 @@
 import type { Tx } from '../../db/client.ts'
-import { listUnreadDays } from '../../db/coverage.ts'
+import { listStaleDays, listUnreadDays, loadCardDaysCalls } from '../../db/coverage.ts'
 import { createPull, isOfCardDays, latestCompletePull, listRunningPulls, type Pull } from '../../db/pulls.ts'
 import type { CallClass } from '../../domain/budget-class.ts'
 import { addDays, type BusinessDate } from '../../domain/calendar.ts'
-import type { Instant } from '../../domain/clock.ts'
+import { type Instant, toInstant } from '../../domain/clock.ts'
 import { helcimDate } from '../../domain/helcim-time.ts'
 import { isOfHistory, WINDOW_DAYS_MAX } from '../../domain/pull.ts'
-import { TERMINALS_EVERY_MS } from '../../domain/rhythm.ts'
+import { CARD_DAYS, cardDaysRestMs, TERMINALS_EVERY_MS } from '../../domain/rhythm.ts'
+import { mayBeCut } from './ask-for-unlisted.ts'
 import { resourceOf } from './resources.ts'
 
 export interface Ask {
@@ -54,6 +55,34 @@ export async function askForDays(
     pulls.push((await createPull(tx, { ...asked, pageLimit, now })).pull)
   }
   return pulls
+}
+
+/**
+ * The last days of card transactions once more, so that late rows and rows in no batch come to light. Those of a merchant
+ * with many are left alone for a while, as long lists are.
+ */
+export async function askForLastDays(tx: Tx, ask: Ask): Promise<Pull[]> {
+  const today = helcimDate(ask.now)
+  const range = { from: addDays(today, 1 - CARD_DAYS.recent), to: today }
+  return (await canWait(tx, ask, range)) ? [] : askForDays(tx, ask, { ...range, callClass: 'detail' })
+}
+
+async function canWait(
+  tx: Tx,
+  { accountId, now }: Ask,
+  { from, to }: { from: BusinessDate; to: BusinessDate },
+): Promise<boolean> {
+  const restMs = cardDaysRestMs(await loadCardDaysCalls(tx, accountId))
+  if (restMs === 0) return false
+  // What a list that is cut short hides of new batches shows in the days alone.
+  const batches = await latestCompletePull(tx, accountId, 'card_batch')
+  if (batches === null || (await mayBeCut(tx, batches, batches.countRows))) return false
+  const isReadingThem = (pull: Pull) =>
+    isOfCardDays(pull) && pull.window.kind === 'days' && pull.window.from <= from && pull.window.to >= to
+  if ((await listRunningPulls(tx, accountId)).some(isReadingThem)) return true
+  // Today is a day of the history that is read as soon as it has begun, and nothing tells how long ago the others were.
+  const before = { accountId, resource: 'card_transaction', from, to: addDays(to, -1) }
+  return (await listStaleDays(tx, before, toInstant(now - restMs))).length === 0
 }
 
 /**

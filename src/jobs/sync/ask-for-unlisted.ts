@@ -39,7 +39,7 @@ export async function askForUnlisted(tx: Tx, { pull: list, ids, now }: WalkEnd):
 }
 
 /** So many rows as servers like to cut at, and never more: what it lacks before its first row or behind its last one may be cut off. */
-async function mayBeCut(tx: Tx, { accountId, resource }: Pull, countRows: number): Promise<boolean> {
+export async function mayBeCut(tx: Tx, { accountId, resource }: Pull, countRows: number): Promise<boolean> {
   return isRoundSize(countRows) && countRows >= (await largestPageSeen(tx, accountId, resource))
 }
 
