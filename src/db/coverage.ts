@@ -212,12 +212,16 @@ export async function listResourceStates(tx: Tx, accountId: number): Promise<Res
 export const isUpToNow = sql`(window_kind = 'all'
   or window_kind = 'days' and to_date >= (started_at at time zone ${HELCIM_ZONE})::date)`
 
-/** Calls that the last complete reading of the last days of card transactions took; 0: there was none. */
+/**
+ * Calls that a reading of the last days of card transactions takes, by the rows of the last one of them or of more days; 0: there
+ * was none. Each reading takes the day before its window along.
+ */
 export async function loadCardDaysCalls(tx: Tx, accountId: number): Promise<number> {
   const { rows } = await tx.execute<{ count_calls: number }>(sql`
-    select count_calls from recon.pulls
+    select ceil(count_rows::numeric * ${CARD_DAYS.recent + 1}::int / ((to_date - from_date + 2) * page_limit))::int as count_calls
+    from recon.pulls
     where account_id = ${accountId} and resource = 'card_transaction' and window_kind = 'days' and state = 'complete'
-      and ${isUpToNow} and to_date - from_date + 1 = ${CARD_DAYS.recent}::int
+      and ${isUpToNow} and to_date - from_date + 1 >= ${CARD_DAYS.recent}::int
     order by finished_at desc limit 1`)
   return rows[0]?.count_calls ?? 0
 }

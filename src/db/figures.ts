@@ -4,7 +4,7 @@ import type { BusinessDate } from '../domain/calendar.ts'
 import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
 import { isCardData } from '../domain/pull.ts'
-import { freshFrom } from '../domain/rhythm.ts'
+import { CARD_DAYS, cardDaysRestMs, freshFrom } from '../domain/rhythm.ts'
 import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
@@ -38,7 +38,7 @@ export interface Figures {
 
 export interface ResourceProof {
   readonly resource: string
-  /** Of card transactions: calls that the last reading of their last days took, see `cardDaysRestMs`. */
+  /** What a reading of the last days of card transactions takes, see `cardDaysRestMs`. */
   readonly cardDaysCalls: number
   /** End of the last complete reading of the whole list, or of days up to the day of that reading. */
   readonly provedAt: Instant | null
@@ -82,6 +82,9 @@ export const listProofs = async (tx: Tx, accountId: number): Promise<ResourcePro
 
 /** For every list that was ever asked for as a whole or by days: when it was last proved. */
 export async function listAllProofs(tx: Tx, accountId: number): Promise<ResourceProof[]> {
+  const cardDaysCalls = await loadCardDaysCalls(tx, accountId)
+  // Where the last days are read more rarely, today is read by itself when it begins: that proves nothing of the days before.
+  const cardDaysMin = cardDaysRestMs(cardDaysCalls) > 0 ? CARD_DAYS.recent : 1
   const { rows } = await tx.execute<{
     resource: string
     proved_at: string | null
@@ -89,11 +92,11 @@ export async function listAllProofs(tx: Tx, accountId: number): Promise<Resource
     last_state: string | null
   }>(sql`
     select resource, min(started_at) as first_asked_at,
-      max(finished_at) filter (where state = 'complete' and ${isUpToNow}) as proved_at,
+      max(finished_at) filter (where state = 'complete' and ${isUpToNow}
+        and (resource <> 'card_transaction' or to_date - from_date + 1 >= ${cardDaysMin}::int)) as proved_at,
       (array_agg(state order by pull_id desc) filter (where state <> 'running'))[1] as last_state
     from recon.pulls where account_id = ${accountId} and window_kind in ('all', 'days')
     group by resource order by resource`)
-  const cardDaysCalls = await loadCardDaysCalls(tx, accountId)
   return rows.flatMap((row) => {
     const firstAskedAt = instantOf(row.first_asked_at)
     const isPermitted = row.last_state !== 'not_permitted' || isCardData(row.resource)

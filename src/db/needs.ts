@@ -64,14 +64,11 @@ export async function listUnknownCustomers(
   return rows.map(({ code }) => code)
 }
 
-/** The row `t` moved money for an invoice. A card that was verified, or declined, tells nothing of one. */
-const IS_MONEY_OF_INVOICE = sql.raw(`t.invoice_number is not null and t.vanished_at is null and t.outcome = 'approved'
-      and t.type in ('purchase', 'capture', 'refund', 'reverse')`)
-
 /**
- * Numbers that money since `from` names, of invoices that we do not have although their day was read since,
- * or that were open when we last saw them and before we saw the payment; and of invoices of which a reading would tell
- * more (they wait to be judged), once a day.
+ * Numbers that payments since `from` name, of invoices that we do not have although their day was read since, or that were
+ * open when we last saw them and before we saw the payment; and of invoices of which a reading would tell more (they wait to be
+ * judged), once a day. Payments are also declined ones, which are told from those by hand by their invoice; a card that was
+ * verified tells nothing of one.
  */
 export async function listInvoicesToRead(
   tx: Tx,
@@ -81,12 +78,14 @@ export async function listInvoicesToRead(
     select t.invoice_number as number
     from helcim.card_transactions t
     left join helcim.invoices i on i.account_id = t.account_id and i.invoice_number = t.invoice_number
+    -- Of an invoice that we have the day on which it was made; an invoice that we lack is made with its payment.
     left join recon.covered_days c
-      on c.account_id = t.account_id and c.resource = 'invoice' and c.day = t.created_on
-    where t.account_id = ${accountId} and t.created_on >= ${from}::date and ${IS_MONEY_OF_INVOICE}
+      on c.account_id = t.account_id and c.resource = 'invoice' and c.day = coalesce(i.created_on, t.created_on)
+    where t.account_id = ${accountId} and t.created_on >= ${from}::date and t.invoice_number is not null
+      and t.type in ('purchase', 'preauth', 'capture', 'refund', 'reverse')
       and case when i.invoice_id is null then c.read_at > t.created_at + interval '1 hour'
         else i.status = any(${arrayOf(OPEN_INVOICE_STATUSES)}::text[]) and i.vanished_at is null
-          and i.observed_at < t.first_seen_at and c.read_at < t.first_seen_at end
+          and i.observed_at < t.first_seen_at and coalesce(c.read_at < t.first_seen_at, true) end
     group by t.invoice_number
     having ${isNotAskedFor('invoice', sql`t.invoice_number`, { accountId, since: sql`max(t.first_seen_at)` })}
     union
@@ -111,7 +110,8 @@ export async function listInvoicesNeverRead(tx: Tx, { accountId, now, limit }: N
   const { rows } = await tx.execute<{ number: string }>(sql`
     select distinct t.invoice_number as number from helcim.card_transactions t
     where t.account_id = ${accountId} and t.created_on >= ${addDays(helcimDate(now), -UNREAD_DAYS)}::date
-      and ${IS_MONEY_OF_INVOICE}
+      and t.invoice_number is not null and t.vanished_at is null and t.outcome = 'approved'
+      and t.type in ('purchase', 'capture', 'refund', 'reverse')
       and not exists (select from helcim.invoices i
         where i.account_id = t.account_id and i.invoice_number = t.invoice_number)
       and exists (select from recon.covered_days c where c.account_id = t.account_id and c.resource = 'invoice'

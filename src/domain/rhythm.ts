@@ -59,6 +59,7 @@ export const LIST_EVERY_MS_MAX = DAY_MS
 /** A long reading is repeated so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
 const CALL_EVERY_MS = 90_000
 export const spreadMs = (countCalls: number): number => Math.min(LIST_EVERY_MS_MAX, countCalls * CALL_EVERY_MS)
+const hoursOf = (countCalls: number): number => Math.ceil(spreadMs(countCalls) / HOUR_MS)
 
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 export const JITTER_MS = 10 * 60_000
@@ -66,11 +67,11 @@ export const JITTER_MS = 10 * 60_000
 /**
  * How long the last days of card transactions are left alone when they were read: not at all where an hour has room for
  * them, so that each hour reads them.
- * @param cardDaysCalls calls that their last reading took; 0: there was none
+ * @param cardDaysCalls calls that their reading takes; 0: not known
  */
 export function cardDaysRestMs(cardDaysCalls: number): number {
-  const restMs = spreadMs(cardDaysCalls)
-  return restMs > HOUR_MS ? restMs - JITTER_MS : 0
+  const hours = hoursOf(cardDaysCalls)
+  return hours > 1 ? hours * HOUR_MS - JITTER_MS : 0
 }
 
 /**

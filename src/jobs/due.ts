@@ -27,7 +27,8 @@ export type DueKind = (typeof DUE_KINDS)[number]
 export const FIXED_CRONS = {
   /** The last three days once more, or more rarely where they are many: late rows and rows in no batch come to light. */
   recent: '7 * * * *',
-  week: '17 2 * * *',
+  /** Before the minute of `recent`, which leaves the same days to it. */
+  week: '2 2 * * *',
   /** Everything but card data, each by its own rhythm, and what is needed one by one. */
   lists: '23 * * * *',
   retention: '41 4 * * *',

@@ -22,8 +22,9 @@ test.each([
 test.each([
   [0, 0],
   [40, 0],
-  [41, 51.5],
-  [270, 395],
+  [41, 110],
+  [80, 110],
+  [270, 6 * 60 + 50],
   [960, 23 * 60 + 50],
   [4_000, 23 * 60 + 50],
 ])('the last days of card transactions, read by %i calls, rest for %f minutes', (calls, minutes) => {

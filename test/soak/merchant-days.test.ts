@@ -61,5 +61,5 @@ test.skipIf(!isLong)(
   3 * 3_600_000,
 )
 
-/** Nightly readings have their hours, 02:17 on. */
+/** Nightly readings have their hours, 02:02 on. */
 const isByDay = (local: string): boolean => Number(local.slice(11, 13)) >= 6

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Enqueue } from '../../src/context.ts'
 import { insertDue } from '../../src/db/due-work.ts'
+import { listAllProofs } from '../../src/db/figures.ts'
 import type { Instant } from '../../src/domain/clock.ts'
 import { type DueKind, due } from '../../src/jobs/due.ts'
 import { createLog } from '../../src/log.ts'
@@ -72,11 +73,14 @@ describe('the last three days of card transactions', () => {
   /** As if there were so many that their reading took these calls. */
   async function takeCalls(own: Week, calls: number): Promise<void> {
     const ofDays = `resource = 'card_transaction' and window_kind = 'days'`
-    await own.query(`update recon.pulls set count_calls = ${calls} where ${ofDays}`)
+    await own.query(
+      `update recon.pulls set count_rows = ${calls} * page_limit * (to_date - from_date + 2) / 4 where ${ofDays}`,
+    )
     await listBatches(own, 101)
   }
-  const listBatches = ({ query }: Week, count: number) =>
-    query(`update recon.pulls set count_rows = ${count}, largest_page = ${count}
+  /** As if a poll had just found so many. */
+  const listBatches = ({ clock, query }: Week, count: number) =>
+    query(`update recon.pulls set count_rows = ${count}, largest_page = ${count}, started_at = to_timestamp(${clock.now() / 1_000})
       where resource = 'card_batch' and window_kind = 'all'`)
 
   test('are read each hour where that takes forty calls, and more rarely where it takes more', () =>
@@ -90,9 +94,25 @@ describe('the last three days of card transactions', () => {
       await takeCalls(own, 270)
       for (const at of ['11:07', '13:07', '16:07']) {
         moveTo(own, `2026-10-20 ${at}`)
+        await listBatches(own, 101)
         expect(await askNow(own), at).toEqual([])
       }
       moveTo(own, '2026-10-20 17:07')
+      await listBatches(own, 101)
+      expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
+    }))
+
+  test('are read each hour however many they are where nobody polls', () =>
+    withWeek({}, async (own) => {
+      moveTo(own, '2026-10-20 09:07')
+      await own.comesDue('recent')
+      await takeCalls(own, 270)
+      moveTo(own, '2026-10-20 10:07')
+      await listBatches(own, 101)
+      expect(await askNow(own)).toEqual([])
+      await own.query(
+        `update recon.pulls set started_at = started_at - interval '61 minutes' where resource = 'card_batch'`,
+      )
       expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
     }))
 
@@ -109,20 +129,46 @@ describe('the last three days of card transactions', () => {
       expect(await askNow(own)).toEqual([])
     }))
 
+  test('are not proved by today, which is read by itself when it has begun', () =>
+    withWeek({}, async (own) => {
+      moveTo(own, '2026-10-20 20:07')
+      await own.comesDue('recent')
+      await takeCalls(own, 270)
+      const provedAt = async () => {
+        const { db, account } = own.runtime.services
+        const proofs = await listAllProofs(db, account.accountId)
+        return proofs.find(({ resource }) => resource === 'card_transaction')?.provedAt
+      }
+      const before = await provedAt()
+      moveTo(own, '2026-10-21 00:07')
+      await listBatches(own, 101)
+      await own.comesDue('recent')
+      const read = await own.query(
+        `select subject from recon.pulls where resource = 'card_transaction' and to_date = '2026-10-21'`,
+      )
+      expect(read).toEqual([{ subject: '2026-10-21..2026-10-21' }])
+      expect(await provedAt()).toBe(before)
+      // The control: where each hour reads them, so does this one.
+      await takeCalls(own, 40)
+      expect(await provedAt()).toBeGreaterThan(before ?? 0)
+    }))
+
   test('are not asked for while the week is being read, and the hour after it was given up', () =>
     withWeek({}, async (own) => {
       moveTo(own, '2026-10-20 09:07')
       await own.comesDue('recent')
       await takeCalls(own, 270)
-      moveTo(own, '2026-10-21 02:17')
+      moveTo(own, '2026-10-21 02:02')
       expect(lastDays(await askFor(own, 'week', await planNow(own, 'week')))).toEqual([
         'card_transaction 2026-10-15..2026-10-21',
       ])
       moveTo(own, '2026-10-21 03:07')
+      await listBatches(own, 101)
       // A day that has just begun is a day of the history that was never read.
       expect(await askNow(own)).not.toContain('card_transaction 2026-10-19..2026-10-21')
       await own.query(`update recon.pulls set state = 'incomplete', finished_at = started_at where state = 'running'`)
       moveTo(own, '2026-10-21 04:07')
+      await listBatches(own, 101)
       expect(await askNow(own)).toContain('card_transaction 2026-10-19..2026-10-21')
     }))
 })

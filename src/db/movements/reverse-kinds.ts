@@ -4,6 +4,7 @@ import { toInstant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import { type Row, textOf, timeOf } from '../card-money/card-row.ts'
 import type { Tx } from '../client.ts'
+import { arrayOf } from '../sql-values.ts'
 import { reversesOfBatches, reversesSql } from './reverses.ts'
 
 /** A reverse of a batch, and what it voided: see `reversesSql`. */
@@ -16,11 +17,18 @@ export interface ReverseKind extends Void {
 /** The reverses of the given batches, by batch and in each ascending by id. */
 export type ReverseKinds = (cardBatchIds: readonly HelcimId[]) => Promise<readonly ReverseKind[]>
 
-/** Each batch is solved once, however often it is asked for: within one transaction that changes nothing of them. */
+/**
+ * Each batch is solved once, however often it is asked for, unless rows of it were stored meanwhile: whoever is asked with
+ * newer rows must not answer by older ones, or a sale would be there without the reverse that came with it. Such a batch has a
+ * mark, which is there as soon as the rows can be seen and stays until a later run takes it.
+ * @param tx of a run that has taken the marks, and in which nothing of batches is written any more
+ */
 export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
   const byBatch = new Map<HelcimId, ReverseKind[]>()
   return async (cardBatchIds) => {
     const asked = [...new Set(cardBatchIds)].toSorted((a, b) => Number(a - b))
+    const solved = asked.filter((id) => byBatch.has(id))
+    for (const id of await listMarkedAgain(tx, accountId, solved)) byBatch.delete(id)
     const unread = asked.filter((id) => !byBatch.has(id))
     for (const one of await listReverseKinds(tx, accountId, unread)) {
       const ofBatch = byBatch.get(one.cardBatchId)
@@ -30,6 +38,15 @@ export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
     for (const id of unread) if (!byBatch.has(id)) byBatch.set(id, [])
     return asked.flatMap((id) => byBatch.get(id) ?? [])
   }
+}
+
+async function listMarkedAgain(tx: Tx, accountId: number, solved: readonly HelcimId[]): Promise<HelcimId[]> {
+  if (solved.length === 0) return []
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    select solved.id from unnest(${arrayOf(solved)}::bigint[]) as solved(id)
+    where exists (select from recon.marks m where m.account_id = ${accountId}
+      and m.subject_kind in ('card_batch', 'card_batch_whole') and m.subject_id = solved.id::text)`)
+  return rows.map(({ id }) => BigInt(id))
 }
 
 async function listReverseKinds(tx: Tx, accountId: number, cardBatchIds: readonly HelcimId[]): Promise<ReverseKind[]> {

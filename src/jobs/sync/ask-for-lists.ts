@@ -10,6 +10,9 @@ import { CARD_DAYS, cardDaysRestMs, TERMINALS_EVERY_MS } from '../../domain/rhyt
 import { mayBeCut } from './ask-for-unlisted.ts'
 import { resourceOf } from './resources.ts'
 
+/** Polls that are further apart bring little beside the days. */
+const POLLED_WITHIN_MS = 3_600_000
+
 export interface Ask {
   readonly accountId: number
   /** Why; asking again with the same cause is harmless. */
@@ -74,9 +77,10 @@ async function canWait(
 ): Promise<boolean> {
   const restMs = cardDaysRestMs(await loadCardDaysCalls(tx, accountId))
   if (restMs === 0) return false
-  // What a list that is cut short hides of new batches shows in the days alone.
+  // New batches that a list hides because it is cut short, or because it is not read, show in the days alone.
   const batches = await latestCompletePull(tx, accountId, 'card_batch')
-  if (batches === null || (await mayBeCut(tx, batches, batches.countRows))) return false
+  if (batches === null || now - batches.startedAt > POLLED_WITHIN_MS) return false
+  if (await mayBeCut(tx, batches, batches.countRows)) return false
   const isReadingThem = (pull: Pull) =>
     isOfCardDays(pull) && pull.window.kind === 'days' && pull.window.from <= from && pull.window.to >= to
   if ((await listRunningPulls(tx, accountId)).some(isReadingThem)) return true
