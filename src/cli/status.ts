@@ -2,11 +2,10 @@ import type { Config } from '../config.ts'
 import type { Account } from '../db/accounts.ts'
 import { listTargets } from '../db/alerts/targets.ts'
 import {
+  listMissingDays,
   listResourceExtents,
   listResourceStates,
   listUnprovedDays,
-  listUnreadDays,
-  loadCardDaysCalls,
   type ResourceState,
 } from '../db/coverage.ts'
 import { countDetails } from '../db/needs.ts'
@@ -14,7 +13,6 @@ import { loadOverview } from '../db/overview.ts'
 import { addDays, type BusinessDate, daysText } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { helcimDate } from '../domain/helcim-time.ts'
-import { freshFrom } from '../domain/rhythm.ts'
 import { RESOURCES } from '../jobs/sync/resources.ts'
 import { type AccountOption, withAccount, withAccounts } from './account-option.ts'
 import { clockOf } from './clock.ts'
@@ -58,17 +56,10 @@ async function look(config: Config, { db }: OpenDatabase, { accountId, historyFr
   const yesterday = addDays(helcimDate(now), -1)
   const asked = await listResourceStates(db, accountId)
   const extents = await listResourceExtents(db, accountId)
-  const cardDaysCalls = await loadCardDaysCalls(db, accountId)
   const neverAsked = [...RESOURCES.keys()].filter((name) => !asked.some(({ resource }) => resource === name))
   const states = [...asked, ...neverAsked.map(neverAskedFor)]
   const missingOf = (resource: string) =>
-    listUnreadDays(db, {
-      accountId,
-      resource,
-      from: historyFrom,
-      to: yesterday,
-      freshFrom: freshFrom(resource, { now, cardDaysCalls }),
-    })
+    listMissingDays(db, { accountId, resource, from: historyFrom, to: yesterday, now })
   const resources: ResourceView[] = []
   for (const state of states) {
     const { resource, windowKind } = state
@@ -138,7 +129,7 @@ const daysProvedText = (from: BusinessDate, to: BusinessDate): string =>
 type ResourceView = ResourceState & {
   readonly countRecords: number
   readonly lastDay: string | null
-  /** Days of the history that are not read, see `listUnreadDays`. */
+  /** Days of the history that are not read, see `listMissingDays`. */
   readonly missing: readonly { readonly from: BusinessDate; readonly to: BusinessDate }[]
 }
 

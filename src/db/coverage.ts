@@ -4,7 +4,7 @@ import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
 import type { PullWindow } from '../domain/pull.ts'
 import type { HelcimId } from '../domain/record.ts'
-import { CARD_DAYS } from '../domain/rhythm.ts'
+import { CARD_DAYS, freshFrom } from '../domain/rhythm.ts'
 import type { Tx } from './client.ts'
 import { markSubjects } from './mirror/mark-rules.ts'
 import type { MirrorTable } from './mirror/mirror-table.ts'
@@ -224,6 +224,15 @@ export async function loadCardDaysCalls(tx: Tx, accountId: number): Promise<numb
       and ${isUpToNow} and to_date - from_date + 1 >= ${CARD_DAYS.recent}::int
     order by finished_at desc limit 1`)
   return rows[0]?.count_calls ?? 0
+}
+
+/** Days of a range that do not count as read although their rhythm has come to them, see `listUnreadDays`. */
+export async function listMissingDays(
+  tx: Tx,
+  { now, ...range }: DayRange & { now: Instant },
+): Promise<{ from: BusinessDate; to: BusinessDate }[]> {
+  const cardDaysCalls = await loadCardDaysCalls(tx, range.accountId)
+  return listUnreadDays(tx, { ...range, freshFrom: freshFrom(range.resource, { now, cardDaysCalls }) })
 }
 
 /** How far a list was read, and what became of the askings since. */

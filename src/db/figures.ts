@@ -4,12 +4,12 @@ import type { BusinessDate } from '../domain/calendar.ts'
 import type { CallUsage } from '../domain/call-budget.ts'
 import type { Instant } from '../domain/clock.ts'
 import { isCardData } from '../domain/pull.ts'
-import { CARD_DAYS, cardDaysRestMs, freshFrom } from '../domain/rhythm.ts'
+import { CARD_DAYS, cardDaysRestMs } from '../domain/rhythm.ts'
 import { type AlertTarget, listTargets } from './alerts/targets.ts'
 import { interval } from './call-budget/interval.ts'
 import { countUsage } from './call-budget/usage.ts'
 import type { Tx } from './client.ts'
-import { isUpToNow, listUnreadDays, loadCardDaysCalls } from './coverage.ts'
+import { isUpToNow, listMissingDays, loadCardDaysCalls } from './coverage.ts'
 import { instantOf, timestamp } from './sql-values.ts'
 
 /** What a monitor is told about one account. */
@@ -121,19 +121,12 @@ async function countCalls(tx: Tx, accountId: number, hourMs: number): Promise<Fi
   }))
 }
 
-/** Days of card transactions within the history that are not read, see `listUnreadDays`. */
+/** Days of card transactions within the history that are not read, see `listMissingDays`. */
 export async function countMissingDays(
   tx: Tx,
   { accountId, history, now }: { accountId: number; history: { from: BusinessDate; to: BusinessDate }; now: Instant },
 ): Promise<number> {
-  const resource = 'card_transaction'
-  const cardDaysCalls = await loadCardDaysCalls(tx, accountId)
-  const ranges = await listUnreadDays(tx, {
-    accountId,
-    resource,
-    ...history,
-    freshFrom: freshFrom(resource, { now, cardDaysCalls }),
-  })
+  const ranges = await listMissingDays(tx, { accountId, resource: 'card_transaction', ...history, now })
   return ranges.reduce((sum, range) => sum + countDays(range), 0)
 }
 

@@ -54,12 +54,11 @@ export const CARD_DAYS = { recent: 3, nightly: 7 } as const
 /** Terminals change when a merchant orders one. */
 export const TERMINALS_EVERY_MS = DAY_MS
 /** A list may be as long as it likes: once a day it is read. */
-export const LIST_EVERY_MS_MAX = DAY_MS
+const LIST_EVERY_MS_MAX = DAY_MS
 
 /** A long reading is repeated so rarely that a call of it falls on every minute and a half at most, but once a day in any case. */
 const CALL_EVERY_MS = 90_000
 export const spreadMs = (countCalls: number): number => Math.min(LIST_EVERY_MS_MAX, countCalls * CALL_EVERY_MS)
-const hoursOf = (countCalls: number): number => Math.ceil(spreadMs(countCalls) / HOUR_MS)
 
 /** Work that is due each hour begins a little earlier or later than the hour before. */
 export const JITTER_MS = 10 * 60_000
@@ -70,7 +69,7 @@ export const JITTER_MS = 10 * 60_000
  * @param cardDaysCalls calls that their reading takes; 0: not known
  */
 export function cardDaysRestMs(cardDaysCalls: number): number {
-  const hours = hoursOf(cardDaysCalls)
+  const hours = Math.ceil(spreadMs(cardDaysCalls) / HOUR_MS)
   return hours > 1 ? hours * HOUR_MS - JITTER_MS : 0
 }
 

@@ -99,7 +99,7 @@ export async function runReconcile(
       agenda,
       reading,
       changed: isMoved ? null : changed,
-      // From here on nothing changes of batches and their rows.
+      // From here on the run itself writes nothing of batches.
       reverseKinds: createReverseKinds(tx, accountId),
     }
     const ofCards: readonly FamilyResult[] = [

@@ -94,7 +94,7 @@ export function callsOfHour(
 ): Parts {
   const until = from + HOUR_MS
   const today = zone.date(toInstant(until))
-  const days = lastDays(today, RECENT_DAYS + MARGIN_DAYS)
+  const days = lastDays(today, 1 + MARGIN_DAYS)
   const { calls, everyHours } = callsOfLastDays(merchant, { until, zone })
   let ofBatches = 0
   for (let poll = from + pollMs; poll <= until; poll += pollMs) {
@@ -123,7 +123,7 @@ function newByBatch(
   { from, until }: { from: number; until: number },
 ): Map<bigint, number> {
   const counts = new Map<bigint, number>()
-  for (const day of days.slice(0, 2)) {
+  for (const day of days) {
     for (const { batchId, createdAt } of merchant.transactionsOfDate(day)) {
       if (batchId !== 0n && createdAt > from && createdAt <= until) counts.set(batchId, (counts.get(batchId) ?? 0) + 1)
     }

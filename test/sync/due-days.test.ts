@@ -82,23 +82,28 @@ describe('the last three days of card transactions', () => {
   const listBatches = ({ clock, query }: Week, count: number) =>
     query(`update recon.pulls set count_rows = ${count}, largest_page = ${count}, started_at = to_timestamp(${clock.now() / 1_000})
       where resource = 'card_batch' and window_kind = 'all'`)
+  async function pollAt(own: Week, local: string): Promise<void> {
+    moveTo(own, local)
+    await listBatches(own, 101)
+  }
+  async function readAt(own: Week, local: string, calls: number): Promise<void> {
+    moveTo(own, local)
+    await own.comesDue('recent')
+    await takeCalls(own, calls)
+  }
 
   test('are read each hour where that takes forty calls, and more rarely where it takes more', () =>
     withWeek({}, async (own) => {
-      moveTo(own, '2026-10-20 09:07')
-      await own.comesDue('recent')
-      await takeCalls(own, 40)
+      await readAt(own, '2026-10-20 09:07', 40)
       moveTo(own, '2026-10-20 10:07')
       expect(await own.comesDue('recent')).toBeGreaterThan(0)
-      // Six hours and three quarters.
+      // Seven hours.
       await takeCalls(own, 270)
       for (const at of ['11:07', '13:07', '16:07']) {
-        moveTo(own, `2026-10-20 ${at}`)
-        await listBatches(own, 101)
+        await pollAt(own, `2026-10-20 ${at}`)
         expect(await askNow(own), at).toEqual([])
       }
-      moveTo(own, '2026-10-20 17:07')
-      await listBatches(own, 101)
+      await pollAt(own, '2026-10-20 17:07')
       expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
     }))
 
@@ -110,11 +115,8 @@ describe('the last three days of card transactions', () => {
     ['the list of batches may be cut short', (own: Week) => listBatches(own, 100)],
   ])('are read each hour however many they are where %s', (_what, spoil) =>
     withWeek({}, async (own) => {
-      moveTo(own, '2026-10-20 09:07')
-      await own.comesDue('recent')
-      await takeCalls(own, 270)
-      moveTo(own, '2026-10-20 10:07')
-      await listBatches(own, 101)
+      await readAt(own, '2026-10-20 09:07', 270)
+      await pollAt(own, '2026-10-20 10:07')
       expect(await askNow(own)).toEqual([])
       await spoil(own)
       expect(await askNow(own)).toEqual(['card_transaction 2026-10-18..2026-10-20'])
@@ -123,17 +125,14 @@ describe('the last three days of card transactions', () => {
 
   test('are not proved by today, which is read by itself when it has begun', () =>
     withWeek({}, async (own) => {
-      moveTo(own, '2026-10-20 20:07')
-      await own.comesDue('recent')
-      await takeCalls(own, 270)
+      await readAt(own, '2026-10-20 20:07', 270)
       const provedAt = async () => {
         const { db, account } = own.runtime.services
         const proofs = await listAllProofs(db, account.accountId)
         return proofs.find(({ resource }) => resource === 'card_transaction')?.provedAt
       }
       const before = await provedAt()
-      moveTo(own, '2026-10-21 00:07')
-      await listBatches(own, 101)
+      await pollAt(own, '2026-10-21 00:07')
       await own.comesDue('recent')
       const read = await own.query(
         `select subject from recon.pulls where resource = 'card_transaction' and to_date = '2026-10-21'`,
@@ -147,20 +146,16 @@ describe('the last three days of card transactions', () => {
 
   test('are not asked for while the week is being read, and the hour after it was given up', () =>
     withWeek({}, async (own) => {
-      moveTo(own, '2026-10-20 09:07')
-      await own.comesDue('recent')
-      await takeCalls(own, 270)
+      await readAt(own, '2026-10-20 09:07', 270)
       moveTo(own, '2026-10-21 02:02')
       expect(lastDays(await askFor(own, 'week', await planNow(own, 'week')))).toEqual([
         'card_transaction 2026-10-15..2026-10-21',
       ])
-      moveTo(own, '2026-10-21 03:07')
-      await listBatches(own, 101)
+      await pollAt(own, '2026-10-21 03:07')
       // A day that has just begun is a day of the history that was never read.
       expect(await askNow(own)).not.toContain('card_transaction 2026-10-19..2026-10-21')
       await own.query(`update recon.pulls set state = 'incomplete', finished_at = started_at where state = 'running'`)
-      moveTo(own, '2026-10-21 04:07')
-      await listBatches(own, 101)
+      await pollAt(own, '2026-10-21 04:07')
       expect(await askNow(own)).toContain('card_transaction 2026-10-19..2026-10-21')
     }))
 })

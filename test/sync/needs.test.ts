@@ -157,17 +157,17 @@ describe('what is due each hour', () => {
         `update helcim.card_transactions set invoice_number = '${row?.number}' where transaction_id = ${row?.id}`,
       )
       await change(`delete from recon.covered_days where resource = 'invoice' and day >= '${RECENT.from}'`)
-      const look = () => listInvoicesToRead(tx, { accountId, from: RECENT.from, now: context.clock.now(), limit: 10 })
+      const needed = () => listInvoicesToRead(tx, { accountId, from: RECENT.from, now: context.clock.now(), limit: 10 })
       await change(
         `update recon.covered_days set read_at = '2026-01-01' where resource = 'invoice' and day = '${row?.day}'`,
       )
-      asked.push(await look())
+      asked.push(await needed())
       await change(
         `update recon.covered_days set read_at = '2027-01-01' where resource = 'invoice' and day = '${row?.day}'`,
       )
-      asked.push(await look())
+      asked.push(await needed())
       await change(`delete from recon.covered_days where resource = 'invoice' and day = '${row?.day}'`)
-      asked.push(await look())
+      asked.push(await needed())
       throw new Error('undone')
     })
     await expect(looking).rejects.toThrow('undone')

@@ -28,14 +28,11 @@ export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
   return async (cardBatchIds) => {
     const asked = [...new Set(cardBatchIds)].toSorted((a, b) => Number(a - b))
     const solved = asked.filter((id) => byBatch.has(id))
-    for (const id of await listMarkedAgain(tx, accountId, solved)) byBatch.delete(id)
-    const unread = asked.filter((id) => !byBatch.has(id))
-    for (const one of await listReverseKinds(tx, accountId, unread)) {
-      const ofBatch = byBatch.get(one.cardBatchId)
-      if (ofBatch) ofBatch.push(one)
-      else byBatch.set(one.cardBatchId, [one])
-    }
-    for (const id of unread) if (!byBatch.has(id)) byBatch.set(id, [])
+    const again = new Set(await listMarkedAgain(tx, accountId, solved))
+    const toSolve = asked.filter((id) => !byBatch.has(id) || again.has(id))
+    const reverses = await listReverseKinds(tx, accountId, toSolve)
+    for (const id of toSolve) byBatch.set(id, [])
+    for (const one of reverses) byBatch.get(one.cardBatchId)?.push(one)
     return asked.flatMap((id) => byBatch.get(id) ?? [])
   }
 }

@@ -26,6 +26,7 @@ const GROUP_SIZE_MAX = 20
 
 /** Those that Helcim's figures do not hold yet are a group of their own. */
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
+
 /** Rows of the group `g`, by the small indexes of cards: a batch may have tens of thousands of rows, a card has few. */
 const rowsOfGroup = (types: string) => {
   const ofCard = (isSame: string) => `(

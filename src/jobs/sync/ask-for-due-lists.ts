@@ -58,7 +58,7 @@ export async function askForDueDays(
     const readBefore = toInstant(now - everyMs + JITTER_MS)
     const stretch = { accountId, resource: name, from, to }
     const stale = await listStaleDays(tx, stretch, readBefore)
-    const isTodayAlone = stale.every((range) => range.from === today)
+    const isTodayAlone = stale[0]?.from === today
     for (const range of isTodayAlone && (await canTodayWait(tx, stretch, everyMs)) ? [] : stale) {
       pulls.push(...(await askForDays(tx, ask, { ...range, callClass }, name)))
     }

@@ -81,8 +81,8 @@ async function canWait(
   const batches = await latestCompletePull(tx, accountId, 'card_batch')
   if (batches === null || now - batches.startedAt > POLLED_WITHIN_MS) return false
   if (await mayBeCut(tx, batches, batches.countRows)) return false
-  const isReadingThem = (pull: Pull) =>
-    isOfCardDays(pull) && pull.window.kind === 'days' && pull.window.from <= from && pull.window.to >= to
+  const isReadingThem = ({ resource, window }: Pull) =>
+    resource === 'card_transaction' && window.kind === 'days' && window.from <= from && window.to >= to
   if ((await listRunningPulls(tx, accountId)).some(isReadingThem)) return true
   // Today is a day of the history that is read as soon as it has begun, and nothing tells how long ago the others were.
   const before = { accountId, resource: 'card_transaction', from, to: addDays(to, -1) }
