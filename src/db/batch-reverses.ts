@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../domain/record.ts'
 import type { ReverseGroup } from '../domain/reverse-readings.ts'
 import type { Tx } from './client.ts'
+import { rowsOfGroup } from './movements/reverses.ts'
 import { arrayOf } from './sql-values.ts'
 
 export interface BatchReverses {
@@ -19,33 +20,28 @@ export async function loadReversedGroups(
 ): Promise<Map<HelcimId, BatchReverses>> {
   const batches = new Map<HelcimId, BatchReverses>()
   if (cardBatchIds.length === 0) return batches
-  const isListed = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
-    and vanished_at is null ${rowsUpTo}`
   const { rows } = await tx.execute<
     Record<'card_batch_id' | 'amount_minor' | 'reverses' | 'sales' | 'refunds' | 'preauths' | 'newest_id', string>
   >(sql`
     with reversed as materialized (
-      select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
-      where ${isListed} and type = 'reverse' and outcome = 'approved'
+      select account_id, card_batch_id, card_number_masked, currency, amount_minor, count(*) as reverses,
+        max(transaction_id) as newest_id
+      from helcim.card_transactions
+      where account_id = ${accountId} and card_batch_id = any(${arrayOf(cardBatchIds)}::bigint[])
+        and vanished_at is null ${rowsUpTo} and type = 'reverse' and outcome = 'approved'
+      group by 1, 2, 3, 4, 5
     )
-    select r.card_batch_id, r.amount_minor,
-      count(*) filter (where type = 'reverse') as reverses,
+    select g.card_batch_id, g.amount_minor, g.reverses, g.newest_id,
       count(*) filter (where type in ('purchase', 'capture')) as sales,
       count(*) filter (where type = 'refund') as refunds,
-      count(*) filter (where type = 'preauth') as preauths,
-      max(transaction_id) filter (where type = 'reverse') as newest_id
-    -- The covering index tells which rows have an amount that was reversed; only those are read whole, for the card.
-    -- The offset: one probe of the index per amount. Without statistics, on a young table, the planner takes a batch for
-    -- a row and reads all of it for each amount.
-    from reversed r cross join lateral (
-      select type, card_number_masked, transaction_id from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id = r.card_batch_id and vanished_at is null
-        and type = any('{reverse,purchase,capture,refund,preauth}') and outcome = 'approved'
-        and currency = r.currency and amount_minor = r.amount_minor ${rowsUpTo} offset 0
-    ) c
-    group by r.card_batch_id, card_number_masked, r.currency, r.amount_minor
-    having count(*) filter (where type = 'reverse') > 0
-    order by r.card_batch_id, r.amount_minor, card_number_masked, r.currency`)
+      count(*) filter (where type = 'preauth') as preauths
+    from reversed g left join lateral (
+      select type from (
+        ${sql.raw(rowsOfGroup('c.type, c.transaction_id', ['purchase', 'capture', 'refund', 'preauth']))}
+      ) c where true ${rowsUpTo}
+    ) o on true
+    group by g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.reverses, g.newest_id
+    order by g.card_batch_id, g.amount_minor, g.card_number_masked, g.currency`)
   for (const row of rows) {
     const group = {
       amountMinor: BigInt(row.amount_minor),

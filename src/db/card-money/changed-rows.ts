@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../../domain/record.ts'
+import { rowsOfGroup } from '../movements/reverses.ts'
 import { arrayOf } from '../sql-values.ts'
 
 /** Card transactions of which there may be something else to say than before. */
@@ -33,13 +34,10 @@ export function changedRows(
     union all ${select} and ${isOf(wholeIds)} and vanished_at is not null
     union all ${select} and transaction_id = any(${arrayOf(rowIds)}::bigint[])
     union all ${select} and ${isOf(toldIds)} and type in ('refund', 'reverse') and ${isApproved}
-    union all select ${sql.raw(columns.map((name) => `o.${name}`).join(', '))}
-    from (
-      select distinct card_batch_id, currency, amount_minor from helcim.card_transactions
+    union all select o.* from (
+      select distinct account_id, card_batch_id, card_number_masked, currency, amount_minor from helcim.card_transactions
       where account_id = ${accountId} and ${isOf(toldIds)} and type = 'reverse' and ${isApproved}
-    ) r cross join lateral (
-      select * from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id = r.card_batch_id and type = any('{purchase,capture,preauth}')
-        and ${isApproved} and currency = r.currency and amount_minor = r.amount_minor offset 0
+    ) g cross join lateral (
+      ${sql.raw(rowsOfGroup(columns.map((name) => `c.${name}`).join(', '), ['purchase', 'capture', 'preauth']))}
     ) o`
 }

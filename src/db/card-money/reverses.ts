@@ -4,6 +4,7 @@ import type { CardRow } from '../../domain/card-money/rows.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
 import type { ReverseKinds } from '../movements/reverse-kinds.ts'
+import { rowsOfGroup } from '../movements/reverses.ts'
 import { arrayOf } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, type Row, textOf, timeOf } from './card-row.ts'
 
@@ -99,12 +100,12 @@ async function loadTold(tx: Tx, accountId: number, ids: readonly HelcimId[]): Pr
 async function listInBatch(tx: Tx, accountId: number, asked: readonly Asked[]): Promise<Map<string, CardRow[]>> {
   if (asked.length === 0) return new Map()
   const { rows } = await tx.execute<Row>(sql`
-    select ${cardRowColumns} from ${askedRows(asked)}
-    cross join lateral (
-      select * from helcim.card_transactions
-      where account_id = ${accountId} and card_batch_id = g.batch and vanished_at is null
-        and type = any('{purchase,capture,refund,preauth}') and outcome = 'approved'
-        and currency = g.currency and amount_minor = g.amount and card_number_masked is not distinct from g.card
+    select ${cardRowColumns} from (
+      select ${accountId}::integer as account_id, batch as card_batch_id, card as card_number_masked, currency,
+        amount as amount_minor
+      from ${askedRows(asked)}
+    ) g cross join lateral (
+      ${sql.raw(rowsOfGroup('c.*', ['purchase', 'capture', 'refund', 'preauth']))}
     ) t
     ${batchOfRow} order by t.transaction_id`)
   return grouped(rows, keyOf)

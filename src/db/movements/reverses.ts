@@ -27,16 +27,31 @@ const GROUP_SIZE_MAX = 20
 /** Those that Helcim's figures do not hold yet are a group of their own. */
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
 
-/** Rows of the group `g`, by the small indexes of cards: a batch may have tens of thousands of rows, a card has few. */
-const rowsOfGroup = (types: string) => {
-  const ofCard = (isSame: string) => `(
-          select type from helcim.card_transactions c
+/**
+ * Approved rows of the group `g` (of one batch, card, currency and amount), as a query. By the small indexes of cards: a batch
+ * may have tens of thousands of rows, and of one amount thousands, a card has few.
+ * @param columns as SQL, of the card transaction `c`
+ */
+export function rowsOfGroup(columns: string, types: readonly string[]): string {
+  const ofIndex = (isSame: string, some: readonly string[]) => `(
+          select ${columns} from helcim.card_transactions c
           where c.account_id = g.account_id and ${isSame} and c.currency = g.currency and c.amount_minor = g.amount_minor
-            and c.type in (${types}) and c.outcome = 'approved' and c.vanished_at is null
+            and c.type in (${some.map((type) => `'${type}'`).join(', ')}) and c.outcome = 'approved' and c.vanished_at is null
             and c.card_batch_id = g.card_batch_id offset 0)`
-  return `${ofCard('c.card_number_masked = g.card_number_masked')}
-        union all ${ofCard('g.card_number_masked is null and c.card_number_masked is null')}`
+  // Sales have an index of their own.
+  const sales = types.filter((type) => SALE_TYPES.includes(type))
+  const others = types.filter((type) => !SALE_TYPES.includes(type))
+  return [sales, others]
+    .filter(({ length }) => length > 0)
+    .flatMap((some) => [
+      ofIndex('c.card_number_masked = g.card_number_masked', some),
+      ofIndex('g.card_number_masked is null and c.card_number_masked is null', some),
+    ])
+    .join(`
+        union all `)
 }
+
+const SALE_TYPES: readonly string[] = ['purchase', 'capture']
 
 export interface ReversesPart {
   readonly scope: string
@@ -121,9 +136,7 @@ export const reversesSql = (
         select count(*) filter (where type in ('purchase', 'capture')) as sales,
           count(*) filter (where type = 'refund') as refunds, count(*) filter (where type = 'preauth') as preauths
         from (
-        ${rowsOfGroup(`'purchase', 'capture'`)}
-        union all
-        ${rowsOfGroup(`'refund', 'preauth'`)}
+        ${rowsOfGroup('c.type', ['purchase', 'capture', 'refund', 'preauth'])}
         ) own where b.has_others
       ) k
       where g.free > 0
