@@ -8,7 +8,7 @@ import {
 } from '../db/batch-checks.ts'
 import { type BatchFacts, loadAllBatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { type KnownCounting, loadCounting, storeCalibration } from '../db/calibrations.ts'
-import type { ChangedRows } from '../db/card-money/changed-rows.ts'
+import { type ChangedRows, listRowsToldAgain } from '../db/card-money/changed-rows.ts'
 import { type Db, type Tx, withSecondSession } from '../db/client.ts'
 import { isOfCardDays, latestCompletePull, listRunningPulls } from '../db/pulls.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
@@ -94,17 +94,25 @@ export async function judgeBatches(
   await storeJudgements(tx, { accountId, judged: changedJudgements(judgements, checks, batchesMovedAt), now })
   await keepUnproved(tx, accountId, [...aboveIds])
   await noteComplete(tx, { accountId, facts, judgements, tiesBefore, rule })
-  const changed = isPartial ? changedOf(agenda.batchRows, withChangedState(judgements, checks)) : null
+  const restatedIds = withChangedState(judgements, checks)
+  const changed = isPartial ? await changedOf(tx, { accountId, batchRows: agenda.batchRows, restatedIds }) : null
   return { facts, judgements, gaps, changed }
 }
 
 /** @param batchRows marked batches, with the rows that are meant; null for all. `restatedIds`: those judged otherwise than before */
-function changedOf(batchRows: RunAgenda['batchRows'], restatedIds: readonly HelcimId[]): ChangedRows {
-  const marked = [...batchRows]
-  const wholeIds = marked.flatMap(([id, rowIds]) => (rowIds === null ? [BigInt(id)] : []))
-  const toldIds = new Set([...marked.map(([id]) => BigInt(id)), ...restatedIds])
-  for (const id of wholeIds) toldIds.delete(id)
-  return { wholeIds, toldIds: [...toldIds], rowIds: marked.flatMap(([, rowIds]) => rowIds ?? []) }
+async function changedOf(
+  tx: Tx,
+  input: { accountId: number; batchRows: RunAgenda['batchRows']; restatedIds: readonly HelcimId[] },
+): Promise<ChangedRows> {
+  const { accountId, batchRows, restatedIds } = input
+  const stored = new Map([...batchRows].map(([id, rowIds]) => [BigInt(id), rowIds]))
+  const batchIds = [...new Set([...stored.keys(), ...restatedIds])]
+  const toldIds = await listRowsToldAgain(tx, { accountId, batchIds, stored })
+  return {
+    batchIds,
+    wholeIds: [...stored].flatMap(([id, rowIds]) => (rowIds === null ? [id] : [])),
+    rowIds: [...new Set([...[...stored.values()].flatMap((rowIds) => rowIds ?? []), ...toldIds])],
+  }
 }
 
 const moveTo = (one: BatchFacts, movedAt: Instant | undefined): BatchFacts =>

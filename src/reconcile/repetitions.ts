@@ -96,7 +96,8 @@ function heldOf({ left, atMost }: { left: Left; atMost: Left }, withinMs: number
 async function withVoids(reverseKinds: ReverseKinds, groups: readonly AlikeSales[]) {
   const rows = groups.flatMap(({ sales, fullRefunds }) => [...sales, ...fullRefunds])
   const voidsByGroup = new Map<string, Void[]>()
-  for (const one of await reverseKinds(rows.flatMap(({ cardBatchId }) => cardBatchId ?? []))) {
+  const batchIds = rows.flatMap(({ cardBatchId }) => cardBatchId ?? [])
+  for (const one of await reverseKinds.ofCards(groups, batchIds)) {
     if (one.cardNumber === null) continue
     const name = alikeText({ ...one, cardNumber: one.cardNumber })
     const voids = voidsByGroup.get(name)

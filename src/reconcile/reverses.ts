@@ -32,7 +32,7 @@ export async function reconcileReverses(
   },
 ): Promise<FamilyResult> {
   const { accountId, agenda, judgements, reverseKinds, settings } = input
-  const changed = input.changed === null ? null : new Set([...input.changed.wholeIds, ...input.changed.toldIds])
+  const changed = input.changed === null ? null : new Set(input.changed.batchIds)
   const waiting = new Set(judgements.filter(({ state }) => state === 'waiting').map(({ cardBatchId }) => cardBatchId))
   const located = (await locateTransactions(tx, { accountId, ids: agenda.said(CODES).map(BigInt) })).filter(
     ({ cardBatchId, isProved }) => cardBatchId === null || (isProved && !waiting.has(cardBatchId)),

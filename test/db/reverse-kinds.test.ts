@@ -27,7 +27,7 @@ test('what reverses voided is solved once in a run, and again of a batch of whic
 
   await database.db.transaction(async (tx) => {
     const reverseKinds = createReverseKinds(tx, accountId)
-    const ids = async () => (await reverseKinds([BATCH_ID])).map(({ transactionId }) => transactionId)
+    const ids = async () => (await reverseKinds.ofBatches([BATCH_ID])).map(({ transactionId }) => transactionId)
     expect(await ids()).toEqual([2n])
     await store(3, 'purchase')
     await store(4, 'reverse')
@@ -37,6 +37,6 @@ test('what reverses voided is solved once in a run, and again of a batch of whic
     expect(await ids()).toEqual([2n])
     await mark('card_batch')
     expect(await ids()).toEqual([2n, 4n])
-    expect(await reverseKinds([8n])).toEqual([])
+    expect(await reverseKinds.ofBatches([8n])).toEqual([])
   })
 })

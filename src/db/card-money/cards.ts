@@ -3,18 +3,10 @@ import type { CardRow, Void } from '../../domain/card-money/rows.ts'
 import type { Instant } from '../../domain/clock.ts'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import type { ReverseKinds } from '../movements/reverse-kinds.ts'
+import { type CardKey, cardKeyText, type ReverseKinds } from '../movements/reverse-kinds.ts'
 import { arrayOf, timestamp } from '../sql-values.ts'
 import { batchOfRow, cardRowColumns, cardRowOf, cardRowStored, type Row, textOf } from './card-row.ts'
 import { type ChangedRows, changedRows, isNothing } from './changed-rows.ts'
-
-/** One card number in one currency. */
-export interface CardKey {
-  readonly cardNumber: string
-  readonly currency: string
-}
-
-export const cardKeyText = ({ cardNumber, currency }: CardKey): string => `${cardNumber} ${currency}`
 
 export interface CardMoney extends CardKey {
   readonly sales: readonly CardRow[]
@@ -77,9 +69,8 @@ export async function loadCards(
     if (row.type === 'refund') card?.refunds.push(cardRowOf(row))
     else card?.sales.push(cardRowOf(row))
   }
-  const reverses = await reverseKinds(
-    rows.flatMap((row) => (row.card_batch_id === null ? [] : [BigInt(String(row.card_batch_id))])),
-  )
+  const batchIds = rows.flatMap((row) => (row.card_batch_id === null ? [] : [BigInt(String(row.card_batch_id))]))
+  const reverses = await reverseKinds.ofCards(cards, batchIds)
   for (const { cardNumber, currency, ...value } of reverses)
     if (cardNumber !== null) byCard.get(cardKeyText({ cardNumber, currency }))?.voids.push(value)
   return [...byCard.values()]

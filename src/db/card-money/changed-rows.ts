@@ -1,20 +1,20 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../../domain/record.ts'
+import type { Tx } from '../client.ts'
 import { rowsOfGroup } from '../movements/reverses.ts'
 import { arrayOf } from '../sql-values.ts'
 
 /** Card transactions of which there may be something else to say than before. */
 export interface ChangedRows {
+  /** Batches whose figures, state or rows are not what they were. */
+  readonly batchIds: readonly HelcimId[]
   /** All rows of these batches. */
   readonly wholeIds: readonly HelcimId[]
-  /** Of these batches, whose figures, state or rows are not what they were, the reverses, what these can have voided, and the refunds. */
-  readonly toldIds: readonly HelcimId[]
   /** These rows themselves. */
   readonly rowIds: readonly HelcimId[]
 }
 
-export const isNothing = ({ wholeIds, toldIds, rowIds }: ChangedRows): boolean =>
-  wholeIds.length + toldIds.length + rowIds.length === 0
+export const isNothing = ({ wholeIds, rowIds }: ChangedRows): boolean => wholeIds.length + rowIds.length === 0
 
 /**
  * These rows, those that vanished included, as a query. Each kind by its own index: asked for together they would be looked
@@ -25,19 +25,70 @@ export function changedRows(
   columns: readonly string[],
   { accountId, changed }: { accountId: number; changed: ChangedRows },
 ): SQL {
-  const { wholeIds, toldIds, rowIds } = changed
+  const { wholeIds, rowIds } = changed
   const select = sql.raw(`select ${columns.join(', ')} from helcim.card_transactions where account_id = ${accountId}`)
-  const isOf = (ids: readonly HelcimId[]) => sql`card_batch_id = any(${arrayOf(ids)}::bigint[])`
-  const isApproved = sql.raw(`outcome = 'approved' and vanished_at is null`)
+  const isWhole = sql`card_batch_id = any(${arrayOf(wholeIds)}::bigint[])`
   return sql`
-    ${select} and ${isOf(wholeIds)} and vanished_at is null
-    union all ${select} and ${isOf(wholeIds)} and vanished_at is not null
-    union all ${select} and transaction_id = any(${arrayOf(rowIds)}::bigint[])
-    union all ${select} and ${isOf(toldIds)} and type in ('refund', 'reverse') and ${isApproved}
-    union all select o.* from (
-      select distinct account_id, card_batch_id, card_number_masked, currency, amount_minor from helcim.card_transactions
-      where account_id = ${accountId} and ${isOf(toldIds)} and type = 'reverse' and ${isApproved}
-    ) g cross join lateral (
-      ${sql.raw(rowsOfGroup(columns.map((name) => `c.${name}`).join(', '), ['purchase', 'capture', 'preauth']))}
-    ) o`
+    ${select} and ${isWhole} and vanished_at is null
+    union all ${select} and ${isWhole} and vanished_at is not null
+    union all ${select} and transaction_id = any(${arrayOf(rowIds)}::bigint[])`
+}
+
+const GROUP = 'account_id, card_batch_id, card_number_masked, currency, amount_minor'
+
+/**
+ * Of batches whose figures, state or rows are not what they were, the rows of which another row may now tell something else:
+ * refunds, and reverses with what these can have voided.
+ *
+ * A reverse that only a sale of its card and amount can explain has voided one, whatever its batch is found to be
+ * (`reversesSql`). So of reverses these are left, and most batches have few of them or none: those beside a refund, a preauth
+ * or too few sales; those beside a row that was stored; and all where a row is another than it was, as what it was beside
+ * then is not known any more.
+ * @param stored by batch, the rows that were stored since; null for all of the batch, of which none is asked here
+ */
+export async function listRowsToldAgain(
+  tx: Tx,
+  input: {
+    accountId: number
+    batchIds: readonly HelcimId[]
+    stored: ReadonlyMap<HelcimId, readonly HelcimId[] | null>
+  },
+): Promise<HelcimId[]> {
+  const { accountId, stored } = input
+  const batchIds = input.batchIds.filter((id) => stored.get(id) !== null)
+  if (batchIds.length === 0) return []
+  const storedOf = JSON.stringify(
+    batchIds.flatMap((id) => (stored.get(id) ?? []).map((row) => ({ batch: String(id), row: String(row) }))),
+  )
+  const isOfThese = sql`account_id = ${accountId} and card_batch_id = any(${arrayOf(batchIds)}::bigint[])
+    and outcome = 'approved' and vanished_at is null`
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    with stored as materialized (
+      select batch, row from json_to_recordset(${storedOf}::json) as s(batch bigint, row bigint)
+    ), moved as materialized (
+      select distinct s.batch from stored s
+      join helcim.card_transactions t on t.account_id = ${accountId} and t.transaction_id = s.row
+      where t.vanished_at is not null or exists (
+        select from helcim.record_versions v
+        where v.account_id = t.account_id and v.resource = 'card_transaction' and v.record_id = t.transaction_id)
+    ), groups as materialized (
+      select ${sql.raw(GROUP)}, count(*) as reverses from helcim.card_transactions
+      where ${isOfThese} and type = 'reverse' group by ${sql.raw(GROUP)}
+    )
+    select unnest(k.ids)::text as id from groups g cross join lateral (
+      select count(*) filter (where type in ('purchase', 'capture')) as sales,
+        count(*) filter (where type in ('refund', 'preauth')) as others,
+        bool_or(transaction_id in (select row from stored)) as is_beside, array_agg(transaction_id) as ids
+      from (
+        ${sql.raw(rowsOfGroup('c.type, c.transaction_id', ['purchase', 'capture', 'refund', 'reverse', 'preauth']))}
+      ) own
+    ) k
+    where k.others > 0 or k.sales < g.reverses or k.is_beside or g.card_batch_id in (select batch from moved)
+    union
+    select transaction_id::text from helcim.card_transactions where ${isOfThese} and type = 'refund'
+    union
+    -- One that names its original is told by it, of whatever card.
+    select transaction_id::text from helcim.card_transactions
+    where account_id = ${accountId} and type = 'reverse' and original_transaction_id in (select row from stored)`)
+  return rows.map(({ id }) => BigInt(id))
 }

@@ -29,7 +29,7 @@ export async function loadReverseGroups(
   },
 ): Promise<FoundReverseGroup[]> {
   const { accountId, cardBatchIds, settledWithinMs, reverseKinds } = input
-  const kinds = new Map((await reverseKinds(cardBatchIds)).map((one) => [one.transactionId, one]))
+  const kinds = new Map((await reverseKinds.ofBatches(cardBatchIds)).map((one) => [one.transactionId, one]))
   if (kinds.size === 0) return []
   const { rows } = await tx.execute<Row>(sql`
     select ${cardRowColumns} from helcim.card_transactions t ${batchOfRow}

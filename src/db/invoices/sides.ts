@@ -149,7 +149,7 @@ async function loadCardMoney(
         and outcome = 'approved' and vanished_at is null offset 0
     ) t
     order by transaction_id`)
-  const reverses = await reverseKinds(
+  const reverses = await reverseKinds.ofBatches(
     rows.flatMap((row) =>
       row.type === 'reverse' && row.card_batch_id !== null ? [BigInt(String(row.card_batch_id))] : [],
     ),

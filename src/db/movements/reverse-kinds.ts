@@ -14,8 +14,21 @@ export interface ReverseKind extends Void {
   readonly currency: string
 }
 
-/** The reverses of the given batches, by batch and in each ascending by id. */
-export type ReverseKinds = (cardBatchIds: readonly HelcimId[]) => Promise<readonly ReverseKind[]>
+/** What reverses voided, by batch and in each ascending by id. */
+export interface ReverseKinds {
+  /** All of these batches. */
+  ofBatches(cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
+  /** Of these batches those by one of the cards: batches that have none need not be solved. */
+  ofCards(cards: readonly CardKey[], cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
+}
+
+/** One card number in one currency. */
+export interface CardKey {
+  readonly cardNumber: string
+  readonly currency: string
+}
+
+export const cardKeyText = ({ cardNumber, currency }: CardKey): string => `${cardNumber} ${currency}`
 
 /**
  * Each batch is solved once, however often it is asked for, unless rows of it were stored meanwhile: whoever is asked with
@@ -25,7 +38,7 @@ export type ReverseKinds = (cardBatchIds: readonly HelcimId[]) => Promise<readon
  */
 export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
   const byBatch = new Map<HelcimId, ReverseKind[]>()
-  return async (cardBatchIds) => {
+  async function ofBatches(cardBatchIds: readonly HelcimId[]) {
     const asked = [...new Set(cardBatchIds)].toSorted((a, b) => Number(a - b))
     const solved = asked.filter((id) => byBatch.has(id))
     const again = new Set(await listMarkedAgain(tx, accountId, solved))
@@ -35,6 +48,37 @@ export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
     for (const one of reverses) byBatch.get(one.cardBatchId)?.push(one)
     return asked.flatMap((id) => byBatch.get(id) ?? [])
   }
+  return {
+    ofBatches,
+    async ofCards(cards, cardBatchIds) {
+      const asked = new Set(cards.map(cardKeyText))
+      const reverses = await ofBatches(await listReversedBatches(tx, { accountId, cards, cardBatchIds }))
+      return reverses.filter(
+        ({ cardNumber, currency }) => cardNumber !== null && asked.has(cardKeyText({ cardNumber, currency })),
+      )
+    },
+  }
+}
+
+/** Of these batches those with reverses by one of the cards. */
+async function listReversedBatches(
+  tx: Tx,
+  input: { accountId: number; cards: readonly CardKey[]; cardBatchIds: readonly HelcimId[] },
+): Promise<HelcimId[]> {
+  const { accountId, cards, cardBatchIds } = input
+  if (cards.length === 0 || cardBatchIds.length === 0) return []
+  const parameter = JSON.stringify(cards.map(({ cardNumber, currency }) => ({ cardNumber, currency })))
+  const { rows } = await tx.execute<{ id: string }>(sql`
+    -- Lateral with an offset: by the small index of what is no sale.
+    select distinct r.card_batch_id as id
+    from json_to_recordset(${parameter}::json) as c("cardNumber" text, currency text)
+    cross join lateral (
+      select card_batch_id from helcim.card_transactions
+      where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
+        and type = 'reverse' and outcome = 'approved' and vanished_at is null offset 0
+    ) r`)
+  const reversed = new Set(rows.map(({ id }) => id))
+  return [...new Set(cardBatchIds)].filter((id) => reversed.has(String(id)))
 }
 
 async function listMarkedAgain(tx: Tx, accountId: number, solved: readonly HelcimId[]): Promise<HelcimId[]> {
