@@ -169,9 +169,11 @@ export function factsSql(posting: PostingOf): string {
   )`
 }
 
-/** Where reverses are concerned, whole batches are: what one voided is told of all of them together. */
-const IS_REVERSE_IN_SCOPE = `(r.card_batch_id in (select card_batch_id from batch_scope)
-      or r.card_batch_id is null and r.transaction_id in (select transaction_id from card_scope))`
+/**
+ * Where reverses are concerned, whole batches are: what one voided is told of all of them together. As arrays, so that each is
+ * found by its key, where the planner would rather read all reverses that there ever were.
+ */
+const IS_REVERSE_IN_SCOPE = 'r.transaction_id = any(array(select transaction_id from card_scope))'
 
 /** Subqueries, each ended by a comma, for `reversesSql`; the last is `in_scope (source_kind, source_id)`. */
 export const scopeSql = (accountId: number, scope: PostingScope): string => `
@@ -210,7 +212,8 @@ function namedSql(accountId: number, scope: 'waiting' | MarkedSubjects): string 
   card_scope as materialized (
     select transaction_id from named_cards
     union select transaction_id from helcim.card_transactions
-    where account_id = ${accountId} and type = 'reverse' and card_batch_id in (select card_batch_id from batch_scope)
+    where account_id = ${accountId} and type = 'reverse' and outcome = 'approved'
+      and card_batch_id = any(array(select card_batch_id from batch_scope))
   ),
   ach_scope as materialized (
     select ach_transaction_id from helcim.ach_transactions t cross join (select ${subjects('achTransactions')} as marked) m
