@@ -170,10 +170,10 @@ export function factsSql(posting: PostingOf): string {
 }
 
 /**
- * Where reverses are concerned, whole batches are: what one voided is told of all of them together. As arrays, so that each is
- * found by its key, where the planner would rather read all reverses that there ever were.
+ * Where reverses are concerned, whole batches are: what one voided is told of all of them together, and `reverse_scope` has all of
+ * a batch or none. As an array, so that each is found by its key, where the planner would rather read all that there ever were.
  */
-const IS_REVERSE_IN_SCOPE = 'r.transaction_id = any(array(select transaction_id from card_scope))'
+const IS_REVERSE_IN_SCOPE = 'r.transaction_id = any(array(select transaction_id from reverse_scope))'
 
 /** Subqueries, each ended by a comma, for `reversesSql`; the last is `in_scope (source_kind, source_id)`. */
 export const scopeSql = (accountId: number, scope: PostingScope): string => `
@@ -209,11 +209,14 @@ function namedSql(accountId: number, scope: 'waiting' | MarkedSubjects): string 
     select unnest(${subjects('batches')}) as card_batch_id
     union select card_batch_id from named_cards where type = 'reverse' and card_batch_id is not null
   ),
-  card_scope as materialized (
-    select transaction_id from named_cards
+  reverse_scope as materialized (
+    select transaction_id from named_cards where type = 'reverse'
     union select transaction_id from helcim.card_transactions
     where account_id = ${accountId} and type = 'reverse' and outcome = 'approved'
       and card_batch_id = any(array(select card_batch_id from batch_scope))
+  ),
+  card_scope as materialized (
+    select transaction_id from named_cards union select transaction_id from reverse_scope
   ),
   ach_scope as materialized (
     select ach_transaction_id from helcim.ach_transactions t cross join (select ${subjects('achTransactions')} as marked) m

@@ -42,8 +42,8 @@ const GROUP = 'account_id, card_batch_id, card_number_masked, currency, amount_m
  *
  * A reverse that only a sale of its card and amount can explain has voided one, whatever its batch is found to be
  * (`reversesSql`). So of reverses these are left, and most batches have few of them or none: those beside a refund, a preauth
- * or too few sales; those beside a row that was stored; and all where a row is another than it was, as what it was beside
- * then is not known any more.
+ * or too few sales; those beside a row that was stored; those that name one as their original. Where a row is another than it
+ * was, what it was beside before is told as well, also where no reverse is left of it.
  * @param stored by batch, the rows that were stored since; null for all of the batch, of which none is asked here
  */
 export async function listRowsToldAgain(
@@ -65,15 +65,21 @@ export async function listRowsToldAgain(
   const { rows } = await tx.execute<{ id: string }>(sql`
     with stored as materialized (
       select batch, row from json_to_recordset(${storedOf}::json) as s(batch bigint, row bigint)
-    ), moved as materialized (
-      select distinct s.batch from stored s
-      join helcim.card_transactions t on t.account_id = ${accountId} and t.transaction_id = s.row
-      where t.vanished_at is not null or exists (
-        select from helcim.record_versions v
-        where v.account_id = t.account_id and v.resource = 'card_transaction' and v.record_id = t.transaction_id)
+    ), former as materialized (
+      select s.batch, v.typed from stored s
+      join helcim.record_versions v
+        on v.account_id = ${accountId} and v.resource = 'card_transaction' and v.record_id = s.row
     ), groups as materialized (
-      select ${sql.raw(GROUP)}, count(*) as reverses from helcim.card_transactions
-      where ${isOfThese} and type = 'reverse' group by ${sql.raw(GROUP)}
+      select ${sql.raw(GROUP)}, sum(reverses) as reverses, bool_or(is_told) as is_told from (
+        select ${sql.raw(GROUP)}, 1 as reverses, original_transaction_id in (select row from stored)
+          -- A version from before its columns were kept does not say what it was beside.
+          or card_batch_id in (select batch from former where typed is null) as is_told
+        from helcim.card_transactions where ${isOfThese} and type = 'reverse'
+        union all
+        select ${accountId}::integer, batch, typed ->> 'card_number_masked', typed ->> 'currency',
+          (typed ->> 'amount_minor')::bigint, 0, true
+        from former where typed is not null
+      ) listed group by ${sql.raw(GROUP)}
     )
     select unnest(k.ids)::text as id from groups g cross join lateral (
       select count(*) filter (where type in ('purchase', 'capture')) as sales,
@@ -83,11 +89,11 @@ export async function listRowsToldAgain(
         ${sql.raw(rowsOfGroup('c.type, c.transaction_id', ['purchase', 'capture', 'refund', 'reverse', 'preauth']))}
       ) own
     ) k
-    where k.others > 0 or k.sales < g.reverses or k.is_beside or g.card_batch_id in (select batch from moved)
+    where k.others > 0 or k.sales < g.reverses or k.is_beside or g.is_told
     union
     select transaction_id::text from helcim.card_transactions where ${isOfThese} and type = 'refund'
     union
-    -- One that names its original is told by it, of whatever card.
+    -- Also one of another batch, by itself.
     select transaction_id::text from helcim.card_transactions
     where account_id = ${accountId} and type = 'reverse' and original_transaction_id in (select row from stored)`)
   return rows.map(({ id }) => BigInt(id))

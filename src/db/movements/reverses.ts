@@ -28,8 +28,8 @@ const GROUP_SIZE_MAX = 20
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
 
 /**
- * Approved rows of the group `g` (of one batch, card, currency and amount), as a query. By the small indexes of cards: a batch
- * may have tens of thousands of rows, and of one amount thousands, a card has few.
+ * Rows of the group `g` (of one batch, card, currency and amount) that are approved and have not vanished, as a query. By the
+ * small indexes of cards: a batch may have tens of thousands of rows, and of one amount thousands, a card has few.
  * @param columns as SQL, of the card transaction `c`
  */
 export function rowsOfGroup(columns: string, types: readonly string[]): string {
@@ -45,7 +45,8 @@ export function rowsOfGroup(columns: string, types: readonly string[]): string {
     .filter(({ length }) => length > 0)
     .flatMap((some) => [
       ofIndex('c.card_number_masked = g.card_number_masked', some),
-      ofIndex('g.card_number_masked is null and c.card_number_masked is null', some),
+      // Hidden from the indexes of cards: what has no card is of all that have none, and is found by its batch.
+      ofIndex("g.card_number_masked is null and coalesce(c.card_number_masked, '') = ''", some),
     ])
     .join(`
         union all `)
