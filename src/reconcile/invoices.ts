@@ -46,7 +46,9 @@ export async function reconcileInvoices(tx: Tx, input: Input): Promise<FamilyRes
     ...new Set([
       ...agenda.marked('invoice'),
       ...agenda.due('invoice'),
-      ...(changed === null ? [] : await listNumbersOfRows(tx, { accountId, changed })),
+      ...(changed === null
+        ? []
+        : await listNumbersOfRows(tx, { accountId, changed, cardNumbers: agenda.marked('card') })),
     ]),
   ]
   const lone = await findLonePayments(tx, input, asked)

@@ -6,33 +6,45 @@ import type { Tx } from '../client.ts'
 import { arrayOf } from '../sql-values.ts'
 
 const approvedFollower = sql.raw(`outcome = 'approved' and type in ('capture', 'refund', 'reverse')`)
+const isSale = sql.raw(`type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null`)
+const isPreauth = sql.raw(`type = 'preauth' and outcome = 'approved'`)
 
 /**
  * Invoice numbers that these rows name, or that stand by the card of a capture, refund or reverse among them which names
  * none.
+ * @param cardNumbers cards of rows that are others than they were: what names no invoice may have been by one of these
  */
 export async function listNumbersOfRows(
   tx: Tx,
-  { accountId, changed }: { accountId: number; changed: ChangedRows },
+  { accountId, changed, cardNumbers }: { accountId: number; changed: ChangedRows; cardNumbers: readonly string[] },
 ): Promise<string[]> {
-  if (isNothing(changed)) return []
+  if (isNothing(changed) && cardNumbers.length === 0) return []
   const { rows } = await tx.execute<{ number: string }>(sql`
     with own as materialized (
       ${changedRows(['invoice_number', 'card_number_masked', 'currency', 'type', 'outcome'], { accountId, changed })}
     ), cards as materialized (
       select distinct card_number_masked, currency from own
       where invoice_number is null and card_number_masked is not null and ${approvedFollower}
+      union
+      select m.card, t.currency from json_array_elements_text(${JSON.stringify(cardNumbers)}::json) as m(card)
+      cross join lateral (
+        (select currency from helcim.card_transactions
+          where account_id = ${accountId} and card_number_masked = m.card and ${isSale} offset 0)
+        union all
+        (select currency from helcim.card_transactions
+          where account_id = ${accountId} and card_number_masked = m.card and ${isPreauth} offset 0)
+      ) t
     )
     select invoice_number as number from own where invoice_number is not null
     union
     select t.invoice_number from cards c cross join lateral (
       (select invoice_number from helcim.card_transactions
         where account_id = ${accountId} and card_number_masked = c.card_number_masked and currency = c.currency
-          and type in ('purchase', 'capture') and outcome = 'approved' and vanished_at is null offset 0)
+          and ${isSale} offset 0)
       union all
       (select invoice_number from helcim.card_transactions
         where account_id = ${accountId} and card_number_masked = c.card_number_masked and currency = c.currency
-          and type = 'preauth' and outcome = 'approved' offset 0)
+          and ${isPreauth} offset 0)
     ) t where t.invoice_number is not null`)
   return rows.map((row) => row.number)
 }
