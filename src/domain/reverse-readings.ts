@@ -37,14 +37,28 @@ export function readingsOf(
   groups: readonly ReverseGroup[],
   stated: Pick<BatchAmounts, 'reversed' | 'refundsReversed'>,
 ): Iterable<Reading> {
+  const { sure, open } = partsOf(groups)
+  if (open.length > 0 && isReachable(open, subtract(stated, sure))) return [stated]
+  return sumsOf(open, sure, Math.ceil(NEAREST_MAX / Math.max(30, open.length)))
+}
+
+/** Whether one of those readings is what Helcim states. Of very many groups with several ways, one may be overlooked. */
+export function hasReading(
+  groups: readonly ReverseGroup[],
+  stated: Pick<BatchAmounts, 'reversed' | 'refundsReversed'>,
+): boolean {
+  const { sure, open } = partsOf(groups)
+  const rest = subtract(stated, sure)
+  return open.length > 0 ? isReachable(open, rest) : rest.reversed === 0n && rest.refundsReversed === 0n
+}
+
+/** Most groups can be read in one way only: taken together, they are added once and not to every reading. */
+function partsOf(groups: readonly ReverseGroup[]): { sure: Reading; open: Reading[][] } {
   const parts = groups.map((group) => splitsOf(group).map((split) => readingOf(group, split)))
-  // Most groups can be read in one way only: taken together, they are added once and not to every reading.
   const sure = parts
     .filter(({ length }) => length === 1)
     .reduce((sum, [only]) => (only ? add(sum, only) : sum), NOTHING)
-  const open = parts.filter(({ length }) => length !== 1)
-  if (open.length > 0 && isReachable(open, subtract(stated, sure))) return [stated]
-  return sumsOf(open, sure, Math.ceil(NEAREST_MAX / Math.max(30, open.length)))
+  return { sure, open: parts.filter(({ length }) => length !== 1) }
 }
 
 /**
@@ -60,6 +74,8 @@ function isReachable(parts: readonly (readonly Reading[])[], wanted: Reading): b
     sumBigints(least.map(({ most }) => most)) - wanted.reversed - wanted.refundsReversed,
   ]
   if (refunds < 0n || preauths < 0n) return false
+  // More than all groups can come to: figures of another time than the rows.
+  if (refunds > mostOf(choices, 'refunds') || preauths > mostOf(choices, 'preauths')) return false
   const both = choices.filter((part) => !isOnly(part, 'refunds') && !isOnly(part, 'preauths'))
   const countBoth = both.reduce((count, { length }) => count * length, 1)
   if (countBoth > SUMS_MAX || refunds > BITS_MAX || preauths > BITS_MAX) return isReachableByHalves(parts, wanted)
@@ -109,6 +125,9 @@ const choicesOf = (part: readonly Reading[], least: Least): Choice[] =>
     refunds: Number(refundsReversed - least.refunds),
     preauths: Number(least.most - reversed - refundsReversed),
   }))
+
+const mostOf = (choices: readonly (readonly Choice[])[], kind: keyof Choice): number =>
+  choices.reduce((sum, part) => sum + Math.max(0, ...part.map((choice) => choice[kind])), 0)
 
 /** Nothing but this varies in the group. */
 const isOnly = (part: readonly Choice[], kind: keyof Choice): boolean =>

@@ -1,6 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import type { BatchFacts, BatchState } from '../db/batch-facts.ts'
-import { type BatchFigure, type CountRule, type TieOut, tieOut } from '../domain/batch-tie-out.ts'
+import { type BatchFigure, type CountRule, type TieOut, tieOut, tiesOut } from '../domain/batch-tie-out.ts'
 import type { BatchCounts } from '../domain/card-batch.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
@@ -87,17 +87,18 @@ function judgeKnown(
   const judged = judgedOf(facts)
   const waiting = { cardBatchId, isFinal: false, finalFingerprint: former, ...judged, reversesUpTo: 0n, findings }
   if (batch.statistics === null) return { ...waiting, state: 'waiting', need: 'statistics' }
-  const result = tieOut(batch.statistics, facts.rows, context.rule)
   // Without knowing how Helcim counts, agreeing sums of an open batch do not show which reverses they hold.
   const newestReverseId = context.rule !== null || batch.isClosed ? facts.newestReverseId : 0n
   const need = needOfUnlisted(facts, context)
   if (context.tiedBefore !== null) {
     return { ...waiting, state: 'tied', need, reversesUpTo: earlier(context.tiedBefore, newestReverseId) }
   }
-  const isTied = result.figures.length === 0 && result.counts === null
-  if (!isTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
+  const isPlainlyTied = tiesOut(batch.statistics, facts.rows, context.rule)
+  if (!isPlainlyTied && (!isBracketed(facts) || mayLag(facts, facts.check?.rowsReadFrom ?? null, context.settings))) {
     return { ...waiting, state: 'waiting', need: needOf(facts, context.settings) }
   }
+  const result = isPlainlyTied ? NO_DIFFERENCE : tieOut(batch.statistics, facts.rows, context.rule)
+  const isTied = result.figures.length === 0 && result.counts === null
   // Rows that no figure shows, a verify or a decline, may still be on their way.
   const isSettled = !context.isReading && context.rule !== null && hasSettled(facts, context.settings)
   return {
@@ -111,6 +112,8 @@ function judgeKnown(
     findings: [...findings, ...differencesOf(result, facts, subject, name)],
   }
 }
+
+const NO_DIFFERENCE: TieOut = { figures: [], counts: null }
 
 const earlier = (a: HelcimId, b: HelcimId): HelcimId => (a < b ? a : b)
 

@@ -12,7 +12,7 @@ import { type ChangedRows, listRowsToldAgain } from '../db/card-money/changed-ro
 import { type Db, type Tx, withSecondSession } from '../db/client.ts'
 import { isOfCardDays, latestCompletePull, listRunningPulls } from '../db/pulls.ts'
 import type { RunAgenda } from '../db/run-agenda.ts'
-import { type CountRule, calibrateCounts, isCountedBy, tieOut } from '../domain/batch-tie-out.ts'
+import { type CountRule, calibrateCounts, isCountedBy, tiesOut } from '../domain/batch-tie-out.ts'
 import { type BusinessDate, startOfDay } from '../domain/calendar.ts'
 import type { Instant } from '../domain/clock.ts'
 import { HELCIM_ZONE } from '../domain/helcim-time.ts'
@@ -239,6 +239,6 @@ const isContradicted = (facts: readonly BatchFacts[], known: CountRule | null): 
 const closedOf = (facts: readonly BatchFacts[]) =>
   facts.flatMap(({ batch, rows }) => {
     if (!batch?.isClosed || !batch.statistics) return []
-    const isSound = tieOut(batch.statistics, rows, null).figures.length === 0
+    const isSound = tiesOut(batch.statistics, rows, null)
     return [{ stated: batch.statistics.counts, rows, isSound }]
   })

@@ -3,7 +3,7 @@ import { type BatchFacts, loadBatchFacts } from '../db/batch-facts.ts'
 import { loadCountRule } from '../db/calibrations.ts'
 import type { Tx } from '../db/client.ts'
 import { timestamp } from '../db/sql-values.ts'
-import { type CountRule, isTypeCounted, tieOut } from '../domain/batch-tie-out.ts'
+import { type CountRule, isTypeCounted, tiesOut } from '../domain/batch-tie-out.ts'
 import { type Instant, toInstant } from '../domain/clock.ts'
 import type { HelcimId } from '../domain/record.ts'
 import type { Tie } from '../domain/settlement-policy.ts'
@@ -37,9 +37,7 @@ export async function tieNow(
 
 /** All figures agree with all rows. */
 export function isTiedOut({ batch, rows }: BatchFacts, rule: CountRule | null): boolean {
-  if (!batch?.statistics) return false
-  const { figures, counts } = tieOut(batch.statistics, rows, rule)
-  return figures.length === 0 && counts === null
+  return batch?.statistics ? tiesOut(batch.statistics, rows, rule) : false
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { HelcimId } from '../../domain/record.ts'
 import type { Tx } from '../client.ts'
-import { rowsOfGroup } from '../movements/reverses.ts'
+import { areOfSales, countsOfGroup } from '../movements/reverses.ts'
 import { arrayOf } from '../sql-values.ts'
 
 /** Card transactions of which there may be something else to say than before. */
@@ -70,26 +70,21 @@ export async function listRowsToldAgain(
       join helcim.record_versions v
         on v.account_id = ${accountId} and v.resource = 'card_transaction' and v.record_id = s.row
     ), groups as materialized (
-      select ${sql.raw(GROUP)}, sum(reverses) as reverses, bool_or(is_told) as is_told from (
-        select ${sql.raw(GROUP)}, 1 as reverses, original_transaction_id in (select row from stored)
+      select ${sql.raw(GROUP)}, bool_or(is_told) as is_told from (
+        select ${sql.raw(GROUP)}, original_transaction_id in (select row from stored)
           -- A version from before its columns were kept does not say what it was beside.
           or card_batch_id in (select batch from former where typed is null) as is_told
         from helcim.card_transactions where ${isOfThese} and type = 'reverse'
         union all
         select ${accountId}::integer, batch, typed ->> 'card_number_masked', typed ->> 'currency',
-          (typed ->> 'amount_minor')::bigint, 0, true
+          (typed ->> 'amount_minor')::bigint, true
         from former where typed is not null
       ) listed group by ${sql.raw(GROUP)}
     )
     select unnest(k.ids)::text as id from groups g cross join lateral (
-      select count(*) filter (where type in ('purchase', 'capture')) as sales,
-        count(*) filter (where type in ('refund', 'preauth')) as others,
-        bool_or(transaction_id in (select row from stored)) as is_beside, array_agg(transaction_id) as ids
-      from (
-        ${sql.raw(rowsOfGroup('c.type, c.transaction_id', ['purchase', 'capture', 'refund', 'reverse', 'preauth']))}
-      ) own
+      ${sql.raw(countsOfGroup(['bool_or(transaction_id in (select row from stored)) as is_beside', 'array_agg(transaction_id) as ids']))}
     ) k
-    where k.others > 0 or k.sales < g.reverses or k.is_beside or g.is_told
+    where not (${sql.raw(areOfSales)}) or k.is_beside or g.is_told
     union
     select transaction_id::text from helcim.card_transactions where ${isOfThese} and type = 'refund'
     union

@@ -5,7 +5,7 @@ import type { HelcimId } from '../../domain/record.ts'
 import { type Row, textOf, timeOf } from '../card-money/card-row.ts'
 import type { Tx } from '../client.ts'
 import { arrayOf } from '../sql-values.ts'
-import { reversesOfBatches, reversesSql } from './reverses.ts'
+import { areOfSales, countsOfGroup, reversesOfBatches, reversesSql } from './reverses.ts'
 
 /** A reverse of a batch, and what it voided: see `reversesSql`. */
 export interface ReverseKind extends Void {
@@ -18,7 +18,7 @@ export interface ReverseKind extends Void {
 export interface ReverseKinds {
   /** All of these batches. */
   ofBatches(cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
-  /** Of these batches those by one of the cards: batches that have none need not be solved. */
+  /** Of these batches those by one of the cards; only batches are solved in which sales alone do not explain one of them. */
   ofCards(cards: readonly CardKey[], cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
 }
 
@@ -51,34 +51,45 @@ export function createReverseKinds(tx: Tx, accountId: number): ReverseKinds {
   return {
     ofBatches,
     async ofCards(cards, cardBatchIds) {
+      const listed = await listReversesOfCards(tx, { accountId, cards, cardBatchIds })
+      // Only what sales alone do not explain is solved, and that with all of its batch.
+      const toSolve = new Set(listed.filter(({ isOfSale }) => !isOfSale).map(({ cardBatchId }) => cardBatchId))
       const asked = new Set(cards.map(cardKeyText))
-      const reverses = await ofBatches(await listReversedBatches(tx, { accountId, cards, cardBatchIds }))
-      return reverses.filter(
+      const solved = (await ofBatches([...toSolve])).filter(
         ({ cardNumber, currency }) => cardNumber !== null && asked.has(cardKeyText({ cardNumber, currency })),
       )
+      const ofSales = listed.flatMap(({ isOfSale: _, ...one }) => (toSolve.has(one.cardBatchId) ? [] : [one]))
+      return [...ofSales, ...solved].toSorted(byBatchAndId)
     },
   }
 }
 
-/** Of these batches those with reverses by one of the cards. */
-async function listReversedBatches(
+const byBatchAndId = (a: ReverseKind, b: ReverseKind): number =>
+  Number(a.cardBatchId - b.cardBatchId) || Number(a.transactionId - b.transactionId)
+
+/** The reverses by one of the cards in these batches, as if each had voided a sale, and whether it certainly has. */
+async function listReversesOfCards(
   tx: Tx,
   input: { accountId: number; cards: readonly CardKey[]; cardBatchIds: readonly HelcimId[] },
-): Promise<HelcimId[]> {
+): Promise<(ReverseKind & { readonly isOfSale: boolean })[]> {
   const { accountId, cards, cardBatchIds } = input
   if (cards.length === 0 || cardBatchIds.length === 0) return []
   const parameter = JSON.stringify(cards.map(({ cardNumber, currency }) => ({ cardNumber, currency })))
-  const { rows } = await tx.execute<{ id: string }>(sql`
+  const { rows } = await tx.execute<Row>(sql`
+    select g.transaction_id, g.card_number_masked, g.currency, g.card_batch_id, g.amount_minor, g.created_at, g.invoice_number,
+      'sale' as kind, false as is_to_come, g.original_transaction_id is null and ${sql.raw(areOfSales)} as is_of_sale
+    from (
+      select distinct "cardNumber", currency from json_to_recordset(${parameter}::json) as c("cardNumber" text, currency text)
+    ) c
     -- Lateral with an offset: by the small index of what is no sale.
-    select distinct r.card_batch_id as id
-    from json_to_recordset(${parameter}::json) as c("cardNumber" text, currency text)
     cross join lateral (
-      select card_batch_id from helcim.card_transactions
+      select * from helcim.card_transactions
       where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
-        and type = 'reverse' and outcome = 'approved' and vanished_at is null offset 0
-    ) r`)
-  const reversed = new Set(rows.map(({ id }) => id))
-  return [...new Set(cardBatchIds)].filter((id) => reversed.has(String(id)))
+        and type = 'reverse' and outcome = 'approved' and vanished_at is null
+        and card_batch_id = any(${arrayOf([...new Set(cardBatchIds)])}::bigint[]) offset 0
+    ) g
+    cross join lateral (${sql.raw(countsOfGroup())}) k`)
+  return rows.map((row) => ({ ...reverseKindOf(row), isOfSale: row.is_of_sale === true }))
 }
 
 async function listMarkedAgain(tx: Tx, accountId: number, solved: readonly HelcimId[]): Promise<HelcimId[]> {
@@ -99,15 +110,17 @@ async function listReverseKinds(tx: Tx, accountId: number, cardBatchIds: readonl
     from reverse_kinds k
     join helcim.card_transactions t on t.account_id = k.account_id and t.transaction_id = k.transaction_id
     order by t.transaction_id`)
-  return rows.map((row) => ({
-    transactionId: BigInt(String(row.transaction_id)),
-    cardNumber: textOf(row.card_number_masked),
-    currency: String(row.currency),
-    cardBatchId: BigInt(String(row.card_batch_id)),
-    amountMinor: BigInt(String(row.amount_minor)),
-    createdAt: timeOf(row.created_at) ?? toInstant(0),
-    invoiceNumber: textOf(row.invoice_number) || null,
-    kind: textOf(row.kind) as Void['kind'],
-    isToCome: row.is_to_come === true,
-  }))
+  return rows.map(reverseKindOf)
 }
+
+const reverseKindOf = (row: Row): ReverseKind => ({
+  transactionId: BigInt(String(row.transaction_id)),
+  cardNumber: textOf(row.card_number_masked),
+  currency: String(row.currency),
+  cardBatchId: BigInt(String(row.card_batch_id)),
+  amountMinor: BigInt(String(row.amount_minor)),
+  createdAt: timeOf(row.created_at) ?? toInstant(0),
+  invoiceNumber: textOf(row.invoice_number) || null,
+  kind: textOf(row.kind) as Void['kind'],
+  isToCome: row.is_to_come === true,
+})

@@ -54,6 +54,27 @@ export function rowsOfGroup(columns: string, types: readonly string[]): string {
 
 const SALE_TYPES: readonly string[] = ['purchase', 'capture']
 
+/**
+ * How many rows of the group `g` are what, as a query of one row `(sales, reverses, others)`.
+ * @param more aggregates of its rows `(type, transaction_id)` that are told beside
+ */
+export const countsOfGroup = (more: readonly string[] = []): string => `
+      select ${[
+        "count(*) filter (where type in ('purchase', 'capture')) as sales",
+        "count(*) filter (where type = 'reverse') as reverses",
+        "count(*) filter (where type in ('refund', 'preauth')) as others",
+        ...more,
+      ].join(', ')}
+      from (
+        ${rowsOfGroup('c.type, c.transaction_id', ['purchase', 'capture', 'refund', 'reverse', 'preauth'])}
+      ) own`
+
+/**
+ * By these counts `k`: reverses that do not name an original have voided sales, whatever their batch is found to be. Nothing else is
+ * there to be voided, nor are there more of them than sales.
+ */
+export const areOfSales = 'k.others = 0 and k.sales >= k.reverses'
+
 export interface ReversesPart {
   readonly scope: string
   readonly isWithin: string
