@@ -59,8 +59,8 @@ export function tieOut(stated: BatchStatistics, rows: BatchRows, rule: CountRule
 }
 
 /**
- * Whether that finds no difference, told without looking for the reading that differs least. Where very many reverses can be
- * read in several ways it may overlook one that agrees.
+ * Whether `tieOut` finds no difference, told without looking for the reading that differs least. Where very many reverses can
+ * be read in several ways both may overlook one that agrees.
  */
 export function tiesOut({ amounts, counts }: BatchStatistics, rows: BatchRows, rule: CountRule | null): boolean {
   const { net, sales, refunds, reversed, refundsReversed } = amounts

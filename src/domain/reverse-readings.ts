@@ -19,7 +19,10 @@ export interface Reading {
   readonly refundsReversed: bigint
 }
 
-/** Distinct sums that are kept of some groups. */
+/**
+ * Distinct sums that are kept of half the groups: more than are tried where the nearest is sought, so that whatever that would come
+ * upon is found here.
+ */
 const SUMS_MAX = 2 ** 17
 /** Up to it a bit is kept for each amount that can be reached, 16 MB of them. */
 const BITS_MAX = 2 ** 27

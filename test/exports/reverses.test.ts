@@ -77,6 +77,18 @@ describe('what a reverse voided', () => {
     ).toEqual(['sale', 'sale'])
   })
 
+  it('also where the figures hold one of two that are alike, and not yet the other', async () => {
+    const rows = [
+      ['purchase', '1111', 500],
+      ['purchase', '1111', 500],
+      ['reverse', '1111', 500],
+      ['reverse', '1111', 500],
+    ] as const
+    expect(await kindsOf({ rows, upTo: 2 })).toEqual(['sale', 'sale'])
+    // The control: beside a refund nothing tells of the later one.
+    expect(await kindsOf({ rows: [...rows, ['refund', '1111', 500]], upTo: 2, reversed: 500 })).toEqual(['sale', null])
+  })
+
   it('is what its card and amount leave over', async () => {
     const rows = [
       ['purchase', '1111', 500],

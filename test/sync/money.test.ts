@@ -6,19 +6,19 @@ import { formatMinor, parseMinor } from '../../src/domain/money.ts'
 import type { ReverseGroup } from '../../src/domain/reverse-readings.ts'
 
 /** Printed, so that a failure can be run again: `TIEOUT_TEST_SEED=… npx vitest run test/sync/money.test.ts`. */
-/** Says what differs; the short answer, whether anything does, has to be the same. */
-const tieOut: typeof tieOutAtLength = (stated, rows, rule) => {
-  const told = tieOutAtLength(stated, rows, rule)
-  expect(tiesOut(stated, rows, rule)).toBe(told.figures.length === 0 && told.counts === null)
-  return told
-}
-
 const seed = Number(process.env.TIEOUT_TEST_SEED ?? Date.now() % 2 ** 31)
 console.info(`money seed ${seed}`)
 const settings = { seed, numRuns: 1_000 }
 
 const DIGITS_MAX = 10n ** 18n - 1n
 const minor = fc.bigInt({ min: -DIGITS_MAX, max: DIGITS_MAX })
+
+/** Says what differs; the short answer, whether anything does, has to be the same. */
+const tieOut: typeof tieOutAtLength = (stated, rows, rule) => {
+  const told = tieOutAtLength(stated, rows, rule)
+  expect(tiesOut(stated, rows, rule)).toBe(told.figures.length === 0 && told.counts === null)
+  return told
+}
 
 describe('amounts', () => {
   test('written and read again are the same to the cent, up to eighteen digits', () => {

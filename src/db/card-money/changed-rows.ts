@@ -42,8 +42,8 @@ const GROUP = 'account_id, card_batch_id, card_number_masked, currency, amount_m
  *
  * A reverse that only a sale of its card and amount can explain has voided one, whatever its batch is found to be
  * (`reversesSql`). So of reverses these are left, and most batches have few of them or none: those beside a refund, a preauth
- * or too few sales; those beside a row that was stored; those that name one as their original. Where a row is another than it
- * was, what it was beside before is told as well, also where no reverse is left of it.
+ * or too few sales; those beside a row that was stored; those that name one as their original, with what is beside them, also in
+ * other batches. Where a row is another than it was, what it was beside before is told as well, also where no reverse is left.
  * @param stored by batch, the rows that were stored since; null for all of the batch, of which none is asked here
  */
 export async function listRowsToldAgain(
@@ -71,10 +71,13 @@ export async function listRowsToldAgain(
         on v.account_id = ${accountId} and v.resource = 'card_transaction' and v.record_id = s.row
     ), groups as materialized (
       select ${sql.raw(GROUP)}, bool_or(is_told) as is_told from (
-        select ${sql.raw(GROUP)}, original_transaction_id in (select row from stored)
-          -- A version from before its columns were kept does not say what it was beside.
-          or card_batch_id in (select batch from former where typed is null) as is_told
+        -- A version from before its columns were kept does not say what it was beside.
+        select ${sql.raw(GROUP)}, card_batch_id in (select batch from former where typed is null) as is_told
         from helcim.card_transactions where ${isOfThese} and type = 'reverse'
+        union all
+        select ${sql.raw(GROUP)}, true from helcim.card_transactions
+        where account_id = ${accountId} and type = 'reverse' and outcome = 'approved' and vanished_at is null
+          and original_transaction_id in (select row from stored)
         union all
         select ${accountId}::integer, batch, typed ->> 'card_number_masked', typed ->> 'currency',
           (typed ->> 'amount_minor')::bigint, true
@@ -88,7 +91,7 @@ export async function listRowsToldAgain(
     union
     select transaction_id::text from helcim.card_transactions where ${isOfThese} and type = 'refund'
     union
-    -- Also one of another batch, by itself.
+    -- What is in no batch is beside nothing.
     select transaction_id::text from helcim.card_transactions
     where account_id = ${accountId} and type = 'reverse' and original_transaction_id in (select row from stored)`)
   return rows.map(({ id }) => BigInt(id))

@@ -25,15 +25,6 @@ export async function listNumbersOfRows(
     ), cards as materialized (
       select distinct card_number_masked, currency from own
       where invoice_number is null and card_number_masked is not null and ${approvedFollower}
-      union
-      select m.card, t.currency from json_array_elements_text(${JSON.stringify(cardNumbers)}::json) as m(card)
-      cross join lateral (
-        (select currency from helcim.card_transactions
-          where account_id = ${accountId} and card_number_masked = m.card and ${isSale} offset 0)
-        union all
-        (select currency from helcim.card_transactions
-          where account_id = ${accountId} and card_number_masked = m.card and ${isPreauth} offset 0)
-      ) t
     )
     select invoice_number as number from own where invoice_number is not null
     union
@@ -45,6 +36,14 @@ export async function listNumbersOfRows(
       (select invoice_number from helcim.card_transactions
         where account_id = ${accountId} and card_number_masked = c.card_number_masked and currency = c.currency
           and ${isPreauth} offset 0)
+    ) t where t.invoice_number is not null
+    union
+    select t.invoice_number from json_array_elements_text(${JSON.stringify(cardNumbers)}::json) as m(card) cross join lateral (
+      (select invoice_number from helcim.card_transactions
+        where account_id = ${accountId} and card_number_masked = m.card and ${isSale} offset 0)
+      union all
+      (select invoice_number from helcim.card_transactions
+        where account_id = ${accountId} and card_number_masked = m.card and ${isPreauth} offset 0)
     ) t where t.invoice_number is not null`)
   return rows.map((row) => row.number)
 }

@@ -18,7 +18,7 @@ export interface ReverseKind extends Void {
 export interface ReverseKinds {
   /** All of these batches. */
   ofBatches(cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
-  /** Of these batches those by one of the cards; only batches are solved in which sales alone do not explain one of them. */
+  /** Those of these batches by one of the cards. A batch is solved only if sales alone do not explain one of these. */
   ofCards(cards: readonly CardKey[], cardBatchIds: readonly HelcimId[]): Promise<readonly ReverseKind[]>
 }
 
@@ -76,19 +76,24 @@ async function listReversesOfCards(
   if (cards.length === 0 || cardBatchIds.length === 0) return []
   const parameter = JSON.stringify(cards.map(({ cardNumber, currency }) => ({ cardNumber, currency })))
   const { rows } = await tx.execute<Row>(sql`
-    select g.transaction_id, g.card_number_masked, g.currency, g.card_batch_id, g.amount_minor, g.created_at, g.invoice_number,
-      'sale' as kind, false as is_to_come, g.original_transaction_id is null and ${sql.raw(areOfSales)} as is_of_sale
-    from (
-      select distinct "cardNumber", currency from json_to_recordset(${parameter}::json) as c("cardNumber" text, currency text)
-    ) c
-    -- Lateral with an offset: by the small index of what is no sale.
-    cross join lateral (
-      select * from helcim.card_transactions
-      where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
-        and type = 'reverse' and outcome = 'approved' and vanished_at is null
-        and card_batch_id = any(${arrayOf([...new Set(cardBatchIds)])}::bigint[]) offset 0
-    ) g
-    cross join lateral (${sql.raw(countsOfGroup())}) k`)
+    with r as materialized (
+      select r.* from (
+        select distinct "cardNumber", currency
+        from json_to_recordset(${parameter}::json) as c("cardNumber" text, currency text)
+      ) c
+      -- Lateral with an offset: by the small index of what is no sale.
+      cross join lateral (
+        select * from helcim.card_transactions
+        where account_id = ${accountId} and card_number_masked = c."cardNumber" and currency = c.currency
+          and type = 'reverse' and outcome = 'approved' and vanished_at is null
+          and card_batch_id = any(${arrayOf([...new Set(cardBatchIds)])}::bigint[]) offset 0
+      ) r
+    )
+    select r.transaction_id, r.card_number_masked, r.currency, r.card_batch_id, r.amount_minor, r.created_at, r.invoice_number,
+      'sale' as kind, false as is_to_come, r.original_transaction_id is null and ${sql.raw(areOfSales)} as is_of_sale
+    from (select distinct account_id, card_batch_id, card_number_masked, currency, amount_minor from r) g
+    cross join lateral (${sql.raw(countsOfGroup())}) k
+    join r using (card_batch_id, card_number_masked, currency, amount_minor)`)
   return rows.map((row) => ({ ...reverseKindOf(row), isOfSale: row.is_of_sale === true }))
 }
 

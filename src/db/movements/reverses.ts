@@ -28,8 +28,8 @@ const GROUP_SIZE_MAX = 20
 const groupKey = 'account_id, card_batch_id, card_number_masked, currency, amount_minor, is_behind'
 
 /**
- * Rows of the group `g` (of one batch, card, currency and amount) that are approved and have not vanished, as a query. By the
- * small indexes of cards: a batch may have tens of thousands of rows, and of one amount thousands, a card has few.
+ * Rows of the group `g` (of one batch, card, currency and amount) that are approved and have not vanished, as a query. Those of
+ * a card by its small indexes: a batch may have tens of thousands of rows, and of one amount thousands, a card has few.
  * @param columns as SQL, of the card transaction `c`
  */
 export function rowsOfGroup(columns: string, types: readonly string[]): string {
@@ -45,7 +45,8 @@ export function rowsOfGroup(columns: string, types: readonly string[]): string {
     .filter(({ length }) => length > 0)
     .flatMap((some) => [
       ofIndex('c.card_number_masked = g.card_number_masked', some),
-      // Hidden from the indexes of cards: what has no card is of all that have none, and is found by its batch.
+      // Rows without a card are found by their batch: the function keeps the planner from the indexes of cards, where all that
+      // have none lie together.
       ofIndex("g.card_number_masked is null and coalesce(c.card_number_masked, '') = ''", some),
     ])
     .join(`
@@ -144,9 +145,12 @@ export const reversesSql = (
   ),
   candidates as materialized (
     -- What is left of each kind once the reverses that name theirs have taken it; orphans have lost their original.
-    select l.*, greatest(0, case when is_behind then free_all else free end - sales - refunds - preauths) as orphans
+    -- Where sales are all there is, each has voided one, also one that we do not see.
+    select l.*, case when has_others
+      then greatest(0, case when is_behind then free_all else free end - sales - refunds - preauths) else 0 end as orphans
     from (
       select g.part, g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor, g.is_behind, g.free,
+        b.has_others,
         sum(g.free) over (
           partition by g.account_id, g.card_batch_id, g.card_number_masked, g.currency, g.amount_minor) as free_all,
         case when b.has_others then greatest(0, k.sales - g.told_sales) else g.free end as sales,
