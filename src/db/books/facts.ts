@@ -170,8 +170,9 @@ export function factsSql(posting: PostingOf): string {
 }
 
 /**
- * Where reverses are concerned, whole batches are: what one voided is told of all of them together, and `reverse_scope` has all
- * approved ones of a batch or none. As an array, so that each is found by its key, where the planner would rather read all that there ever were.
+ * Where reverses are concerned, whole batches are: what one voided is told of all of them together, and `reverse_scope` has
+ * all approved ones of a batch or none. As an array, so that each is found by its key, where the planner would rather read
+ * all that there ever were.
  */
 const IS_REVERSE_IN_SCOPE = 'r.transaction_id = any(array(select transaction_id from reverse_scope))'
 
